@@ -1,0 +1,209 @@
+//! What is asked of a batch.
+
+use ndarray::{Array, ArrayRef, ArrayViewMutD, Axis, Dimension, IxDyn};
+
+use super::Batch;
+use super::visit::{Visit, Wanted, total};
+use crate::element::Element;
+use crate::error::Error;
+use crate::kernel::Float;
+use crate::lanes::{Bundle, without, zeros};
+use crate::partial::Partial;
+use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
+
+/// Both gradients of a loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients<A, D: Dimension> {
+    /// With respect to the input.
+    pub input: Array<A, D>,
+    /// With respect to the target.
+    pub target: Array<A, D>,
+}
+
+impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
+    /// The loss.
+    pub fn forward(&self) -> Result<R::Output<A, D>, Error> {
+        let mut output = self.reduction.allocate(self.input, self.axis)?;
+        self.forward_into(R::buffer::<A, D>(&mut output))?;
+        Ok(output)
+    }
+
+    /// The loss, written to `output`, which is untouched where the call fails.
+    pub fn forward_into(&self, output: &mut R::Buffer<A, D>) -> Result<(), Error> {
+        self.value_into(R::view_mut::<A, D>(output), None)
+    }
+
+    /// The loss and its gradient with respect to the input: of an array of losses, the gradient of
+    /// their sum.
+    pub fn value_and_grad(&self) -> Result<(R::Output<A, D>, Array<A, D>), Error> {
+        let mut gradient = zeros(self.input.raw_dim(), self.input.strides())?;
+        let output = self.value_and_grad_into(&mut gradient)?;
+        Ok((output, gradient))
+    }
+
+    /// The loss; its gradient with respect to the input is written to `gradient`, which is untouched
+    /// where the call fails.
+    pub fn value_and_grad_into(
+        &self,
+        gradient: &mut ArrayRef<A, D>,
+    ) -> Result<R::Output<A, D>, Error> {
+        let mut output = self.reduction.allocate(self.input, self.axis)?;
+        self.value_into(
+            R::view_mut::<A, D>(R::buffer::<A, D>(&mut output)),
+            Some(gradient),
+        )?;
+        Ok(output)
+    }
+
+    /// The gradients of Σ upstream · output with respect to input and target.
+    pub fn backward(&self, upstream: &R::Buffer<A, D>) -> Result<Gradients<A, D>, Error> {
+        let mut input = zeros(self.input.raw_dim(), self.input.strides())?;
+        let mut target = zeros(self.target.raw_dim(), self.target.strides())?;
+        self.backward_into(upstream, Some(&mut input), Some(&mut target))?;
+        Ok(Gradients { input, target })
+    }
+
+    /// The same, written to the arrays given; a `None` is not computed. Both are untouched where the
+    /// call fails.
+    pub fn backward_into(
+        &self,
+        upstream: &R::Buffer<A, D>,
+        d_input: Option<&mut ArrayRef<A, D>>,
+        d_target: Option<&mut ArrayRef<A, D>>,
+    ) -> Result<(), Error> {
+        let upstream = R::view::<A, D>(upstream);
+        self.check_output(upstream.shape())?;
+        for gradient in [&d_input, &d_target].into_iter().flatten() {
+            same_shape(self.input.shape(), gradient.shape())?;
+        }
+        let kind = self.reduction.kind();
+        let divisor = kind.divisor(&self.counts(kind.divides_by_weight()))?;
+        let (scale, upstream) = match kind {
+            AnyReduction::Pointwise => (1.0, Some(upstream)),
+            AnyReduction::PerDistribution => (1.0, Some(upstream.insert_axis(Axis(self.axis)))),
+            _ => (upstream.iter().fold(0.0, |sum, u| sum + u.to_f64()), None),
+        };
+        let arrays = Bundle {
+            upstream,
+            ..self.arrays(None, d_input, d_target)
+        };
+        self.visit(Wanted::Nothing, over(scale, divisor))
+            .all(arrays, self.axis);
+        Ok(())
+    }
+
+    /// Value to `output`, gradient with respect to the input to `gradient`.
+    fn value_into(
+        &self,
+        mut output: ArrayViewMutD<'_, A::Loss>,
+        gradient: Option<&mut ArrayRef<A, D>>,
+    ) -> Result<(), Error> {
+        self.check_output(output.shape())?;
+        if let Some(gradient) = &gradient {
+            same_shape(self.input.shape(), gradient.shape())?;
+        }
+        let kind = self.reduction.kind();
+        let (wanted, value) = match kind {
+            AnyReduction::Pointwise => (Wanted::Terms, Some(output.view_mut())),
+            AnyReduction::PerDistribution => (
+                Wanted::Distributions,
+                Some(output.view_mut().insert_axis(Axis(self.axis))),
+            ),
+            _ => (Wanted::Total, None),
+        };
+        let mut partial = self.counts(kind.divides_by_weight());
+        let scale = over(1.0, kind.divisor(&partial)?);
+        let arrays = self.arrays(value, gradient, None);
+        partial.loss = self.visit(wanted, scale).all(arrays, self.axis);
+        if let Wanted::Total = wanted {
+            output.fill(A::Loss::from_f64(kind.finish(&partial)?));
+        }
+        Ok(())
+    }
+
+    fn visit(&self, wanted: Wanted, scale: f64) -> Visit {
+        Visit {
+            level: self.level,
+            rule: self.rule,
+            wanted,
+            scale,
+            classes: self.input.len_of(Axis(self.axis)),
+        }
+    }
+
+    fn arrays<'b>(
+        &'b self,
+        value: Option<ArrayViewMutD<'b, A::Loss>>,
+        d_input: Option<&'b mut ArrayRef<A, D>>,
+        d_target: Option<&'b mut ArrayRef<A, D>>,
+    ) -> Bundle<'b, A, IxDyn> {
+        Bundle {
+            input: self.input.view().into_dyn(),
+            target: self.target.view().into_dyn(),
+            weights: self
+                .weights
+                .map(|weights| weights.view().into_dyn().insert_axis(Axis(self.axis))),
+            upstream: None,
+            value,
+            d_input: d_input.map(|gradient| gradient.view_mut().into_dyn()),
+            d_target: d_target.map(|gradient| gradient.view_mut().into_dyn()),
+        }
+    }
+
+    /// What the divisor is made of; Σw only where `weigh` asks for it.
+    fn counts(&self, weigh: bool) -> Partial {
+        let mut counts = Partial {
+            elements: self.input.len() as u64,
+            rows: self.input.shape()[0] as u64,
+            distributions: self.distributions() as u64,
+            ..Partial::default()
+        };
+        match self.weights {
+            None => counts.weight.add(counts.distributions as f64),
+            Some(weights) if weigh => counts.weight = total(self.level, weights.view().into_dyn()),
+            Some(_) => {}
+        }
+        counts
+    }
+
+    fn check_output(&self, found: &[usize]) -> Result<(), Error> {
+        match self.reduction.kind() {
+            AnyReduction::Pointwise => same_shape(self.input.shape(), found),
+            AnyReduction::PerDistribution => {
+                same_shape(&without(self.input.shape(), self.axis), found)
+            }
+            _ => same_shape(&[], found),
+        }
+    }
+}
+
+impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
+    /// The exact sum and the counts of this batch, to be merged with those of others. Empty batches
+    /// are fine.
+    pub fn partial(&self) -> Result<Partial, Error> {
+        let mut partial = self.counts(true);
+        partial.loss = self
+            .visit(Wanted::Total, 1.0)
+            .all(self.arrays(None, None, None), self.axis);
+        Ok(partial)
+    }
+}
+
+fn same_shape(expected: &[usize], found: &[usize]) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::OutputShape {
+        expected: expected.to_vec(),
+        found: found.to_vec(),
+    })
+}
+
+/// dividend / divisor; 0 where all weights are 0.
+fn over(dividend: f64, divisor: f64) -> f64 {
+    if divisor == 0.0 {
+        0.0
+    } else {
+        dividend / divisor
+    }
+}

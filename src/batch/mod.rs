@@ -1,0 +1,138 @@
+//! The checked pair, and the story of each call: check, count, visit every unit, finish.
+
+mod call;
+mod visit;
+mod worker;
+
+pub use call::Gradients;
+
+use ndarray::{ArrayRef, Dimension};
+
+use crate::element::Element;
+use crate::error::Error;
+use crate::kernel::{Float, Level};
+use crate::lanes::without;
+use crate::partial::Partial;
+use crate::reduction::{AnyReduction, Reduction};
+
+/// What the operands hold, turned into a static kernel once per call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Rule {
+    /// Log-probabilities against probabilities.
+    Probabilities,
+    /// Log-probabilities against log-probabilities.
+    LogProbabilities,
+}
+
+/// An input and a target that fit each other, under the settings of a criterion.
+///
+/// Made by [`KLDivLoss::batch`](crate::KLDivLoss::batch); borrows its operands and is `Copy`. [`weights`](Self::weights) gives each
+/// distribution its weight; every other method computes.
+#[derive(Debug)]
+pub struct Batch<'a, R, A: Element, D: Dimension> {
+    reduction: R,
+    rule: Rule,
+    axis: usize,
+    level: Level,
+    input: &'a ArrayRef<A, D>,
+    target: &'a ArrayRef<A, D>,
+    weights: Option<&'a ArrayRef<A::Loss, D::Smaller>>,
+}
+
+impl<R: Copy, A: Element, D: Dimension> Clone for Batch<'_, R, A, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Copy, A: Element, D: Dimension> Copy for Batch<'_, R, A, D> {}
+
+impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
+    /// Checks shapes, axis and denominator.
+    pub(crate) fn new(
+        reduction: R,
+        rule: Rule,
+        axis: Option<usize>,
+        input: &'a ArrayRef<A, D>,
+        target: &'a ArrayRef<A, D>,
+    ) -> Result<Self, Error> {
+        if input.shape() != target.shape() {
+            let (input, target) = (input.shape().to_vec(), target.shape().to_vec());
+            return Err(Error::ShapeMismatch { input, target });
+        }
+        let ndim = input.ndim();
+        let axis = axis.unwrap_or(ndim.saturating_sub(1));
+        if axis >= ndim {
+            return Err(Error::AxisOutOfBounds { axis, ndim });
+        }
+        if let AnyReduction::SumOver(_) = reduction.kind() {
+            reduction.kind().divisor(&Partial::default())?;
+        }
+        Ok(Batch {
+            reduction,
+            rule,
+            axis,
+            level: Level::best(),
+            input,
+            target,
+            weights: None,
+        })
+    }
+
+    /// Gives each distribution a weight: `weights` has the input's shape without the class axis (0-d
+    /// for 1-d operands), finite and at least 0.
+    ///
+    /// `Pointwise` becomes w·term, `PerDistribution` w·divergence; `DistributionMean` divides by Σw,
+    /// `Mean` by C·Σw, the others as without weights; Σw = 0 gives 0. A weight of 0 skips its distribution
+    /// entirely, NaN in it included: zero value, zero gradients. Weights that are all 1 change no bit.
+    ///
+    /// # Errors
+    /// [`WeightShape`](Error::WeightShape), [`InvalidWeight`](Error::InvalidWeight).
+    ///
+    /// ```
+    /// use kldiv::{DistributionMean, KLDivLoss};
+    /// use ndarray::array;
+    ///
+    /// let log_q = array![[0.5_f64, 0.5], [f64::NAN, f64::NAN]].ln(); // the second row is padding
+    /// let p = array![[0.25_f64, 0.75], [0.0, 0.0]];
+    ///
+    /// let criterion = KLDivLoss::new(DistributionMean);
+    /// let loss = criterion.batch(&log_q, &p)?.weights(&array![1.0, 0.0])?.forward()?;
+    /// assert_eq!(loss, 0.25 * 0.5_f64.ln() + 0.75 * 1.5_f64.ln());
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn weights(self, weights: &'a ArrayRef<A::Loss, D::Smaller>) -> Result<Self, Error> {
+        let expected = without(self.input.shape(), self.axis);
+        if weights.shape() != expected {
+            return Err(Error::WeightShape {
+                expected,
+                found: weights.shape().to_vec(),
+            });
+        }
+        let valid = |weight: A::Loss| (weight >= A::Loss::ZERO) & (weight <= A::Loss::MAX);
+        if !weights.iter().all(|&weight| valid(weight)) {
+            let found = weights.view().into_dyn();
+            let invalid = found.indexed_iter().find(|&(_, &weight)| !valid(weight));
+            return Err(
+                invalid.map_or(Error::EmptyMean, |(index, weight)| Error::InvalidWeight {
+                    index: ndarray::Dimension::slice(&index).to_vec(),
+                    weight: weight.to_f64(),
+                }),
+            );
+        }
+        Ok(Batch {
+            weights: Some(weights),
+            ..self
+        })
+    }
+
+    /// The same, computed with another instruction set.
+    #[cfg(test)]
+    pub(crate) fn level(self, level: Level) -> Self {
+        Batch { level, ..self }
+    }
+
+    fn distributions(&self) -> usize {
+        without(self.input.shape(), self.axis).iter().product()
+    }
+}

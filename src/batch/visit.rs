@@ -1,0 +1,152 @@
+//! One visit to all the elements: what is wanted of them, and who does it.
+
+use ndarray::{ArrayViewD, Axis, IxDyn};
+
+use super::Rule;
+use super::worker::Worker;
+use crate::element::Element;
+use crate::exact::{BLOCK, ExactSum};
+use crate::kernel::{Level, LogProbability, Probability, Term};
+use crate::lanes::{Bundle, Unit, for_each_unit, join};
+
+/// Up to so many classes the total is the exact sum of all terms, and a distribution's sum adds its
+/// terms one after the other. Beyond, the total is the exact sum of the distributions' sums, and
+/// those are striped. Part of what the bits are defined by.
+const FEW: usize = 64;
+
+/// So many classes are summed in one go; a longer distribution is the exact sum of such parts.
+pub const PART: usize = 1 << 16;
+
+/// What is wanted of the terms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wanted {
+    /// Nothing: gradients only.
+    Nothing,
+    /// Each term.
+    Terms,
+    /// The sum of each distribution.
+    Distributions,
+    /// The sum of all.
+    Total,
+}
+
+/// The settings of a visit.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    pub level: Level,
+    pub rule: Rule,
+    pub wanted: Wanted,
+    /// What every gradient is multiplied by.
+    pub scale: f64,
+    pub classes: usize,
+}
+
+impl Visit {
+    /// Visits everything, and returns the total if that is wanted.
+    pub fn all<A: Element>(&self, mut arrays: Bundle<'_, A, IxDyn>, axis: usize) -> ExactSum {
+        if arrays.input.is_empty() {
+            if let Some(value) = &mut arrays.value {
+                value.fill(A::Loss::default());
+            }
+            return ExactSum::default();
+        }
+        match self.rule {
+            Rule::Probabilities => self.all_of::<Probability, A>(arrays, axis),
+            Rule::LogProbabilities => self.all_of::<LogProbability, A>(arrays, axis),
+        }
+    }
+
+    fn all_of<K: Term, A: Element>(&self, arrays: Bundle<'_, A, IxDyn>, axis: usize) -> ExactSum {
+        let by_lane = arrays.weights.is_some()
+            || arrays
+                .upstream
+                .as_ref()
+                .is_some_and(|view| view.len_of(Axis(axis)) != self.classes)
+            || self.sums_lanes();
+        let class_axis = by_lane.then_some(axis);
+        for_each_unit(arrays, class_axis, &|unit| self.unit::<K, A>(unit), &merged)
+    }
+
+    /// Whether the sums of distributions are needed.
+    pub fn sums_lanes(&self) -> bool {
+        match self.wanted {
+            Wanted::Nothing | Wanted::Terms => false,
+            Wanted::Distributions => true,
+            Wanted::Total => !self.few(),
+        }
+    }
+
+    /// Whether there are so few classes that the total is the sum of the terms.
+    pub fn few(&self) -> bool {
+        self.classes <= FEW
+    }
+
+    fn unit<K: Term, A: Element>(&self, unit: Unit<'_, A>) -> ExactSum {
+        let long = unit.input.ncols() > PART && unit.input.strides()[1] == 1;
+        let mut worker = Worker::<A>::new(self);
+        if long && unit.input.nrows() == 1 {
+            self.long_lane::<K, A>(unit, &mut worker);
+        } else {
+            worker.unit::<K>(unit);
+        }
+        worker.finish()
+    }
+
+    /// A distribution of very many classes, in parallel.
+    fn long_lane<K: Term, A: Element>(&self, mut lane: Unit<'_, A>, worker: &mut Worker<'_, A>) {
+        let mut value = None;
+        if self.sums_lanes() {
+            std::mem::swap(&mut value, &mut lane.value);
+        }
+        let weights = lane.weights;
+        let sum = self.parts::<K, A>(lane);
+        worker.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
+    }
+
+    /// The exact sum of the sums of parts of [`PART`] classes.
+    fn parts<K: Term, A: Element>(&self, lane: Unit<'_, A>) -> ExactSum {
+        let parts = lane.input.ncols().div_ceil(PART);
+        if parts > 1 {
+            let (a, b) = lane.split_classes(parts / 2 * PART);
+            let (a, b) = join(|| self.parts::<K, A>(a), || self.parts::<K, A>(b));
+            return merged(a, b);
+        }
+        let classes = 0..lane.input.ncols();
+        let mut lane = lane;
+        let mut sum = ExactSum::default();
+        sum.add(Worker::<A>::new(self).part::<K>(&mut lane, 0, classes));
+        sum
+    }
+}
+
+fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {
+    a.merge(&b);
+    a
+}
+
+/// The exact sum of all numbers of an array.
+pub fn total<T: Element>(level: Level, array: ArrayViewD<'_, T>) -> ExactSum {
+    let only = Bundle {
+        input: array.view(),
+        target: array.view(),
+        weights: None,
+        upstream: None,
+        value: None,
+        d_input: None,
+        d_target: None,
+    };
+    let add = |unit: Unit<'_, T>| {
+        let mut sum = ExactSum::default();
+        let mut block = [T::Loss::default(); BLOCK];
+        for numbers in unit.input.axis_chunks_iter(Axis(0), BLOCK) {
+            let block = &mut block[..numbers.len()];
+            block
+                .iter_mut()
+                .zip(&numbers)
+                .for_each(|(to, number)| *to = number.widen());
+            sum.add_block(level, block);
+        }
+        sum
+    };
+    for_each_unit(only, None, &add, &merged)
+}

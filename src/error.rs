@@ -1,0 +1,112 @@
+//! What can be refused.
+
+use std::error;
+use std::fmt;
+
+/// Why a call was refused. Each variant's documentation is the exact predicate; its fields hold what
+/// is needed to mend the call.
+///
+/// An `index` of a distribution is its position with the class axis left out.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// `input.shape() != target.shape()`. Nothing is broadcast silently.
+    ShapeMismatch {
+        /// The input's shape.
+        input: Vec<usize>,
+        /// The target's shape.
+        target: Vec<usize>,
+    },
+    /// `axis >= ndim`: always so for arrays without axes.
+    AxisOutOfBounds {
+        /// The class axis asked for.
+        axis: usize,
+        /// The number of axes there are.
+        ndim: usize,
+    },
+    /// A mean whose divisor counts nothing: no elements for `Mean`, an axis 0 of length 0 for
+    /// `BatchMean`, no distributions for `DistributionMean`.
+    EmptyMean,
+    /// `weights.shape()` is not the input's without the class axis.
+    WeightShape {
+        /// The input's shape without the class axis.
+        expected: Vec<usize>,
+        /// The weights' shape.
+        found: Vec<usize>,
+    },
+    /// `!(0 <= weight && weight < ∞)`.
+    InvalidWeight {
+        /// The distribution.
+        index: Vec<usize>,
+        /// Its weight.
+        weight: f64,
+    },
+    /// A buffer, gradient or upstream does not have the shape of what it belongs to.
+    OutputShape {
+        /// The shape it should have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        found: Vec<usize>,
+    },
+    /// `!(0 < denominator && denominator < ∞)` in `SumOver(denominator)`.
+    InvalidDenominator {
+        /// The denominator.
+        denominator: f64,
+    },
+    /// A name that is no reduction's.
+    UnknownReduction {
+        /// The name.
+        name: String,
+    },
+    /// An output that cannot be allocated.
+    TooLarge {
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::ShapeMismatch { input, target } => write!(
+                f,
+                "input has shape {input:?} but target has shape {target:?}; call .broadcast() on one to repeat it"
+            ),
+            Error::AxisOutOfBounds { axis, ndim } => {
+                write!(
+                    f,
+                    "class axis {axis} is out of bounds for an array of {ndim} axes"
+                )
+            }
+            Error::EmptyMean => write!(f, "mean of nothing: the divisor counts no elements"),
+            Error::WeightShape { expected, found } => write!(
+                f,
+                "weights have shape {found:?} but the input without its class axis has {expected:?}"
+            ),
+            Error::InvalidWeight { index, weight } => {
+                write!(
+                    f,
+                    "weight {weight} of distribution {index:?} is not finite and at least 0"
+                )
+            }
+            Error::OutputShape { expected, found } => {
+                write!(
+                    f,
+                    "expected an array of shape {expected:?} but got {found:?}"
+                )
+            }
+            Error::InvalidDenominator { denominator } => {
+                write!(f, "denominator {denominator} is not finite and above 0")
+            }
+            Error::UnknownReduction { name } => write!(
+                f,
+                "unknown reduction {name:?}; one of none, per_distribution, sum, mean, batchmean, distribution_mean, sum_over(n)"
+            ),
+            Error::TooLarge { shape } => {
+                write!(f, "an output of shape {shape:?} cannot be allocated")
+            }
+        }
+    }
+}
+
+impl error::Error for Error {}

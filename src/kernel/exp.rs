@@ -1,0 +1,115 @@
+//! The exponential.
+//!
+//! **Reduction.** k = ⌊y·log₂ e⌉ and r = y − k·ln 2 in two steps (Cody and Waite), |r| ≤ ln 2 / 2;
+//! then eʸ = 2ᵏ·(1 + r + r²·P(r)).
+//! - f32: deg P = 4, relative error 3.4e−9 = 2⁻²⁸·¹.
+//! - f64: deg P = 9, relative error 3.9e−18 = 2⁻⁵⁷·⁸.
+//!
+//! **Subnormal results** are scaled twice, the second time rounding once.
+
+use super::float::Float;
+
+/// What the exponential of one precision is made of.
+pub trait Exp: Float {
+    /// log₂ e.
+    const LOG2_E: Self;
+    /// ln 2, its leading digits.
+    const LN2_HI: Self;
+    /// ln 2 − `LN2_HI`.
+    const LN2_LO: Self;
+    /// From here on eʸ is normal,
+    const LOWEST: Self;
+    /// and up to here finite.
+    const HIGHEST: Self;
+    /// Below this eʸ rounds to 0.
+    const UNDERFLOW: Self;
+    /// eʳ for |r| ≤ ln 2 / 2.
+    fn exp_reduced(r: Self) -> Self;
+}
+
+/// eʸ for y in [`Exp::LOWEST`, `Exp::HIGHEST`]; some number or NaN for any other y.
+#[inline(always)]
+pub fn exp_of_normal<T: Exp>(y: T) -> T {
+    let shifted = y.mul_add(T::LOG2_E, T::ROUND);
+    reduced(y, shifted - T::ROUND).scale(shifted)
+}
+
+/// eʸ for every y: e^−∞ = 0, e^∞ = ∞.
+#[inline(always)]
+pub fn exp<T: Exp>(y: T) -> T {
+    let clamped = if y < T::UNDERFLOW { T::UNDERFLOW } else { y };
+    let clamped = if clamped > T::HIGHEST {
+        T::HIGHEST
+    } else {
+        clamped
+    };
+    // Half of k first, rounded down, the rest after: both factors are normal powers of two.
+    let k = clamped.mul_add(T::LOG2_E, T::ROUND) - T::ROUND;
+    let half = k.mul_add(T::from_f64(0.5), T::ROUND);
+    let rest = (k - (half - T::ROUND)) + T::ROUND;
+    let value = reduced(clamped, k).scale(half) * T::ONE.scale(rest);
+    if y > T::HIGHEST { T::INFINITY } else { value }
+}
+
+#[inline(always)]
+fn reduced<T: Exp>(y: T, k: T) -> T {
+    let r = (-k).mul_add(T::LN2_LO, (-k).mul_add(T::LN2_HI, y));
+    T::exp_reduced(r)
+}
+
+impl Exp for f32 {
+    const LOG2_E: f32 = std::f32::consts::LOG2_E;
+    const LN2_HI: f32 = f32::from_bits(0x3f31_7200);
+    const LN2_LO: f32 = 1.428_606_8e-6;
+    const LOWEST: f32 = -87.3;
+    const HIGHEST: f32 = f32::from_bits(0x42b1_7217);
+    const UNDERFLOW: f32 = -104.0;
+
+    #[inline(always)]
+    fn exp_reduced(r: f32) -> f32 {
+        const P: [f32; 5] = [
+            0.499_999_9,
+            0.166_665_2,
+            0.041_668_896,
+            0.008_368_853_5,
+            0.001_378_359_7,
+        ];
+        let r2 = r * r;
+        let p = r.mul_add(P[4], P[3]);
+        let p = r2.mul_add(p, r.mul_add(P[2], P[1]));
+        let p = r.mul_add(p, P[0]);
+        r2.mul_add(p, r) + 1.0
+    }
+}
+
+impl Exp for f64 {
+    const LOG2_E: f64 = std::f64::consts::LOG2_E;
+    const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
+    const LN2_LO: f64 = 1.908_214_929_270_587_7e-10;
+    const LOWEST: f64 = -708.3;
+    const HIGHEST: f64 = 709.782_712_893_384;
+    const UNDERFLOW: f64 = -746.0;
+
+    #[inline(always)]
+    fn exp_reduced(r: f64) -> f64 {
+        const P: [f64; 10] = [
+            0.500_000_000_000_001_110_223_024_625_156_5,
+            0.166_666_666_666_664_103_901_851_490_297_65,
+            0.041_666_666_666_652_597_134_090_684_106_886,
+            0.008_333_333_333_494_964_342_835_764_625_761,
+            0.001_388_888_894_478_942_5,
+            0.000_198_412_695_075_337_507_316_995_425_103_17,
+            2.480_149_183_643_273_8e-5,
+            2.755_758_361_502_558_5e-6,
+            2.763_071_979_738_155e-7,
+            2.500_155_112_852_057e-8,
+        ];
+        let mut p = P[9];
+        let mut i = 9;
+        while i > 0 {
+            i -= 1;
+            p = p.mul_add(r, P[i]);
+        }
+        (r * r).mul_add(p, r) + 1.0
+    }
+}

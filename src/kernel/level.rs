@@ -1,0 +1,45 @@
+//! The choice of instruction set.
+
+use fearless_simd::Level as Simd;
+
+/// An instruction set that this machine has.
+#[derive(Clone, Copy, Debug)]
+pub struct Level(Simd);
+
+impl Level {
+    /// The best there is.
+    #[inline]
+    pub fn best() -> Level {
+        Level(Simd::new())
+    }
+
+    /// All that there are, the best last.
+    #[cfg(test)]
+    pub fn all() -> Vec<Level> {
+        #[allow(unused_mut)]
+        let mut levels = vec![Level(Simd::baseline())];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let best = Simd::new();
+            levels.extend(best.as_avx2().map(|token| Level(Simd::Avx2(token))));
+            levels.extend(best.as_avx512().map(|token| Level(Simd::Avx512(token))));
+        }
+        levels
+    }
+
+    /// Does `work`, compiled for this level; `work` and what it calls must be `#[inline(always)]`.
+    #[inline(always)]
+    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use fearless_simd::Simd as _;
+            match self.0 {
+                Simd::Avx512(token) => return token.vectorize(work),
+                Simd::Avx2(token) => return token.vectorize(work),
+                _ => {}
+            }
+        }
+        // Everywhere else the baseline is compiled in; on AArch64 that is NEON.
+        work()
+    }
+}

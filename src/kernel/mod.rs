@@ -1,0 +1,20 @@
+//! Compute: elementary functions, the term and its derivatives, and loops over slices.
+//!
+//! Everything here knows slices, never arrays. The loops look scalar; each is compiled once for every
+//! instruction set of [`Level`] and gives the same bits on all of them, since it is made of IEEE
+//! operations in a fixed order, with every fused multiply-add written out.
+
+mod exp;
+mod float;
+mod level;
+mod ln;
+mod pass;
+mod sum;
+mod term;
+
+pub use float::Float;
+pub(crate) use level::Level;
+pub(crate) use pass::{CHUNK, Factor, d_input, d_target, terms, times};
+pub(crate) use sum::{LaneSum, STRIPES, add_to_each, sum_each};
+pub use term::Real;
+pub(crate) use term::{LogProbability, Probability, Term};

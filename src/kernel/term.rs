@@ -1,0 +1,144 @@
+//! The term of the divergence and its two derivatives, for each kind of target.
+//!
+//! One principle: 0 · ±∞ = 0, derivatives at 0 are one-sided limits, no epsilon, NaN is never
+//! swallowed. Every formula comes in one piece; the constant `ANY` adds what special values need.
+
+use super::exp::{Exp, exp, exp_of_normal};
+use super::ln::{Ln, ln_of_any, ln_of_normal};
+
+/// What a loss is computed in.
+pub trait Real: Ln + Exp {}
+impl<T: Ln + Exp> Real for T {}
+
+/// A kind of target: how a class contributes to the divergence.
+///
+/// With `ANY` false the arguments must be [usual](Self::is_usual); the results are the same bits either way.
+pub trait Term: Copy + Send + Sync + 'static {
+    /// An input and a target whose term is 0 and whose derivatives are finite, for padding.
+    fn neutral<T: Real>() -> (T, T);
+    /// Whether the target needs no special care, whatever the input is.
+    fn is_usual<T: Real>(target: T) -> bool;
+    /// Whether the pair needs no special care.
+    fn is_usual_pair<T: Real>(input: T, target: T) -> bool;
+    /// The term.
+    fn term<T: Real, const ANY: bool>(input: T, target: T) -> T;
+    /// ∂term/∂input.
+    fn d_input<T: Real, const ANY: bool>(input: T, target: T) -> T;
+    /// ∂term/∂target.
+    fn d_target<T: Real, const ANY: bool>(input: T, target: T) -> T;
+}
+
+/// The target is a probability t: t·(ln t − x).
+#[derive(Clone, Copy)]
+pub struct Probability;
+
+/// The target is a log-probability y: eʸ·(y − x).
+#[derive(Clone, Copy)]
+pub struct LogProbability;
+
+impl Term for Probability {
+    #[inline(always)]
+    fn neutral<T: Real>() -> (T, T) {
+        (T::ZERO, T::ONE)
+    }
+
+    #[inline(always)]
+    fn is_usual<T: Real>(t: T) -> bool {
+        (t >= T::MIN_POSITIVE) & (t <= T::MAX)
+    }
+
+    #[inline(always)]
+    fn is_usual_pair<T: Real>(x: T, t: T) -> bool {
+        Self::is_usual(t) | ((t == T::ZERO) & (x.abs() <= T::MAX))
+    }
+
+    #[inline(always)]
+    fn term<T: Real, const ANY: bool>(x: T, t: T) -> T {
+        let term = t * log_ratio::<T, ANY>(x, t);
+        if ANY && t == T::ZERO {
+            zero_unless_nan(x)
+        } else {
+            term
+        }
+    }
+
+    #[inline(always)]
+    fn d_input<T: Real, const ANY: bool>(_: T, t: T) -> T {
+        -t
+    }
+
+    #[inline(always)]
+    fn d_target<T: Real, const ANY: bool>(x: T, t: T) -> T {
+        let slope = log_ratio::<T, true>(x, t) + T::ONE;
+        // t → 0 at a class the model excludes too: ln t + 1 − x with x = −∞ first.
+        if (t == T::ZERO) & (x == -T::INFINITY) {
+            T::INFINITY
+        } else {
+            slope
+        }
+    }
+}
+
+/// ln t − x. The low part of ln t is added after the subtraction, which is exact near t = eˣ (Sterbenz).
+#[inline(always)]
+fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
+    let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };
+    (hi - x) + lo
+}
+
+#[inline(always)]
+fn zero_unless_nan<T: Real>(x: T) -> T {
+    if x == x { T::ZERO } else { x }
+}
+
+impl Term for LogProbability {
+    #[inline(always)]
+    fn neutral<T: Real>() -> (T, T) {
+        (T::ZERO, T::ZERO)
+    }
+
+    #[inline(always)]
+    fn is_usual<T: Real>(y: T) -> bool {
+        (y >= T::LOWEST) & (y <= T::HIGHEST)
+    }
+
+    #[inline(always)]
+    fn is_usual_pair<T: Real>(_: T, y: T) -> bool {
+        Self::is_usual(y)
+    }
+
+    #[inline(always)]
+    fn term<T: Real, const ANY: bool>(x: T, y: T) -> T {
+        weighted::<T, ANY>(x, y, y - x)
+    }
+
+    #[inline(always)]
+    fn d_input<T: Real, const ANY: bool>(_: T, y: T) -> T {
+        if ANY { -exp(y) } else { -exp_of_normal(y) }
+    }
+
+    #[inline(always)]
+    fn d_target<T: Real, const ANY: bool>(x: T, y: T) -> T {
+        weighted::<T, ANY>(x, y, (y - x) + T::ONE)
+    }
+}
+
+/// eʸ·factor, decided on y where eʸ is 0 or the factor infinite.
+#[inline(always)]
+fn weighted<T: Real, const ANY: bool>(x: T, y: T, factor: T) -> T {
+    if !ANY {
+        return exp_of_normal(y) * factor;
+    }
+    let weight = exp(y);
+    let product = if x.abs() == T::INFINITY {
+        factor
+    } else {
+        weight * factor
+    };
+    let vanishes = (y == -T::INFINITY) | ((weight == T::ZERO) & (x.abs() <= T::MAX));
+    if vanishes {
+        zero_unless_nan(x)
+    } else {
+        product
+    }
+}

@@ -1,0 +1,17 @@
+//! Lay out: which axis, which strides, which order, how many threads.
+//!
+//! A **lane** is the run of classes of one distribution. Whatever the rank and strides of the arrays,
+//! the work reaches the kernel as [`Unit`]s: all arrays of a call cut and turned into matrices
+//! [lane, class], the lanes in the order of memory.
+
+mod bundle;
+mod output;
+mod plan;
+mod pool;
+mod rect;
+
+pub(crate) use bundle::{Bundle, Unit};
+pub(crate) use output::{without, zeros};
+pub(crate) use plan::for_each_unit;
+pub(crate) use pool::join;
+pub(crate) use rect::{Rect, read, write};

@@ -1,0 +1,210 @@
+//! From arrays of any rank and strides to matrices [lane, class].
+
+use std::cmp::Reverse;
+
+use ndarray::{ArrayBase, Axis, Ix2, IxDyn, RawData};
+
+use super::bundle::{Bundle, Turn, Unit};
+use super::pool::{TASK, join, threads};
+use crate::element::Element;
+
+/// Neighbouring lanes that are not parted where their classes are not neighbours: enough to use up
+/// every cache line that is touched.
+const NEIGHBOURS: usize = 128;
+
+/// Visits all units of a bundle, in parallel where that pays, and merges what the visits return.
+///
+/// Without a class axis every element is a lane of its own.
+pub fn for_each_unit<A: Element, R: Send>(
+    mut bundle: Bundle<'_, A, IxDyn>,
+    class_axis: Option<usize>,
+    visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
+    merge: &(impl Fn(R, R) -> R + Sync),
+) -> R {
+    let task = if bundle.input.len() > TASK && threads() > 1 {
+        TASK
+    } else {
+        usize::MAX
+    };
+    if let Some(unit) = bundle.dense(class_axis) {
+        return halve(unit, task, visit, merge);
+    }
+    let plan = Plan::of(bundle.input.shape(), class_axis, &bundle.strides());
+    descend(bundle.turn(&plan), task, visit, merge)
+}
+
+/// Cuts outer axes until units are left.
+fn descend<A: Element, R: Send>(
+    bundle: Bundle<'_, A, IxDyn>,
+    task: usize,
+    visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
+    merge: &(impl Fn(R, R) -> R + Sync),
+) -> R {
+    if bundle.input.ndim() == 2 {
+        return halve(bundle.turn(&Matrix), task, visit, merge);
+    }
+    let outer = bundle.input.len_of(Axis(0));
+    if outer == 1 {
+        return descend(bundle.turn(&Inner), task, visit, merge);
+    }
+    let large = bundle.input.len() > task;
+    let (a, b) = bundle.split_at(Axis(0), outer / 2);
+    let (a, b) = both(
+        large,
+        || descend(a, task, visit, merge),
+        || descend(b, task, visit, merge),
+    );
+    merge(a, b)
+}
+
+/// Cuts a unit between lanes until each part is a task.
+fn halve<A: Element, R: Send>(
+    unit: Unit<'_, A>,
+    task: usize,
+    visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
+    merge: &(impl Fn(R, R) -> R + Sync),
+) -> R {
+    let (lanes, classes) = unit.input.dim();
+    let neighbours = if classes == 1 || unit.input.strides()[1] == 1 {
+        1
+    } else {
+        NEIGHBOURS
+    };
+    let middle = lanes / 2 / neighbours * neighbours;
+    if unit.input.len() <= task || middle == 0 {
+        return visit(unit);
+    }
+    let (a, b) = unit.split_at(Axis(0), middle);
+    let (a, b) = join(
+        || halve(a, task, visit, merge),
+        || halve(b, task, visit, merge),
+    );
+    merge(a, b)
+}
+
+fn both<R: Send>(
+    parallel: bool,
+    a: impl FnOnce() -> R + Send,
+    b: impl FnOnce() -> R + Send,
+) -> (R, R) {
+    if parallel { join(a, b) } else { (a(), b()) }
+}
+
+/// The only matrix along axis 0.
+struct Inner;
+
+impl Turn<IxDyn, IxDyn> for Inner {
+    fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+        array.index_axis_move(Axis(0), 0)
+    }
+}
+
+/// Two axes, known to the compiler.
+struct Matrix;
+
+impl Turn<IxDyn, Ix2> for Matrix {
+    fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
+        array
+            .into_dimensionality()
+            .unwrap_or_else(|_| unreachable!("two axes are left"))
+    }
+}
+
+/// How to turn the axes of a call's arrays: the lanes in the order of memory, axes that can be
+/// walked as one merged, the class axis last.
+#[derive(Debug)]
+struct Plan {
+    class_axis: Option<usize>,
+    inverted: Vec<usize>,
+    order: Vec<usize>,
+    /// (take, into), positions in `order`.
+    merged: Vec<(usize, usize)>,
+}
+
+impl Plan {
+    /// `strides` has a row for each array, the input's first and the target's second.
+    fn of(shape: &[usize], class_axis: Option<usize>, strides: &[Vec<isize>]) -> Plan {
+        let stride_of = |axis: usize| match strides[0][axis] {
+            0 => strides[1][axis],
+            stride => stride,
+        };
+        let mut order: Vec<usize> = (0..shape.len())
+            .filter(|&axis| Some(axis) != class_axis)
+            .collect();
+        order.sort_by_key(|&axis| Reverse(stride_of(axis).unsigned_abs()));
+        let inverted: Vec<usize> = order
+            .iter()
+            .copied()
+            .filter(|&axis| stride_of(axis) < 0)
+            .collect();
+        let upright = |row: &Vec<isize>| -> Vec<isize> {
+            let stride = |&axis: &usize| {
+                if stride_of(axis) < 0 {
+                    -row[axis]
+                } else {
+                    row[axis]
+                }
+            };
+            order.iter().map(stride).collect()
+        };
+        let lengths: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
+        let merged = merges(&lengths, &strides.iter().map(upright).collect::<Vec<_>>());
+        Plan {
+            class_axis,
+            inverted,
+            order,
+            merged,
+        }
+    }
+}
+
+impl Turn<IxDyn, IxDyn> for Plan {
+    fn turn<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+        for &axis in &self.inverted {
+            array.invert_axis(Axis(axis));
+        }
+        let mut order = self.order.clone();
+        order.extend(self.class_axis);
+        array = array.permuted_axes(IxDyn(&order));
+        if self.class_axis.is_none() {
+            array = array.insert_axis(Axis(order.len()));
+        }
+        for &(take, into) in &self.merged {
+            array.merge_axes(Axis(take), Axis(into));
+        }
+        for &(take, _) in &self.merged {
+            array = array.index_axis_move(Axis(take), 0);
+        }
+        if array.ndim() == 1 {
+            array.insert_axis(Axis(0))
+        } else {
+            array
+        }
+    }
+}
+
+/// Which axes can be walked as one with the next in every array, from the innermost outward.
+/// `strides` has a row for each array.
+fn merges(lengths: &[usize], strides: &[Vec<isize>]) -> Vec<(usize, usize)> {
+    let mut merged = Vec::new();
+    let Some(mut into) = lengths.len().checked_sub(1) else {
+        return merged;
+    };
+    let column = |axis: usize| -> Vec<isize> { strides.iter().map(|row| row[axis]).collect() };
+    let (mut len, mut inner) = (lengths[into], column(into));
+    for take in (0..into).rev() {
+        let outer = column(take);
+        let follows = outer
+            .iter()
+            .zip(&inner)
+            .all(|(&outer, &inner)| outer == inner * len as isize);
+        if lengths[take] == 1 || len == 1 || follows {
+            merged.push((take, into));
+            inner = if len == 1 { outer } else { inner };
+            len *= lengths[take];
+        } else {
+            (into, len, inner) = (take, lengths[take], outer);
+        }
+    }
+    merged
+}

@@ -1,0 +1,56 @@
+//! Rectangles of a matrix as dense slices, borrowed where they are and copied where they are not.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
+
+/// Lanes × classes.
+pub type Rect = (Range<usize>, Range<usize>);
+
+/// The rectangle, row by row: borrowed from the matrix or copied to `scratch`.
+pub fn read<'a, T: Copy>(
+    matrix: &'a ArrayView2<'_, T>,
+    (lanes, classes): &Rect,
+    scratch: &'a mut [T],
+) -> &'a [T] {
+    let mut part = matrix.view();
+    part.slice_axis_inplace(Axis(0), Slice::from(lanes.clone()));
+    part.slice_axis_inplace(Axis(1), Slice::from(classes.clone()));
+    match part.to_slice() {
+        Some(dense) => dense,
+        None => copied(&part, scratch),
+    }
+}
+
+fn copied<'a, T: Copy>(part: &ArrayView2<'_, T>, scratch: &'a mut [T]) -> &'a [T] {
+    let scratch = &mut scratch[..part.len()];
+    if let Ok(mut dense) = ArrayViewMut2::from_shape(part.dim(), scratch) {
+        dense.assign(part);
+    }
+    scratch
+}
+
+/// Lets `work` write the rectangle, row by row: in place, or to `scratch` from which it is copied.
+pub fn write<T: Copy>(
+    matrix: &mut ArrayViewMut2<'_, T>,
+    (lanes, classes): &Rect,
+    scratch: &mut [T],
+    work: impl FnOnce(&mut [T]),
+) {
+    let mut part = matrix.view_mut();
+    part.slice_axis_inplace(Axis(0), Slice::from(lanes.clone()));
+    part.slice_axis_inplace(Axis(1), Slice::from(classes.clone()));
+    if let Some(dense) = part.as_slice_mut() {
+        return work(dense);
+    }
+    let scratch = &mut scratch[..part.len()];
+    work(scratch);
+    fill(&mut part, scratch);
+}
+
+/// Copies a dense rectangle into a matrix of its shape.
+fn fill<T: Copy>(part: &mut ArrayViewMut2<'_, T>, dense: &[T]) {
+    if let Ok(dense) = ArrayView2::from_shape(part.dim(), dense) {
+        part.assign(&dense);
+    }
+}

@@ -1,0 +1,144 @@
+//! [`KLDivLoss`]: settings, one line per call.
+
+use ndarray::{ArrayRef, Axis, Dimension};
+
+use crate::batch::{Batch, Gradients, Rule};
+use crate::element::Element;
+use crate::error::Error;
+use crate::partial::Partial;
+use crate::reduction::{Reduction, ScalarReduction};
+
+/// The Kullback–Leibler divergence KL(target ‖ input) as a loss, in nats.
+///
+/// With x the input (log-probabilities, ln q) and t the target (probabilities p, or y = ln p with
+/// [`log_target(true)`](Self::log_target)), a class contributes
+///
+/// > t·(ln t − x)  or  eʸ·(y − x)
+///
+/// and [the reduction](crate::Reduction) says what becomes of these terms. Order and meaning are those of
+/// [`torch.nn.KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html);
+/// there is no default reduction, since PyTorch's (`"mean"`) is not the divergence.
+///
+/// Both operands have the same shape, any rank from 1, any strides. Classes lie along
+/// [`axis`](Self::axis), the last by default. Nothing is normalised, clamped or shifted by an epsilon:
+/// 0·ln 0 = 0, and NaN comes through.
+///
+/// # Example
+///
+/// ```
+/// use kldiv::{BatchMean, KLDivLoss};
+/// use ndarray::array;
+///
+/// let log_q = array![[0.5_f32, 0.25, 0.25], [0.1, 0.2, 0.7]].ln();
+/// let p = array![[0.25_f32, 0.5, 0.25], [0.0, 0.5, 0.5]];
+///
+/// let criterion = KLDivLoss::new(BatchMean);
+/// let loss = criterion.forward(&log_q, &p)?;
+/// let by_hand = (0.25 * 0.5_f32.ln() + 0.5 * 2_f32.ln() + 0.5 * 2.5_f32.ln() + 0.5 * (0.5_f32 / 0.7).ln()) / 2.0;
+/// assert!((loss - by_hand).abs() < 1e-6);
+///
+/// let (same, gradient) = criterion.value_and_grad(&log_q, &p)?;
+/// assert_eq!(same, loss);
+/// assert_eq!(gradient, -p / 2.0);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KLDivLoss<R> {
+    reduction: R,
+    axis: Option<usize>,
+    log_target: bool,
+}
+
+impl<R: Reduction> KLDivLoss<R> {
+    /// The loss with this reduction, classes along the last axis, and a target of probabilities.
+    #[must_use]
+    pub const fn new(reduction: R) -> Self {
+        KLDivLoss {
+            reduction,
+            axis: None,
+            log_target: false,
+        }
+    }
+
+    /// The axis along which classes lie.
+    #[must_use]
+    pub const fn axis(self, axis: Axis) -> Self {
+        KLDivLoss {
+            axis: Some(axis.0),
+            ..self
+        }
+    }
+
+    /// Whether the target holds log-probabilities.
+    #[must_use]
+    pub const fn log_target(self, log_target: bool) -> Self {
+        KLDivLoss { log_target, ..self }
+    }
+
+    /// The checked pair, from which every call starts.
+    ///
+    /// # Errors
+    /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
+    /// [`InvalidDenominator`](Error::InvalidDenominator).
+    pub fn batch<'a, A: Element, D: Dimension>(
+        &self,
+        input: &'a ArrayRef<A, D>,
+        target: &'a ArrayRef<A, D>,
+    ) -> Result<Batch<'a, R, A, D>, Error> {
+        let rule = if self.log_target {
+            Rule::LogProbabilities
+        } else {
+            Rule::Probabilities
+        };
+        Batch::new(self.reduction, rule, self.axis, input, target)
+    }
+
+    /// The loss. See [`Batch::forward`].
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch); [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge).
+    pub fn forward<A: Element, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<R::Output<A, D>, Error> {
+        self.batch(input, target)?.forward()
+    }
+
+    /// The loss and its gradient with respect to the input. See [`Batch::value_and_grad`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[allow(clippy::type_complexity)]
+    pub fn value_and_grad<A: Element, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<(R::Output<A, D>, ndarray::Array<A, D>), Error> {
+        self.batch(input, target)?.value_and_grad()
+    }
+
+    /// Both gradients of Σ upstream · output. See [`Batch::backward`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward); [`OutputShape`](Error::OutputShape) of the upstream.
+    pub fn backward<A: Element, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+        upstream: &R::Buffer<A, D>,
+    ) -> Result<Gradients<A, D>, Error> {
+        self.batch(input, target)?.backward(upstream)
+    }
+}
+
+impl<R: ScalarReduction> KLDivLoss<R> {
+    /// The loss over everything that was merged into `partial`, with the bits of one call over it all.
+    ///
+    /// # Errors
+    /// [`EmptyMean`](Error::EmptyMean), [`InvalidDenominator`](Error::InvalidDenominator).
+    pub fn finish<L: Element<Loss = L>>(&self, partial: &Partial) -> Result<L, Error> {
+        self.reduction.kind().finish(partial).map(L::narrow)
+    }
+}
