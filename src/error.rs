@@ -73,10 +73,7 @@ impl fmt::Display for Error {
                 "input has shape {input:?} but target has shape {target:?}; call .broadcast() on one to repeat it"
             ),
             Error::AxisOutOfBounds { axis, ndim } => {
-                write!(
-                    f,
-                    "class axis {axis} is out of bounds for an array of {ndim} axes"
-                )
+                write!(f, "class axis {axis} is out of bounds for an array of {ndim} axes")
             }
             Error::EmptyMean => write!(f, "mean of nothing: the divisor counts no elements"),
             Error::WeightShape { expected, found } => write!(
@@ -84,16 +81,10 @@ impl fmt::Display for Error {
                 "weights have shape {found:?} but the input without its class axis has {expected:?}"
             ),
             Error::InvalidWeight { index, weight } => {
-                write!(
-                    f,
-                    "weight {weight} of distribution {index:?} is not finite and at least 0"
-                )
+                write!(f, "weight {weight} of distribution {index:?} is not finite and at least 0")
             }
             Error::OutputShape { expected, found } => {
-                write!(
-                    f,
-                    "expected an array of shape {expected:?} but got {found:?}"
-                )
+                write!(f, "expected an array of shape {expected:?} but got {found:?}")
             }
             Error::InvalidDenominator { denominator } => {
                 write!(f, "denominator {denominator} is not finite and above 0")

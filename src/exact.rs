@@ -5,10 +5,12 @@
 //! associative, commutative. Only [`ExactSum::value`] rounds, once. (Kulisch 1971; the small
 //! superaccumulator of Neal, *Fast exact summation using small and large superaccumulators*, 2015.)
 //!
-//! Blocks are not added one number at a time. Against a block of n ≤ 1024 numbers below 2ᴱ, the
-//! constant M = 1.5·2^(E+10) splits each number d into q = (d + M) − M and d − q, both exactly, and
-//! Σq is exact in `f64`; the remainders go on against 2⁻⁴³·M (Rump, Ogita and Oishi, *Accurate
-//! floating-point summation I*, 2008, Algorithm 3.2).
+//! Blocks are not added one number at a time. Against a block of numbers below 2ᴱ, adding
+//! M = 1.5·2^(E+1) rounds a number to a multiple of M's last place and leaves that multiple, an
+//! integer, in the low bits of the sum: the integers are added as integers, and what the rounding
+//! left over, which subtraction gives exactly, goes on to the next level, p − 1 bits further down.
+//! (The extraction of Rump, Ogita and Oishi, *Accurate floating-point summation I*, 2008, Algorithm
+//! 3.2, with integers for its sums.)
 
 use crate::kernel::{Float, Level};
 
@@ -19,12 +21,9 @@ const LIMBS: usize = 68;
 const CAPACITY: u32 = 1 << 29;
 /// How many numbers a block may hold.
 pub const BLOCK: usize = 1024;
-/// log₂ [`BLOCK`].
-const BLOCK_BITS: i32 = 10;
-/// What one level takes off: 53 bits less those that a block's sum needs.
-const LEVEL_BITS: i32 = 53 - BLOCK_BITS;
-/// Sums that run beside each other within a block.
-const WIDTH: usize = 8;
+/// Sums that run beside each other within a block. At most 128 integers below 2²³ go into each of
+/// an `f32` block's, which fit 31 bits.
+const WIDTH: usize = 16;
 
 /// The exact sum of any number of floats.
 #[derive(Clone, Debug)]
@@ -38,12 +37,7 @@ pub struct ExactSum {
 
 impl Default for ExactSum {
     fn default() -> Self {
-        ExactSum {
-            limbs: [0; LIMBS],
-            pending: 0,
-            nans: 0,
-            infinities: [0; 2],
-        }
+        ExactSum { limbs: [0; LIMBS], pending: 0, nans: 0, infinities: [0; 2] }
     }
 }
 
@@ -57,27 +51,16 @@ impl ExactSum {
         if exponent == 0x7ff {
             return self.add_special(value);
         }
-        let significand = if exponent == 0 {
-            fraction
-        } else {
-            fraction | 1 << 52
-        };
-        self.add_shifted(
-            significand,
-            exponent.saturating_sub(1),
-            value.is_sign_negative(),
-        );
+        let significand = if exponent == 0 { fraction } else { fraction | 1 << 52 };
+        self.add_shifted(significand, exponent.saturating_sub(1), value.is_sign_negative());
     }
 
-    /// Adds ±significand·2^(shift − 1074).
+    /// Adds ±significand·2^(shift − 1074), shift ≤ 2045.
     #[inline]
     fn add_shifted(&mut self, significand: u64, shift: usize, negative: bool) {
         let (first, offset) = (shift / LIMB_BITS as usize, shift as u32 % LIMB_BITS);
         let wide = u128::from(significand) << offset;
-        let Some(limbs) = self.limbs.get_mut(first..first + 3) else {
-            return;
-        };
-        for (i, limb) in limbs.iter_mut().enumerate() {
+        for (i, limb) in self.limbs[first..first + 3].iter_mut().enumerate() {
             let part = i64::from((wide >> (LIMB_BITS * i as u32)) as u32);
             *limb += if negative { -part } else { part };
         }
@@ -182,132 +165,117 @@ impl ExactSum {
         significand as f64 * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)
     }
 
-    /// Adds a block of at most [`BLOCK`] numbers, which it may use up.
-    pub fn add_block<T: Float>(&mut self, level: Level, block: &mut [T]) {
+    /// Adds a block of at most [`BLOCK`] numbers.
+    pub fn add_block<T: Float>(&mut self, level: Level, block: &[T]) {
         debug_assert!(block.len() <= BLOCK);
         level.run(
             #[inline(always)]
-            || self.add_block_inline(block),
+            || self.add_block_here(block),
         );
     }
 
     #[inline(always)]
-    fn add_block_inline<T: Float>(&mut self, block: &mut [T]) {
-        let Range {
-            finite,
-            largest,
-            smallest,
-        } = Range::of(block);
-        let mut top = exponent(largest) + 1 + BLOCK_BITS;
-        if !finite || top > 960 {
-            return block.iter().for_each(|number| self.add(number.to_f64()));
-        }
-        // Every number is a multiple of 2^bottom.
-        let bottom = exponent(smallest) + 1 - T::DIGITS;
-        while top - 53 > bottom + 2 * LEVEL_BITS {
-            let sums = split::<T, 1, true>(block, top);
-            self.add(sums[0]);
-            top -= LEVEL_BITS;
-        }
-        let sums = match top - 53 - bottom {
-            ..=0 => split::<T, 0, false>(block, top),
-            1..=LEVEL_BITS => split::<T, 1, false>(block, top),
-            _ => split::<T, 2, false>(block, top),
+    fn add_block_here<T: Float>(&mut self, block: &[T]) {
+        let Some((largest, smallest)) = magnitudes(block) else {
+            return self.add_each(block);
         };
-        sums.iter().for_each(|&sum| self.add(sum));
-    }
-}
-
-/// What a block spans.
-struct Range {
-    finite: bool,
-    largest: f64,
-    /// Zeros left out; the largest finite number where nothing else is.
-    smallest: f64,
-}
-
-impl Range {
-    #[inline(always)]
-    fn of<T: Float>(block: &[T]) -> Range {
-        let mut strange = [T::ZERO; 2 * WIDTH];
-        let mut largest = [T::ZERO; 2 * WIDTH];
-        let mut smallest = [T::MAX; 2 * WIDTH];
-        for numbers in padded::<T, { 2 * WIDTH }>(block) {
-            for i in 0..2 * WIDTH {
-                let size = numbers[i].abs();
-                strange[i] = if size <= T::MAX { strange[i] } else { T::ONE };
-                largest[i] = if size > largest[i] { size } else { largest[i] };
-                let least = (size < smallest[i]) & (size > T::ZERO);
-                smallest[i] = if least { size } else { smallest[i] };
-            }
-        }
-        Range {
-            finite: strange.iter().all(|&strange| strange == T::ZERO),
-            largest: largest
-                .iter()
-                .fold(0.0, |most, size| size.to_f64().max(most)),
-            smallest: smallest
-                .iter()
-                .fold(f64::MAX, |least, size| size.to_f64().min(least)),
-        }
-    }
-}
-
-/// The sums of `LEVELS` leading parts and of the rest, which `KEEP` leaves in the block.
-#[inline(always)]
-fn split<T: Float, const LEVELS: usize, const KEEP: bool>(block: &mut [T], top: i32) -> [f64; 3] {
-    let mut sums = [[0.0; WIDTH]; 3];
-    let m: [f64; LEVELS] =
-        std::array::from_fn(|level| 1.5 * power_of_two(top - level as i32 * LEVEL_BITS));
-    let (whole, tail) = block.as_chunks_mut::<WIDTH>();
-    for numbers in whole {
-        split_step::<T, LEVELS, KEEP>(numbers, &m, &mut sums);
-    }
-    let mut last = [T::ZERO; WIDTH];
-    last[..tail.len()].copy_from_slice(tail);
-    split_step::<T, LEVELS, KEEP>(&mut last, &m, &mut sums);
-    tail.copy_from_slice(&last[..tail.len()]);
-    sums.map(|sum| sum.iter().sum())
-}
-
-#[inline(always)]
-fn split_step<T: Float, const LEVELS: usize, const KEEP: bool>(
-    numbers: &mut [T; WIDTH],
-    m: &[f64; LEVELS],
-    sums: &mut [[f64; WIDTH]; 3],
-) {
-    for i in 0..WIDTH {
-        let mut rest = numbers[i].to_f64();
-        for level in 0..LEVELS {
-            let part = (rest + m[level]) - m[level];
-            sums[level][i] += part;
-            rest -= part;
-        }
-        if KEEP {
-            numbers[i] = T::from_f64(rest);
+        // Every number is below 2^top in magnitude and a multiple of 2^bottom.
+        let (top, bottom) = (largest.exponent() + 1, smallest.exponent() + 1 - T::DIGITS);
+        let bits = top + 1 - bottom;
+        if top >= T::MAX_EXPONENT || bits > 6 * (T::DIGITS - 1) {
+            self.add_each(block);
+        } else if bits > 3 * (T::DIGITS - 1) {
+            self.add_levels::<T, 6>(block, top);
+        } else if bits > 2 * (T::DIGITS - 1) {
+            self.add_levels::<T, 3>(block, top);
         } else {
-            sums[LEVELS][i] += rest;
+            self.add_levels::<T, 2>(block, top);
+        }
+    }
+
+    fn add_each<T: Float>(&mut self, block: &[T]) {
+        block.iter().for_each(|number| self.add(number.to_f64()));
+    }
+
+    /// Adds a block in so many levels that nothing is left over.
+    #[inline(always)]
+    fn add_levels<T: Float, const LEVELS: usize>(&mut self, block: &[T], top: i32) {
+        let exponents: [i32; LEVELS] = std::array::from_fn(|level| {
+            (top + 1 - level as i32 * (T::DIGITS - 1)).max(T::MIN_EXPONENT)
+        });
+        let m = exponents.map(T::one_and_a_half);
+        let mut sums = [[T::Bits::default(); WIDTH]; LEVELS];
+        let (whole, tail) = block.as_chunks::<WIDTH>();
+        for numbers in whole {
+            extract(&mut sums, &m, numbers);
+        }
+        extract(&mut sums, &m, &padded(tail, T::ZERO));
+        for ((sums, m), exponent) in sums.iter().zip(m).zip(exponents) {
+            let integer = |&sum| T::integer(sum, m, whole.len() + 1);
+            let sum: i64 = sums.iter().map(integer).sum();
+            let shift = (exponent + 1 - T::DIGITS + 1074) as usize;
+            self.add_shifted(sum.unsigned_abs(), shift, sum < 0);
         }
     }
 }
 
-/// The numbers in arrays of a fixed width, zeros behind the last.
+/// Adds what each level takes off the numbers.
 #[inline(always)]
-pub fn padded<T: Float, const N: usize>(numbers: &[T]) -> impl Iterator<Item = [T; N]> {
-    let (whole, tail) = numbers.as_chunks::<N>();
-    let mut last = [T::ZERO; N];
+fn extract<T: Float, const LEVELS: usize>(
+    sums: &mut [[T::Bits; WIDTH]; LEVELS],
+    m: &[T; LEVELS],
+    numbers: &[T; WIDTH],
+) {
+    let mut rest = *numbers;
+    for (sums, &m) in sums.iter_mut().zip(m) {
+        for i in 0..WIDTH {
+            let shifted = rest[i] + m;
+            sums[i] = T::add_bits(sums[i], shifted);
+            rest[i] = rest[i] - (shifted - m);
+        }
+    }
+}
+
+/// The largest and the smallest magnitude, zeros left out; none where not all numbers are finite.
+#[inline(always)]
+fn magnitudes<T: Float>(block: &[T]) -> Option<(T, T)> {
+    let first = block.first()?.abs();
+    let (mut largest, mut smallest) = ([first; WIDTH], [first; WIDTH]);
+    let mut strange = [T::ZERO; WIDTH];
+    let mut compare = |numbers: &[T; WIDTH]| {
+        for i in 0..WIDTH {
+            let size = numbers[i].abs();
+            largest[i] = if size > largest[i] { size } else { largest[i] };
+            smallest[i] = if size < smallest[i] { size } else { smallest[i] };
+            strange[i] = if size <= T::MAX { strange[i] } else { T::ONE };
+        }
+    };
+    let (whole, tail) = block.as_chunks::<WIDTH>();
+    whole.iter().for_each(&mut compare);
+    compare(&padded(tail, first));
+    let least = |a: T, b: T| if b < a { b } else { a };
+    let smallest = match smallest.into_iter().fold(T::MAX, least) {
+        zero if zero == T::ZERO => block
+            .iter()
+            .map(|number| number.abs())
+            .filter(|&size| size > T::ZERO)
+            .fold(T::MAX, least),
+        smallest => smallest,
+    };
+    let largest = largest.into_iter().fold(T::ZERO, |a, b| if b > a { b } else { a });
+    strange.iter().all(|&strange| strange == T::ZERO).then_some((largest, least(smallest, largest)))
+}
+
+/// A tail, filled up.
+#[inline(always)]
+fn padded<T: Float>(tail: &[T], filling: T) -> [T; WIDTH] {
+    let mut last = [filling; WIDTH];
     last[..tail.len()].copy_from_slice(tail);
-    whole.iter().copied().chain(std::iter::once(last))
+    last
 }
 
 /// 2^exponent for −1022 ≤ exponent ≤ 1023.
 #[inline(always)]
 fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
-}
-
-/// ⌊log₂ value⌋, no less than −1022.
-#[inline(always)]
-fn exponent(value: f64) -> i32 {
-    ((value.to_bits() >> 52 & 0x7ff) as i32).max(1) - 1023
 }

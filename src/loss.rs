@@ -54,20 +54,13 @@ impl<R: Reduction> KLDivLoss<R> {
     /// The loss with this reduction, classes along the last axis, and a target of probabilities.
     #[must_use]
     pub const fn new(reduction: R) -> Self {
-        KLDivLoss {
-            reduction,
-            axis: None,
-            log_target: false,
-        }
+        KLDivLoss { reduction, axis: None, log_target: false }
     }
 
     /// The axis along which classes lie.
     #[must_use]
     pub const fn axis(self, axis: Axis) -> Self {
-        KLDivLoss {
-            axis: Some(axis.0),
-            ..self
-        }
+        KLDivLoss { axis: Some(axis.0), ..self }
     }
 
     /// Whether the target holds log-probabilities.
@@ -86,11 +79,7 @@ impl<R: Reduction> KLDivLoss<R> {
         input: &'a ArrayRef<A, D>,
         target: &'a ArrayRef<A, D>,
     ) -> Result<Batch<'a, R, A, D>, Error> {
-        let rule = if self.log_target {
-            Rule::LogProbabilities
-        } else {
-            Rule::Probabilities
-        };
+        let rule = if self.log_target { Rule::LogProbabilities } else { Rule::Probabilities };
         Batch::new(self.reduction, rule, self.axis, input, target)
     }
 

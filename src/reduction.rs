@@ -144,11 +144,7 @@ impl AnyReduction {
     /// What the sum is divided by, rounded once. 0 where all weights are 0.
     pub(crate) fn divisor(self, counts: &Partial) -> Result<f64, Error> {
         let counted = |count: u64| {
-            if count == 0 {
-                Err(Error::EmptyMean)
-            } else {
-                Ok(count)
-            }
+            if count == 0 { Err(Error::EmptyMean) } else { Ok(count) }
         };
         match self {
             AnyReduction::Pointwise | AnyReduction::PerDistribution | AnyReduction::Sum => Ok(1.0),
@@ -201,12 +197,7 @@ impl FromStr for AnyReduction {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let denominator = || {
-            name.strip_prefix("sum_over(")?
-                .strip_suffix(')')?
-                .parse()
-                .ok()
-        };
+        let denominator = || name.strip_prefix("sum_over(")?.strip_suffix(')')?.parse().ok();
         Ok(match name {
             "none" => AnyReduction::Pointwise,
             "per_distribution" => AnyReduction::PerDistribution,
@@ -214,9 +205,9 @@ impl FromStr for AnyReduction {
             "mean" => AnyReduction::Mean,
             "batchmean" => AnyReduction::BatchMean,
             "distribution_mean" => AnyReduction::DistributionMean,
-            _ => AnyReduction::SumOver(denominator().ok_or_else(|| Error::UnknownReduction {
-                name: name.to_owned(),
-            })?),
+            _ => AnyReduction::SumOver(
+                denominator().ok_or_else(|| Error::UnknownReduction { name: name.to_owned() })?,
+            ),
         })
     }
 }
@@ -301,8 +292,7 @@ impl Reduction for PerDistribution {
         axis: usize,
     ) -> Result<Array<A::Loss, D::Smaller>, Error> {
         let mut dim = D::Smaller::zeros(input.ndim() - 1);
-        dim.slice_mut()
-            .copy_from_slice(&without(input.shape(), axis));
+        dim.slice_mut().copy_from_slice(&without(input.shape(), axis));
         zeros(dim, &without(input.strides(), axis))
     }
     fn buffer<A: Element, D: Dimension>(

@@ -1,13 +1,13 @@
 //! What is asked of a batch.
 
-use ndarray::{Array, ArrayRef, ArrayViewMutD, Axis, Dimension, IxDyn};
+use ndarray::{Array, ArrayRef, ArrayViewMutD, Axis, Dimension};
 
 use super::Batch;
 use super::visit::{Visit, Wanted, total};
 use crate::element::Element;
 use crate::error::Error;
 use crate::kernel::Float;
-use crate::lanes::{Bundle, without, zeros};
+use crate::lanes::{Arrays, without, zeros};
 use crate::partial::Partial;
 use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
 
@@ -48,10 +48,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         gradient: &mut ArrayRef<A, D>,
     ) -> Result<R::Output<A, D>, Error> {
         let mut output = self.reduction.allocate(self.input, self.axis)?;
-        self.value_into(
-            R::view_mut::<A, D>(R::buffer::<A, D>(&mut output)),
-            Some(gradient),
-        )?;
+        self.value_into(R::view_mut::<A, D>(R::buffer::<A, D>(&mut output)), Some(gradient))?;
         Ok(output)
     }
 
@@ -79,16 +76,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let kind = self.reduction.kind();
         let divisor = kind.divisor(&self.counts(kind.divides_by_weight()))?;
         let (scale, upstream) = match kind {
-            AnyReduction::Pointwise => (1.0, Some(upstream)),
-            AnyReduction::PerDistribution => (1.0, Some(upstream.insert_axis(Axis(self.axis)))),
+            AnyReduction::Pointwise | AnyReduction::PerDistribution => (1.0, Some(upstream)),
             _ => (upstream.iter().fold(0.0, |sum, u| sum + u.to_f64()), None),
         };
-        let arrays = Bundle {
-            upstream,
-            ..self.arrays(None, d_input, d_target)
-        };
-        self.visit(Wanted::Nothing, over(scale, divisor))
-            .all(arrays, self.axis);
+        let arrays = Arrays { upstream, ..self.arrays(None, d_input, d_target) };
+        self.visit(Wanted::Nothing, over(scale, divisor)).all(arrays, self.axis);
         Ok(())
     }
 
@@ -105,10 +97,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let kind = self.reduction.kind();
         let (wanted, value) = match kind {
             AnyReduction::Pointwise => (Wanted::Terms, Some(output.view_mut())),
-            AnyReduction::PerDistribution => (
-                Wanted::Distributions,
-                Some(output.view_mut().insert_axis(Axis(self.axis))),
-            ),
+            AnyReduction::PerDistribution => (Wanted::Distributions, Some(output.view_mut())),
             _ => (Wanted::Total, None),
         };
         let mut partial = self.counts(kind.divides_by_weight());
@@ -136,17 +125,15 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         value: Option<ArrayViewMutD<'b, A::Loss>>,
         d_input: Option<&'b mut ArrayRef<A, D>>,
         d_target: Option<&'b mut ArrayRef<A, D>>,
-    ) -> Bundle<'b, A, IxDyn> {
-        Bundle {
-            input: self.input.view().into_dyn(),
-            target: self.target.view().into_dyn(),
-            weights: self
-                .weights
-                .map(|weights| weights.view().into_dyn().insert_axis(Axis(self.axis))),
+    ) -> Arrays<'b, A, D> {
+        Arrays {
+            input: self.input,
+            target: self.target,
+            weights: self.weights,
             upstream: None,
             value,
-            d_input: d_input.map(|gradient| gradient.view_mut().into_dyn()),
-            d_target: d_target.map(|gradient| gradient.view_mut().into_dyn()),
+            d_input,
+            d_target,
         }
     }
 
@@ -160,7 +147,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         };
         match self.weights {
             None => counts.weight.add(counts.distributions as f64),
-            Some(weights) if weigh => counts.weight = total(self.level, weights.view().into_dyn()),
+            Some(weights) if weigh => counts.weight = total(self.level, weights),
             Some(_) => {}
         }
         counts
@@ -182,9 +169,7 @@ impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// are fine.
     pub fn partial(&self) -> Result<Partial, Error> {
         let mut partial = self.counts(true);
-        partial.loss = self
-            .visit(Wanted::Total, 1.0)
-            .all(self.arrays(None, None, None), self.axis);
+        partial.loss = self.visit(Wanted::Total, 1.0).all(self.arrays(None, None, None), self.axis);
         Ok(partial)
     }
 }
@@ -193,17 +178,10 @@ fn same_shape(expected: &[usize], found: &[usize]) -> Result<(), Error> {
     if expected == found {
         return Ok(());
     }
-    Err(Error::OutputShape {
-        expected: expected.to_vec(),
-        found: found.to_vec(),
-    })
+    Err(Error::OutputShape { expected: expected.to_vec(), found: found.to_vec() })
 }
 
 /// dividend / divisor; 0 where all weights are 0.
 fn over(dividend: f64, divisor: f64) -> f64 {
-    if divisor == 0.0 {
-        0.0
-    } else {
-        dividend / divisor
-    }
+    if divisor == 0.0 { 0.0 } else { dividend / divisor }
 }

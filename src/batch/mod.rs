@@ -68,15 +68,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         if let AnyReduction::SumOver(_) = reduction.kind() {
             reduction.kind().divisor(&Partial::default())?;
         }
-        Ok(Batch {
-            reduction,
-            rule,
-            axis,
-            level: Level::best(),
-            input,
-            target,
-            weights: None,
-        })
+        Ok(Batch { reduction, rule, axis, level: Level::best(), input, target, weights: None })
     }
 
     /// Gives each distribution a weight: `weights` has the input's shape without the class axis (0-d
@@ -104,26 +96,18 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
     pub fn weights(self, weights: &'a ArrayRef<A::Loss, D::Smaller>) -> Result<Self, Error> {
         let expected = without(self.input.shape(), self.axis);
         if weights.shape() != expected {
-            return Err(Error::WeightShape {
-                expected,
-                found: weights.shape().to_vec(),
-            });
+            return Err(Error::WeightShape { expected, found: weights.shape().to_vec() });
         }
         let valid = |weight: A::Loss| (weight >= A::Loss::ZERO) & (weight <= A::Loss::MAX);
         if !weights.iter().all(|&weight| valid(weight)) {
             let found = weights.view().into_dyn();
             let invalid = found.indexed_iter().find(|&(_, &weight)| !valid(weight));
-            return Err(
-                invalid.map_or(Error::EmptyMean, |(index, weight)| Error::InvalidWeight {
-                    index: ndarray::Dimension::slice(&index).to_vec(),
-                    weight: weight.to_f64(),
-                }),
-            );
+            return Err(invalid.map_or(Error::EmptyMean, |(index, weight)| Error::InvalidWeight {
+                index: ndarray::Dimension::slice(&index).to_vec(),
+                weight: weight.to_f64(),
+            }));
         }
-        Ok(Batch {
-            weights: Some(weights),
-            ..self
-        })
+        Ok(Batch { weights: Some(weights), ..self })
     }
 
     /// The same, computed with another instruction set.
@@ -133,6 +117,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
     }
 
     fn distributions(&self) -> usize {
-        without(self.input.shape(), self.axis).iter().product()
+        let others = self.input.shape().iter().enumerate().filter(|&(axis, _)| axis != self.axis);
+        others.map(|(_, len)| len).product()
     }
 }

@@ -1,13 +1,13 @@
 //! One visit to all the elements: what is wanted of them, and who does it.
 
-use ndarray::{ArrayViewD, Axis, IxDyn};
+use ndarray::{ArrayRef, Axis, Dimension};
 
 use super::Rule;
 use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{Level, LogProbability, Probability, Term};
-use crate::lanes::{Bundle, Unit, for_each_unit, join};
+use crate::lanes::{Arrays, Unit, for_each_unit, join};
 
 /// Up to so many classes the total is the exact sum of all terms, and a distribution's sum adds its
 /// terms one after the other. Beyond, the total is the exact sum of the distributions' sums, and
@@ -43,7 +43,11 @@ pub struct Visit {
 
 impl Visit {
     /// Visits everything, and returns the total if that is wanted.
-    pub fn all<A: Element>(&self, mut arrays: Bundle<'_, A, IxDyn>, axis: usize) -> ExactSum {
+    pub fn all<A: Element, D: Dimension>(
+        &self,
+        mut arrays: Arrays<'_, A, D>,
+        axis: usize,
+    ) -> ExactSum {
         if arrays.input.is_empty() {
             if let Some(value) = &mut arrays.value {
                 value.fill(A::Loss::default());
@@ -51,17 +55,18 @@ impl Visit {
             return ExactSum::default();
         }
         match self.rule {
-            Rule::Probabilities => self.all_of::<Probability, A>(arrays, axis),
-            Rule::LogProbabilities => self.all_of::<LogProbability, A>(arrays, axis),
+            Rule::Probabilities => self.all_of::<Probability, A, D>(arrays, axis),
+            Rule::LogProbabilities => self.all_of::<LogProbability, A, D>(arrays, axis),
         }
     }
 
-    fn all_of<K: Term, A: Element>(&self, arrays: Bundle<'_, A, IxDyn>, axis: usize) -> ExactSum {
+    fn all_of<K: Term, A: Element, D: Dimension>(
+        &self,
+        arrays: Arrays<'_, A, D>,
+        axis: usize,
+    ) -> ExactSum {
         let by_lane = arrays.weights.is_some()
-            || arrays
-                .upstream
-                .as_ref()
-                .is_some_and(|view| view.len_of(Axis(axis)) != self.classes)
+            || arrays.upstream.as_ref().is_some_and(|view| view.ndim() < arrays.input.ndim())
             || self.sums_lanes();
         let class_axis = by_lane.then_some(axis);
         for_each_unit(arrays, class_axis, &|unit| self.unit::<K, A>(unit), &merged)
@@ -125,10 +130,10 @@ fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {
 }
 
 /// The exact sum of all numbers of an array.
-pub fn total<T: Element>(level: Level, array: ArrayViewD<'_, T>) -> ExactSum {
-    let only = Bundle {
-        input: array.view(),
-        target: array.view(),
+pub fn total<T: Element, D: Dimension>(level: Level, array: &ArrayRef<T, D>) -> ExactSum {
+    let only = Arrays {
+        input: array,
+        target: array,
         weights: None,
         upstream: None,
         value: None,
@@ -140,10 +145,7 @@ pub fn total<T: Element>(level: Level, array: ArrayViewD<'_, T>) -> ExactSum {
         let mut block = [T::Loss::default(); BLOCK];
         for numbers in unit.input.axis_chunks_iter(Axis(0), BLOCK) {
             let block = &mut block[..numbers.len()];
-            block
-                .iter_mut()
-                .zip(&numbers)
-                .for_each(|(to, number)| *to = number.widen());
+            block.iter_mut().zip(&numbers).for_each(|(to, number)| *to = number.widen());
             sum.add_block(level, block);
         }
         sum

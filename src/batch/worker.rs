@@ -16,15 +16,18 @@ use crate::lanes::{Rect, Unit, read, write};
 /// Neighbouring lanes whose stripes are summed beside each other.
 const COLUMNS: usize = 64;
 
-/// Room for a chunk, cleared where it is first used.
-struct Scratch<T>(Option<[T; CHUNK]>);
+/// Room for at most a chunk, as large as was asked for.
+struct Scratch<T>(Vec<T>);
 
 impl<T: Copy + Default> Scratch<T> {
-    const EMPTY: Self = Scratch(None);
+    const EMPTY: Self = Scratch(Vec::new());
 
     #[inline]
     fn get(&mut self, len: usize) -> &mut [T] {
-        &mut self.0.get_or_insert([T::default(); CHUNK])[..len]
+        if self.0.len() < len {
+            self.0.resize(len, T::default());
+        }
+        &mut self.0[..len]
     }
 }
 
@@ -93,9 +96,9 @@ impl<'v, A: Element> Worker<'v, A> {
     fn short_lanes<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
         let level = self.visit.level;
-        let mut sums = [0.0; CHUNK];
+        let mut sums = Scratch::EMPTY;
         for rect in tiles(lanes, classes, tile(classes).0, classes) {
-            let sums = &mut sums[..rect.0.len()];
+            let sums = sums.get(rect.0.len());
             self.chunk::<K>(unit, &rect, |terms| sum_each(level, terms, classes, sums));
             self.emit(&unit.weights, &mut unit.value, rect.0, sums);
         }
@@ -128,10 +131,7 @@ impl<'v, A: Element> Worker<'v, A> {
         let level = self.visit.level;
         let mut sum = LaneSum::default();
         for step in steps(classes.len(), CHUNK) {
-            let rect = (
-                lane..lane + 1,
-                classes.start + step.start..classes.start + step.end,
-            );
+            let rect = (lane..lane + 1, classes.start + step.start..classes.start + step.end);
             self.chunk::<K>(unit, &rect, |terms| sum.add(level, terms));
         }
         sum.value()
@@ -140,11 +140,7 @@ impl<'v, A: Element> Worker<'v, A> {
     /// Neighbouring lanes beside each other, class after class.
     fn columns<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
-        let (width, stripes) = if self.visit.few() {
-            (CHUNK, 1)
-        } else {
-            (COLUMNS, STRIPES)
-        };
+        let (width, stripes) = if self.visit.few() { (CHUNK, 1) } else { (COLUMNS, STRIPES) };
         let level = self.visit.level;
         for rect in steps(lanes, width) {
             let mut parts = vec![ExactSum::default(); if classes > PART { rect.len() } else { 0 }];
@@ -164,21 +160,13 @@ impl<'v, A: Element> Worker<'v, A> {
                         LaneSum(std::array::from_fn(|stripe| striped[stripe * width + lane]))
                             .value()
                     };
-                    parts
-                        .get_mut(lane)
-                        .into_iter()
-                        .for_each(|part| part.add(*sum));
+                    parts.get_mut(lane).into_iter().for_each(|part| part.add(*sum));
                 }
             }
             for (sum, part) in sums.iter_mut().zip(&parts) {
                 *sum = part.value();
             }
-            self.emit(
-                &unit.weights,
-                &mut unit.value,
-                rect.clone(),
-                &mut sums[..rect.len()],
-            );
+            self.emit(&unit.weights, &mut unit.value, rect.clone(), &mut sums[..rect.len()]);
         }
     }
 
@@ -222,8 +210,7 @@ impl<'v, A: Element> Worker<'v, A> {
 
     fn flush(&mut self) {
         if self.waiting > 0 {
-            self.total
-                .add_block(self.visit.level, self.pending.get(self.waiting));
+            self.total.add_block(self.visit.level, self.pending.get(self.waiting));
         }
         self.waiting = 0;
     }
@@ -268,20 +255,10 @@ impl<'v, A: Element> Worker<'v, A> {
             return;
         }
         let upstream = unit.upstream.as_ref().map(|view| {
-            let classes = if view.ncols() == 1 {
-                0..1
-            } else {
-                rect.1.clone()
-            };
+            let classes = if view.ncols() == 1 { 0..1 } else { rect.1.clone() };
             read(view, &(rect.0.clone(), classes), self.upstream.get(len))
         });
-        let factor = factor(
-            self.visit.scale,
-            upstream,
-            weights,
-            lanes,
-            self.factors.get(len),
-        );
+        let factor = factor(self.visit.scale, upstream, weights, lanes, self.factors.get(len));
         if let Some(gradient) = &mut unit.d_input {
             write(gradient, rect, self.gradient.get(len), |out| {
                 d_input::<K, A>(level, x, t, factor, out)
@@ -306,11 +283,7 @@ fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bo
 
 /// Lanes and classes of a chunk of whole lanes, or of a part of one.
 fn tile(classes: usize) -> (usize, usize) {
-    if classes <= CHUNK {
-        (CHUNK / classes, classes)
-    } else {
-        (1, CHUNK)
-    }
+    if classes <= CHUNK { (CHUNK / classes, classes) } else { (1, CHUNK) }
 }
 
 /// All rectangles of at most tall × wide.
@@ -321,9 +294,7 @@ fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Iterato
 
 /// 0..len in steps.
 fn steps(len: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..len)
-        .step_by(step)
-        .map(move |start| start..len.min(start + step))
+    (0..len).step_by(step).map(move |start| start..len.min(start + step))
 }
 
 /// The operands, with neutral pairs in the lanes whose weight is 0.
@@ -338,13 +309,8 @@ fn masked<'a, K: Term, A: Element>(
     targets.copy_from_slice(t);
     let classes = x.len() / weights.len();
     let (input, target) = K::neutral::<A::Loss>();
-    let lanes = inputs
-        .chunks_exact_mut(classes)
-        .zip(targets.chunks_exact_mut(classes));
-    for ((x, t), _) in lanes
-        .zip(weights)
-        .filter(|(_, weight)| **weight == A::Loss::ZERO)
-    {
+    let lanes = inputs.chunks_exact_mut(classes).zip(targets.chunks_exact_mut(classes));
+    for ((x, t), _) in lanes.zip(weights).filter(|(_, weight)| **weight == A::Loss::ZERO) {
         x.fill(A::narrow(input.to_f64()));
         t.fill(A::narrow(target.to_f64()));
     }

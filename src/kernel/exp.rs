@@ -38,11 +38,7 @@ pub fn exp_of_normal<T: Exp>(y: T) -> T {
 #[inline(always)]
 pub fn exp<T: Exp>(y: T) -> T {
     let clamped = if y < T::UNDERFLOW { T::UNDERFLOW } else { y };
-    let clamped = if clamped > T::HIGHEST {
-        T::HIGHEST
-    } else {
-        clamped
-    };
+    let clamped = if clamped > T::HIGHEST { T::HIGHEST } else { clamped };
     // Half of k first, rounded down, the rest after: both factors are normal powers of two.
     let k = clamped.mul_add(T::LOG2_E, T::ROUND) - T::ROUND;
     let half = k.mul_add(T::from_f64(0.5), T::ROUND);
@@ -67,17 +63,11 @@ impl Exp for f32 {
 
     #[inline(always)]
     fn exp_reduced(r: f32) -> f32 {
-        const P: [f32; 5] = [
-            0.499_999_9,
-            0.166_665_2,
-            0.041_668_896,
-            0.008_368_853_5,
-            0.001_378_359_7,
-        ];
+        const P: [f32; 5] =
+            [0.499_999_9, 0.166_665_2, 0.041_668_896, 0.008_368_853_5, 0.001_378_359_7];
         let r2 = r * r;
-        let p = r.mul_add(P[4], P[3]);
-        let p = r2.mul_add(p, r.mul_add(P[2], P[1]));
-        let p = r.mul_add(p, P[0]);
+        let p = r2.mul_add(P[4], r.mul_add(P[3], P[2]));
+        let p = r2.mul_add(p, r.mul_add(P[1], P[0]));
         r2.mul_add(p, r) + 1.0
     }
 }
@@ -95,7 +85,7 @@ impl Exp for f64 {
         const P: [f64; 10] = [
             0.500_000_000_000_001_110_223_024_625_156_5,
             0.166_666_666_666_664_103_901_851_490_297_65,
-            0.041_666_666_666_652_597_134_090_684_106_886,
+            0.041_666_666_666_525_971_340_906_841_068_87,
             0.008_333_333_333_494_964_342_835_764_625_761,
             0.001_388_888_894_478_942_5,
             0.000_198_412_695_075_337_507_316_995_425_103_17,
@@ -104,12 +94,11 @@ impl Exp for f64 {
             2.763_071_979_738_155e-7,
             2.500_155_112_852_057e-8,
         ];
-        let mut p = P[9];
-        let mut i = 9;
-        while i > 0 {
-            i -= 1;
-            p = p.mul_add(r, P[i]);
+        let r2 = r * r;
+        let mut p = r.mul_add(P[9], P[8]);
+        for i in [6, 4, 2, 0] {
+            p = p.mul_add(r2, r.mul_add(P[i + 1], P[i]));
         }
-        (r * r).mul_add(p, r) + 1.0
+        r2.mul_add(p, r) + 1.0
     }
 }

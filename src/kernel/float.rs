@@ -25,7 +25,7 @@ pub trait Float:
     + 'static
 {
     /// The unsigned integer of the same width.
-    type Bits: Copy + Ord;
+    type Bits: Copy + Default;
 
     /// +0.
     const ZERO: Self;
@@ -43,9 +43,18 @@ pub trait Float:
     const ROUND: Self;
     /// The significand's bits, the hidden one included: p.
     const DIGITS: i32;
+    /// The exponent of the smallest normal number.
+    const MIN_EXPONENT: i32;
+    /// The exponent of the largest number.
+    const MAX_EXPONENT: i32;
 
     /// self·a + b, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
+    /// Whether this is NaN.
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        !(self >= self)
+    }
     /// The magnitude.
     fn abs(self) -> Self;
     /// To `f64`, exactly.
@@ -56,6 +65,15 @@ pub trait Float:
     fn split(self, low: Self) -> (Self, Self);
     /// self·2ᵏ, k given as `Float::ROUND + k`; self·2ᵏ must be normal.
     fn scale(self, shifted: Self) -> Self;
+    /// ⌊log₂ |self|⌋, no less than `MIN_EXPONENT`.
+    fn exponent(self) -> i32;
+    /// 1.5·2^exponent.
+    fn one_and_a_half(exponent: i32) -> Self;
+    /// A sum of bits, modulo the width, plus the bits of `shifted`.
+    fn add_bits(sum: Self::Bits, shifted: Self) -> Self::Bits;
+    /// What is left of a sum of the bits of `count` numbers close to m: the signed sum of their
+    /// distances in units of the last place.
+    fn integer(sum: Self::Bits, m: Self, count: usize) -> i64;
 }
 
 impl Float for f32 {
@@ -68,6 +86,8 @@ impl Float for f32 {
     const NAN: f32 = f32::NAN;
     const ROUND: f32 = 12_582_912.0;
     const DIGITS: i32 = 24;
+    const MIN_EXPONENT: i32 = -126;
+    const MAX_EXPONENT: i32 = 127;
 
     #[inline(always)]
     fn mul_add(self, a: f32, b: f32) -> f32 {
@@ -96,6 +116,22 @@ impl Float for f32 {
     fn scale(self, shifted: f32) -> f32 {
         f32::from_bits(self.to_bits().wrapping_add(shifted.to_bits() << 23))
     }
+    #[inline(always)]
+    fn exponent(self) -> i32 {
+        ((self.to_bits() >> 23 & 0xff) as i32).max(1) - 127
+    }
+    #[inline(always)]
+    fn one_and_a_half(exponent: i32) -> f32 {
+        f32::from_bits(((exponent + 127) as u32) << 23 | 1 << 22)
+    }
+    #[inline(always)]
+    fn add_bits(sum: u32, shifted: f32) -> u32 {
+        sum.wrapping_add(shifted.to_bits())
+    }
+    #[inline(always)]
+    fn integer(sum: u32, m: f32, count: usize) -> i64 {
+        i64::from(sum.wrapping_sub(m.to_bits().wrapping_mul(count as u32)) as i32)
+    }
 }
 
 impl Float for f64 {
@@ -108,6 +144,8 @@ impl Float for f64 {
     const NAN: f64 = f64::NAN;
     const ROUND: f64 = 6_755_399_441_055_744.0;
     const DIGITS: i32 = 53;
+    const MIN_EXPONENT: i32 = -1022;
+    const MAX_EXPONENT: i32 = 1023;
 
     #[inline(always)]
     fn mul_add(self, a: f64, b: f64) -> f64 {
@@ -127,9 +165,7 @@ impl Float for f64 {
     }
     #[inline(always)]
     fn split(self, low: f64) -> (f64, f64) {
-        let shifted = self
-            .to_bits()
-            .wrapping_add(0x3ff0_0000_0000_0000 - low.to_bits());
+        let shifted = self.to_bits().wrapping_add(0x3ff0_0000_0000_0000 - low.to_bits());
         let m = f64::from_bits((shifted & 0x000f_ffff_ffff_ffff) + low.to_bits());
         let k = f64::from_bits((shifted >> 52) | 0x4330_0000_0000_0000)
             - (4_503_599_627_370_496.0 + 1023.0);
@@ -138,5 +174,21 @@ impl Float for f64 {
     #[inline(always)]
     fn scale(self, shifted: f64) -> f64 {
         f64::from_bits(self.to_bits().wrapping_add(shifted.to_bits() << 52))
+    }
+    #[inline(always)]
+    fn exponent(self) -> i32 {
+        ((self.to_bits() >> 52 & 0x7ff) as i32).max(1) - 1023
+    }
+    #[inline(always)]
+    fn one_and_a_half(exponent: i32) -> f64 {
+        f64::from_bits(((exponent + 1023) as u64) << 52 | 1 << 51)
+    }
+    #[inline(always)]
+    fn add_bits(sum: u64, shifted: f64) -> u64 {
+        sum.wrapping_add(shifted.to_bits())
+    }
+    #[inline(always)]
+    fn integer(sum: u64, m: f64, count: usize) -> i64 {
+        sum.wrapping_sub(m.to_bits().wrapping_mul(count as u64)) as i64
     }
 }

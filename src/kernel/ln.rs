@@ -24,8 +24,8 @@ pub trait Ln: Float {
     const LN2_LO: Self;
     /// 2^p, which makes every subnormal number normal.
     const LIFT: Self;
-    /// ln(1 + r) − r.
-    fn ln_tail(r: Self) -> Self;
+    /// ln(1 + r) − r + more.
+    fn ln_tail(r: Self, more: Self) -> Self;
 }
 
 /// (hi, lo) with hi + lo = ln t, for normal t > 0. Any other t gives some pair of finite numbers or NaN.
@@ -38,11 +38,7 @@ pub fn ln_of_normal<T: Ln>(t: T) -> (T, T) {
 #[inline(always)]
 pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
     let tiny = t < T::MIN_POSITIVE;
-    let lift = if tiny {
-        T::from_f64(f64::from(T::DIGITS))
-    } else {
-        T::ZERO
-    };
+    let lift = if tiny { T::from_f64(f64::from(T::DIGITS)) } else { T::ZERO };
     let (hi, lo) = ln_of_scaled(if tiny { t * T::LIFT } else { t }, lift);
     let special = if t == T::ZERO {
         -T::INFINITY
@@ -52,10 +48,7 @@ pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
         T::NAN
     };
     let finite = (t > T::ZERO) & (t < T::INFINITY);
-    (
-        if finite { hi } else { special },
-        if finite { lo } else { T::ZERO },
-    )
+    (if finite { hi } else { special }, if finite { lo } else { T::ZERO })
 }
 
 /// ln t, rounded.
@@ -73,7 +66,7 @@ fn ln_of_scaled<T: Ln>(t: T, lift: T) -> (T, T) {
     let r = m - T::ONE;
     let hi = k.mul_add(T::LN2_HI, r);
     let error = r - (-k).mul_add(T::LN2_HI, hi);
-    (hi, error + k.mul_add(T::LN2_LO, T::ln_tail(r)))
+    (hi, T::ln_tail(r, k.mul_add(T::LN2_LO, error)))
 }
 
 impl Ln for f32 {
@@ -83,7 +76,7 @@ impl Ln for f32 {
     const LIFT: f32 = 16_777_216.0;
 
     #[inline(always)]
-    fn ln_tail(r: f32) -> f32 {
+    fn ln_tail(r: f32, more: f32) -> f32 {
         const Q: [f32; 9] = [
             -0.5,
             0.333_332_1,
@@ -96,18 +89,12 @@ impl Ln for f32 {
             -0.128_324_25,
         ];
         let r2 = r * r;
-        let low = (r2 * r2).mul_add(
-            pair(r2, pair(r, Q[4], Q[5]), pair(r, Q[6], Q[7])),
-            pair(r2, pair(r, Q[0], Q[1]), pair(r, Q[2], Q[3])),
-        );
-        let r8 = (r2 * r2) * (r2 * r2);
-        r2 * r8.mul_add(Q[8], low)
+        let mut q = Q[8];
+        for i in [6, 4, 2, 0] {
+            q = q.mul_add(r2, r.mul_add(Q[i + 1], Q[i]));
+        }
+        r2.mul_add(q, more)
     }
-}
-
-#[inline(always)]
-fn pair<T: Float>(x: T, a: T, b: T) -> T {
-    x.mul_add(b, a)
 }
 
 impl Ln for f64 {
@@ -117,7 +104,7 @@ impl Ln for f64 {
     const LIFT: f64 = 9_007_199_254_740_992.0;
 
     #[inline(always)]
-    fn ln_tail(r: f64) -> f64 {
+    fn ln_tail(r: f64, more: f64) -> f64 {
         const P: [f64; 7] = [
             0.666_666_666_666_666_962_726_139_900_041_7,
             0.399_999_999_998_994_548_722_208_719_482_2,
@@ -129,13 +116,12 @@ impl Ln for f64 {
         ];
         let s = r / (2.0 + r);
         let s2 = s * s;
+        let s4 = s2 * s2;
         let mut p = P[6];
-        let mut i = 6;
-        while i > 0 {
-            i -= 1;
-            p = p.mul_add(s2, P[i]);
+        for i in [4, 2, 0] {
+            p = p.mul_add(s4, s2.mul_add(P[i + 1], P[i]));
         }
         let half = 0.5 * r * r;
-        s.mul_add(s2.mul_add(p, half), -half)
+        s.mul_add(s2.mul_add(p, half), more - half)
     }
 }

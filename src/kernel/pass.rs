@@ -100,9 +100,12 @@ fn scaled<A: Element>(
     derivative: impl Fn(A::Loss, A::Loss) -> A::Loss,
 ) {
     match factor {
-        Factor::Uniform(factor) => each(input, target, out, |x, t| {
-            A::narrow(product(x, t, derivative(x, t), factor))
-        }),
+        Factor::Uniform(factor) if factor != 0.0 => {
+            each(input, target, out, |x, t| A::narrow(derivative(x, t).to_f64() * factor));
+        }
+        Factor::Uniform(factor) => {
+            each(input, target, out, |x, t| A::narrow(product(x, t, derivative(x, t), factor)));
+        }
         Factor::Each(factors) => {
             for (((out, x), t), &factor) in out.iter_mut().zip(input).zip(target).zip(factors) {
                 let (x, t) = (x.widen(), t.widen());
@@ -117,38 +120,28 @@ fn scaled<A: Element>(
 fn product<T: Real>(x: T, t: T, derivative: T, factor: f64) -> f64 {
     let value = derivative.to_f64() * factor;
     let comparable = (x == x) & (t == t);
-    if (factor == 0.0) & comparable {
-        0.0
-    } else {
-        value
-    }
+    if (factor == 0.0) & comparable { 0.0 } else { value }
 }
 
 /// Whether no pair needs special care: first by the targets alone, then, for zeros among them, by pairs.
 #[inline(always)]
 fn all_usual<K: Term, A: Element>(input: &[A], target: &[A]) -> bool {
-    all(target, target, |t, _| K::is_usual(t)) || all(input, target, K::is_usual_pair)
-}
-
-/// Whether `usual` holds for all pairs.
-#[inline(always)]
-fn all<A: Element>(input: &[A], target: &[A], usual: impl Fn(A::Loss, A::Loss) -> bool) -> bool {
-    // A flag as wide as an element: flags of one byte would be shuffled into place.
-    let mut odd = [A::Loss::ZERO; WIDTH];
-    let (inputs, input_tail) = input.as_chunks::<WIDTH>();
-    let (targets, target_tail) = target.as_chunks::<WIDTH>();
-    for (x, t) in inputs.iter().zip(targets) {
+    let (least, most) = K::usual::<A::Loss>();
+    let (mut low, mut high) = ([most; WIDTH], [least; WIDTH]);
+    let (whole, tail) = target.as_chunks::<WIDTH>();
+    let mut last = [most; WIDTH];
+    last.iter_mut().zip(tail).for_each(|(last, t)| *last = t.widen());
+    for i in 0..WIDTH {
+        low[i] = if last[i] < low[i] { last[i] } else { low[i] };
+        high[i] = if last[i] > high[i] { last[i] } else { high[i] };
+    }
+    for targets in whole {
         for i in 0..WIDTH {
-            odd[i] = if usual(x[i].widen(), t[i].widen()) {
-                odd[i]
-            } else {
-                A::Loss::ONE
-            };
+            let t = targets[i].widen();
+            low[i] = if t < low[i] { t } else { low[i] };
+            high[i] = if t > high[i] { t } else { high[i] };
         }
     }
-    odd.iter().all(|&odd| odd == A::Loss::ZERO)
-        & input_tail
-            .iter()
-            .zip(target_tail)
-            .all(|(x, t)| usual(x.widen(), t.widen()))
+    let usual = low.iter().all(|&low| low >= least) & high.iter().all(|&high| high <= most);
+    usual || input.iter().zip(target).all(|(x, t)| K::is_usual(x.widen(), t.widen()))
 }

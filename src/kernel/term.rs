@@ -16,10 +16,10 @@ impl<T: Ln + Exp> Real for T {}
 pub trait Term: Copy + Send + Sync + 'static {
     /// An input and a target whose term is 0 and whose derivatives are finite, for padding.
     fn neutral<T: Real>() -> (T, T);
-    /// Whether the target needs no special care, whatever the input is.
-    fn is_usual<T: Real>(target: T) -> bool;
+    /// The least and the largest target that need no special care, whatever the input is. Nor does NaN.
+    fn usual<T: Real>() -> (T, T);
     /// Whether the pair needs no special care.
-    fn is_usual_pair<T: Real>(input: T, target: T) -> bool;
+    fn is_usual<T: Real>(input: T, target: T) -> bool;
     /// The term.
     fn term<T: Real, const ANY: bool>(input: T, target: T) -> T;
     /// ∂term/∂input.
@@ -43,23 +43,20 @@ impl Term for Probability {
     }
 
     #[inline(always)]
-    fn is_usual<T: Real>(t: T) -> bool {
-        (t >= T::MIN_POSITIVE) & (t <= T::MAX)
+    fn usual<T: Real>() -> (T, T) {
+        (T::MIN_POSITIVE, T::MAX)
     }
 
     #[inline(always)]
-    fn is_usual_pair<T: Real>(x: T, t: T) -> bool {
-        Self::is_usual(t) | ((t == T::ZERO) & (x.abs() <= T::MAX))
+    fn is_usual<T: Real>(x: T, t: T) -> bool {
+        let normal = (t >= T::MIN_POSITIVE) & (t <= T::MAX);
+        normal | ((t == T::ZERO) & (x.abs() <= T::MAX))
     }
 
     #[inline(always)]
     fn term<T: Real, const ANY: bool>(x: T, t: T) -> T {
         let term = t * log_ratio::<T, ANY>(x, t);
-        if ANY && t == T::ZERO {
-            zero_unless_nan(x)
-        } else {
-            term
-        }
+        if ANY && t == T::ZERO { zero_unless_nan(x) } else { term }
     }
 
     #[inline(always)]
@@ -71,11 +68,7 @@ impl Term for Probability {
     fn d_target<T: Real, const ANY: bool>(x: T, t: T) -> T {
         let slope = log_ratio::<T, true>(x, t) + T::ONE;
         // t → 0 at a class the model excludes too: ln t + 1 − x with x = −∞ first.
-        if (t == T::ZERO) & (x == -T::INFINITY) {
-            T::INFINITY
-        } else {
-            slope
-        }
+        if (t == T::ZERO) & (x == -T::INFINITY) { T::INFINITY } else { slope }
     }
 }
 
@@ -88,7 +81,7 @@ fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
 
 #[inline(always)]
 fn zero_unless_nan<T: Real>(x: T) -> T {
-    if x == x { T::ZERO } else { x }
+    if x.is_nan() { x } else { T::ZERO }
 }
 
 impl Term for LogProbability {
@@ -98,13 +91,13 @@ impl Term for LogProbability {
     }
 
     #[inline(always)]
-    fn is_usual<T: Real>(y: T) -> bool {
-        (y >= T::LOWEST) & (y <= T::HIGHEST)
+    fn usual<T: Real>() -> (T, T) {
+        (T::LOWEST, T::HIGHEST)
     }
 
     #[inline(always)]
-    fn is_usual_pair<T: Real>(_: T, y: T) -> bool {
-        Self::is_usual(y)
+    fn is_usual<T: Real>(_: T, y: T) -> bool {
+        (y >= T::LOWEST) & (y <= T::HIGHEST)
     }
 
     #[inline(always)]
@@ -114,7 +107,8 @@ impl Term for LogProbability {
 
     #[inline(always)]
     fn d_input<T: Real, const ANY: bool>(_: T, y: T) -> T {
-        if ANY { -exp(y) } else { -exp_of_normal(y) }
+        // y − y keeps a NaN, which the bits of an exponent would not.
+        if ANY { -exp(y) } else { -(exp_of_normal(y) + (y - y)) }
     }
 
     #[inline(always)]
@@ -130,15 +124,7 @@ fn weighted<T: Real, const ANY: bool>(x: T, y: T, factor: T) -> T {
         return exp_of_normal(y) * factor;
     }
     let weight = exp(y);
-    let product = if x.abs() == T::INFINITY {
-        factor
-    } else {
-        weight * factor
-    };
+    let product = if x.abs() == T::INFINITY { factor } else { weight * factor };
     let vanishes = (y == -T::INFINITY) | ((weight == T::ZERO) & (x.abs() <= T::MAX));
-    if vanishes {
-        zero_unless_nan(x)
-    } else {
-        product
-    }
+    if vanishes { zero_unless_nan(x) } else { product }
 }

@@ -1,8 +1,6 @@
 //! All arrays of a call, cut and turned alike.
 
-use ndarray::{
-    ArrayBase, ArrayView, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension, Ix2, RawData,
-};
+use ndarray::{ArrayBase, ArrayView, ArrayView2, ArrayViewMut, Axis, Dimension, Ix2, RawData};
 
 use crate::element::Element;
 
@@ -37,12 +35,8 @@ impl<'a, A: Element> Unit<'a, A> {
             _ => view.split_at(Axis(1), index),
         };
         let (weights, upstream) = (self.weights, self.upstream);
-        let (mut a, mut b) = Bundle {
-            weights: None,
-            upstream: None,
-            ..self
-        }
-        .split_at(Axis(1), index);
+        let (mut a, mut b) =
+            Bundle { weights: None, upstream: None, ..self }.split_at(Axis(1), index);
         (a.weights, b.weights) = weights.map(cut).unzip();
         (a.upstream, b.upstream) = upstream.map(cut).unzip();
         (a, b)
@@ -78,15 +72,7 @@ impl<'a, A: Element, D: Dimension> Bundle<'a, A, D> {
         let (d_input, d_input_b) = self.d_input.map(|view| view.split_at(axis, index)).unzip();
         let (d_target, d_target_b) = self.d_target.map(|view| view.split_at(axis, index)).unzip();
         (
-            Bundle {
-                input,
-                target,
-                weights,
-                upstream,
-                value,
-                d_input,
-                d_target,
-            },
+            Bundle { input, target, weights, upstream, value, d_input, d_target },
             Bundle {
                 input: input_b,
                 target: target_b,
@@ -111,79 +97,5 @@ impl<'a, A: Element, D: Dimension> Bundle<'a, A, D> {
             self.d_target.as_ref().map(|view| view.strides()),
         ];
         all.into_iter().flatten().map(<[isize]>::to_vec).collect()
-    }
-
-    /// One unit of it all, where every array lies densely in memory: lane after lane or, without a
-    /// class axis, in whatever order they share.
-    pub fn dense(&mut self, class_axis: Option<usize>) -> Option<Unit<'_, A>> {
-        let input = self.input.clone();
-        let dense = match class_axis {
-            None => Dense {
-                lanes: input.len(),
-                order: Some(input.strides()),
-            },
-            Some(axis) if axis + 1 == input.ndim() => Dense {
-                lanes: input.len() / input.len_of(Axis(axis)),
-                order: None,
-            },
-            Some(_) => return None,
-        };
-        Some(Bundle {
-            input: dense.view(&self.input)?,
-            target: dense.view(&self.target)?,
-            weights: dense.optional(&self.weights)?,
-            upstream: dense.optional(&self.upstream)?,
-            value: dense.optional_mut(&mut self.value)?,
-            d_input: dense.optional_mut(&mut self.d_input)?,
-            d_target: dense.optional_mut(&mut self.d_target)?,
-        })
-    }
-}
-
-/// How an array must lie in memory to be a matrix of so many lanes at once.
-struct Dense<'a> {
-    lanes: usize,
-    /// The strides to share; without them, those of the standard layout.
-    order: Option<&'a [isize]>,
-}
-
-impl Dense<'_> {
-    fn view<'a, T, D: Dimension>(&self, view: &ArrayView<'a, T, D>) -> Option<ArrayView2<'a, T>> {
-        let slice = match self.order {
-            None => view.to_slice()?,
-            Some(order) if order == view.strides() => view.to_slice_memory_order()?,
-            Some(_) => return None,
-        };
-        ArrayView2::from_shape((self.lanes, slice.len() / self.lanes), slice).ok()
-    }
-
-    fn view_mut<'a, T, D: Dimension>(
-        &self,
-        view: &'a mut ArrayViewMut<'_, T, D>,
-    ) -> Option<ArrayViewMut2<'a, T>> {
-        let slice = match self.order {
-            None => view.as_slice_mut()?,
-            Some(order) if order == view.strides() => view.as_slice_memory_order_mut()?,
-            Some(_) => return None,
-        };
-        ArrayViewMut2::from_shape((self.lanes, slice.len() / self.lanes), slice).ok()
-    }
-
-    #[allow(clippy::option_option)]
-    fn optional<'a, T, D: Dimension>(
-        &self,
-        view: &Option<ArrayView<'a, T, D>>,
-    ) -> Option<Option<ArrayView2<'a, T>>> {
-        view.as_ref()
-            .map_or(Some(None), |view| self.view(view).map(Some))
-    }
-
-    #[allow(clippy::option_option)]
-    fn optional_mut<'a, T, D: Dimension>(
-        &self,
-        view: &'a mut Option<ArrayViewMut<'_, T, D>>,
-    ) -> Option<Option<ArrayViewMut2<'a, T>>> {
-        view.as_mut()
-            .map_or(Some(None), |view| self.view_mut(view).map(Some))
     }
 }

@@ -4,13 +4,15 @@
 //! the work reaches the kernel as [`Unit`]s: all arrays of a call cut and turned into matrices
 //! [lane, class], the lanes in the order of memory.
 
+mod arrays;
 mod bundle;
 mod output;
 mod plan;
 mod pool;
 mod rect;
 
-pub(crate) use bundle::{Bundle, Unit};
+pub(crate) use arrays::Arrays;
+pub(crate) use bundle::Unit;
 pub(crate) use output::{without, zeros};
 pub(crate) use plan::for_each_unit;
 pub(crate) use pool::join;

@@ -21,16 +21,12 @@ pub fn zeros<T: Copy + Default, D: Dimension>(
     dim: D,
     strides: &[isize],
 ) -> Result<Array<T, D>, Error> {
-    let too_large = || Error::TooLarge {
-        shape: dim.slice().to_vec(),
-    };
+    let too_large = || Error::TooLarge { shape: dim.slice().to_vec() };
     let len = dim.size_checked().ok_or_else(too_large)?;
     let bytes = len.checked_mul(size_of::<T>()).ok_or_else(too_large)?;
     if bytes >= LARGE {
         // `vec!` takes zeroed pages from the system, but aborts where there are none.
-        Vec::<T>::new()
-            .try_reserve_exact(len)
-            .map_err(|_| too_large())?;
+        Vec::<T>::new().try_reserve_exact(len).map_err(|_| too_large())?;
     }
     let mut order: Vec<usize> = (0..dim.ndim()).collect();
     order.sort_by_key(|&axis| std::cmp::Reverse(strides[axis].unsigned_abs()));

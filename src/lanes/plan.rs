@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
-use ndarray::{ArrayBase, Axis, Ix2, IxDyn, RawData};
+use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 
+use super::arrays::Arrays;
 use super::bundle::{Bundle, Turn, Unit};
 use super::pool::{TASK, join, threads};
 use crate::element::Element;
@@ -15,20 +16,17 @@ const NEIGHBOURS: usize = 128;
 /// Visits all units of a bundle, in parallel where that pays, and merges what the visits return.
 ///
 /// Without a class axis every element is a lane of its own.
-pub fn for_each_unit<A: Element, R: Send>(
-    mut bundle: Bundle<'_, A, IxDyn>,
+pub fn for_each_unit<A: Element, D: Dimension, R: Send>(
+    mut arrays: Arrays<'_, A, D>,
     class_axis: Option<usize>,
     visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let task = if bundle.input.len() > TASK && threads() > 1 {
-        TASK
-    } else {
-        usize::MAX
-    };
-    if let Some(unit) = bundle.dense(class_axis) {
+    let task = if arrays.input.len() > TASK && threads() > 1 { TASK } else { usize::MAX };
+    if let Some(unit) = arrays.dense(class_axis) {
         return halve(unit, task, visit, merge);
     }
+    let bundle = arrays.bundle(class_axis.map(Axis));
     let plan = Plan::of(bundle.input.shape(), class_axis, &bundle.strides());
     descend(bundle.turn(&plan), task, visit, merge)
 }
@@ -49,11 +47,7 @@ fn descend<A: Element, R: Send>(
     }
     let large = bundle.input.len() > task;
     let (a, b) = bundle.split_at(Axis(0), outer / 2);
-    let (a, b) = both(
-        large,
-        || descend(a, task, visit, merge),
-        || descend(b, task, visit, merge),
-    );
+    let (a, b) = both(large, || descend(a, task, visit, merge), || descend(b, task, visit, merge));
     merge(a, b)
 }
 
@@ -65,20 +59,13 @@ fn halve<A: Element, R: Send>(
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
     let (lanes, classes) = unit.input.dim();
-    let neighbours = if classes == 1 || unit.input.strides()[1] == 1 {
-        1
-    } else {
-        NEIGHBOURS
-    };
+    let neighbours = if classes == 1 || unit.input.strides()[1] == 1 { 1 } else { NEIGHBOURS };
     let middle = lanes / 2 / neighbours * neighbours;
     if unit.input.len() <= task || middle == 0 {
         return visit(unit);
     }
     let (a, b) = unit.split_at(Axis(0), middle);
-    let (a, b) = join(
-        || halve(a, task, visit, merge),
-        || halve(b, task, visit, merge),
-    );
+    let (a, b) = join(|| halve(a, task, visit, merge), || halve(b, task, visit, merge));
     merge(a, b)
 }
 
@@ -104,9 +91,7 @@ struct Matrix;
 
 impl Turn<IxDyn, Ix2> for Matrix {
     fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
-        array
-            .into_dimensionality()
-            .unwrap_or_else(|_| unreachable!("two axes are left"))
+        array.into_dimensionality().unwrap_or_else(|_| unreachable!("two axes are left"))
     }
 }
 
@@ -128,33 +113,20 @@ impl Plan {
             0 => strides[1][axis],
             stride => stride,
         };
-        let mut order: Vec<usize> = (0..shape.len())
-            .filter(|&axis| Some(axis) != class_axis)
-            .collect();
+        let mut order: Vec<usize> =
+            (0..shape.len()).filter(|&axis| Some(axis) != class_axis).collect();
         order.sort_by_key(|&axis| Reverse(stride_of(axis).unsigned_abs()));
-        let inverted: Vec<usize> = order
-            .iter()
-            .copied()
-            .filter(|&axis| stride_of(axis) < 0)
-            .collect();
+        let inverted: Vec<usize> =
+            order.iter().copied().filter(|&axis| stride_of(axis) < 0).collect();
         let upright = |row: &Vec<isize>| -> Vec<isize> {
             let stride = |&axis: &usize| {
-                if stride_of(axis) < 0 {
-                    -row[axis]
-                } else {
-                    row[axis]
-                }
+                if stride_of(axis) < 0 { -row[axis] } else { row[axis] }
             };
             order.iter().map(stride).collect()
         };
         let lengths: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
         let merged = merges(&lengths, &strides.iter().map(upright).collect::<Vec<_>>());
-        Plan {
-            class_axis,
-            inverted,
-            order,
-            merged,
-        }
+        Plan { class_axis, inverted, order, merged }
     }
 }
 
@@ -175,11 +147,7 @@ impl Turn<IxDyn, IxDyn> for Plan {
         for &(take, _) in &self.merged {
             array = array.index_axis_move(Axis(take), 0);
         }
-        if array.ndim() == 1 {
-            array.insert_axis(Axis(0))
-        } else {
-            array
-        }
+        if array.ndim() == 1 { array.insert_axis(Axis(0)) } else { array }
     }
 }
 
@@ -194,10 +162,8 @@ fn merges(lengths: &[usize], strides: &[Vec<isize>]) -> Vec<(usize, usize)> {
     let (mut len, mut inner) = (lengths[into], column(into));
     for take in (0..into).rev() {
         let outer = column(take);
-        let follows = outer
-            .iter()
-            .zip(&inner)
-            .all(|(&outer, &inner)| outer == inner * len as isize);
+        let follows =
+            outer.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len as isize);
         if lengths[take] == 1 || len == 1 || follows {
             merged.push((take, into));
             inner = if len == 1 { outer } else { inner };

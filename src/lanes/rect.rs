@@ -13,6 +13,11 @@ pub fn read<'a, T: Copy>(
     (lanes, classes): &Rect,
     scratch: &'a mut [T],
 ) -> &'a [T] {
+    let in_one = lanes.len() == 1 || classes.len() == matrix.ncols();
+    if let Some(all) = matrix.to_slice().filter(|_| in_one) {
+        let start = lanes.start * matrix.ncols() + classes.start;
+        return &all[start..start + lanes.len() * classes.len()];
+    }
     let mut part = matrix.view();
     part.slice_axis_inplace(Axis(0), Slice::from(lanes.clone()));
     part.slice_axis_inplace(Axis(1), Slice::from(classes.clone()));
@@ -37,6 +42,12 @@ pub fn write<T: Copy>(
     scratch: &mut [T],
     work: impl FnOnce(&mut [T]),
 ) {
+    let width = matrix.ncols();
+    let in_one = lanes.len() == 1 || classes.len() == width;
+    if let Some(all) = matrix.as_slice_mut().filter(|_| in_one) {
+        let start = lanes.start * width + classes.start;
+        return work(&mut all[start..start + lanes.len() * classes.len()]);
+    }
     let mut part = matrix.view_mut();
     part.slice_axis_inplace(Axis(0), Slice::from(lanes.clone()));
     part.slice_axis_inplace(Axis(1), Slice::from(classes.clone()));
