@@ -20,7 +20,7 @@ const LIMBS: usize = 68;
 /// Additions after which a limb of at most 2³³ a time must be carried.
 const CAPACITY: u32 = 1 << 29;
 /// How many numbers a block may hold.
-pub const BLOCK: usize = 1024;
+pub const BLOCK: usize = 2048;
 /// Sums that run beside each other within a block. At most 128 integers below 2²³ go into each of
 /// an `f32` block's, which fit 31 bits.
 const WIDTH: usize = 16;

@@ -107,10 +107,8 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn split(self, low: f32) -> (f32, f32) {
-        let shifted = self.to_bits().wrapping_add(0x3f80_0000 - low.to_bits());
-        let m = f32::from_bits((shifted & 0x007f_ffff) + low.to_bits());
-        let k = f32::from_bits((shifted >> 23) | 0x4b00_0000) - (8_388_608.0 + 127.0);
-        (m, k)
+        let k = (self.to_bits().wrapping_sub(low.to_bits()) as i32) >> 23;
+        (f32::from_bits(self.to_bits().wrapping_sub((k as u32) << 23)), k as f32)
     }
     #[inline(always)]
     fn scale(self, shifted: f32) -> f32 {

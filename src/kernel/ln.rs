@@ -52,6 +52,7 @@ pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
 }
 
 /// ln t, rounded.
+#[cfg(test)]
 #[inline(always)]
 pub fn ln<T: Ln>(t: T) -> T {
     let (hi, lo) = ln_of_any(t);

@@ -1,0 +1,135 @@
+//! The reductions: what is returned, and what is divided by.
+
+mod any;
+mod output;
+
+use std::fmt::Debug;
+
+use ndarray::{
+    ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn,
+};
+
+use crate::element::Element;
+use crate::error::Error;
+pub use any::AnyReduction;
+use output::sealed::Sealed;
+
+/// What becomes of the terms.
+///
+/// A reduction is a type, so that the compiler knows what [`forward`](crate::KLDivLoss::forward)
+/// returns: an array of terms, an array of divergences, or a number. Sealed.
+pub trait Reduction: Sealed + Copy + Debug + Send + Sync + 'static {
+    /// What `forward` returns.
+    type Output<A: Element, D: Dimension>: Clone + Debug + Send + Sync;
+    /// What `forward_into` writes to and `backward` takes as upstream: `A::Loss`, or an
+    /// [`ArrayRef`] of it.
+    type Buffer<A: Element, D: Dimension>: ?Sized;
+
+    #[doc(hidden)]
+    fn kind(self) -> AnyReduction;
+    /// Zeros in the shape of the output, laid out in memory as the input is.
+    #[doc(hidden)]
+    fn allocate<A: Element, D: Dimension>(
+        self,
+        input: &ArrayRef<A, D>,
+        axis: usize,
+    ) -> Result<Self::Output<A, D>, Error>;
+    #[doc(hidden)]
+    fn buffer<A: Element, D: Dimension>(output: &mut Self::Output<A, D>)
+    -> &mut Self::Buffer<A, D>;
+    #[doc(hidden)]
+    fn view<A: Element, D: Dimension>(buffer: &Self::Buffer<A, D>) -> ArrayViewD<'_, A::Loss>;
+    #[doc(hidden)]
+    fn view_mut<A: Element, D: Dimension>(
+        buffer: &mut Self::Buffer<A, D>,
+    ) -> ArrayViewMutD<'_, A::Loss>;
+}
+
+/// A reduction to one number: `Sum`, `Mean`, `BatchMean`, `DistributionMean`, `SumOver`.
+///
+/// Generic code can say that the loss is a number; over any rank and element, through
+/// [`scalar`](Self::scalar):
+///
+/// ```
+/// use kldiv::{Element, KLDivLoss, Mean, ScalarReduction, Sum};
+/// use ndarray::{Array, Array2, Dimension, array};
+///
+/// fn loss<R: ScalarReduction>(
+///     criterion: KLDivLoss<R>,
+///     log_q: &Array2<f32>,
+///     p: &Array2<f32>,
+/// ) -> Result<f32, kldiv::Error> {
+///     criterion.forward(log_q, p)
+/// }
+///
+/// fn any_loss<R: ScalarReduction, A: Element, D: Dimension>(
+///     criterion: KLDivLoss<R>,
+///     log_q: &Array<A, D>,
+///     p: &Array<A, D>,
+/// ) -> Result<A::Loss, kldiv::Error> {
+///     criterion.forward(log_q, p).map(R::scalar::<A, D>)
+/// }
+///
+/// let (log_q, p) = (array![[0.5_f32, 0.5]].ln(), array![[0.25_f32, 0.75]]);
+/// let sum = loss(KLDivLoss::new(Sum), &log_q, &p)?;
+/// assert_eq!(any_loss(KLDivLoss::new(Mean), &log_q, &p)?, sum / 2.0);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+pub trait ScalarReduction: Reduction
+where
+    Self: Reduction<Output<f32, Ix1> = f32, Buffer<f32, Ix1> = f32>,
+    Self: Reduction<Output<f32, Ix2> = f32, Buffer<f32, Ix2> = f32>,
+    Self: Reduction<Output<f32, Ix3> = f32, Buffer<f32, Ix3> = f32>,
+    Self: Reduction<Output<f32, Ix4> = f32, Buffer<f32, Ix4> = f32>,
+    Self: Reduction<Output<f32, Ix5> = f32, Buffer<f32, Ix5> = f32>,
+    Self: Reduction<Output<f32, Ix6> = f32, Buffer<f32, Ix6> = f32>,
+    Self: Reduction<Output<f32, IxDyn> = f32, Buffer<f32, IxDyn> = f32>,
+    Self: Reduction<Output<f64, Ix1> = f64, Buffer<f64, Ix1> = f64>,
+    Self: Reduction<Output<f64, Ix2> = f64, Buffer<f64, Ix2> = f64>,
+    Self: Reduction<Output<f64, Ix3> = f64, Buffer<f64, Ix3> = f64>,
+    Self: Reduction<Output<f64, Ix4> = f64, Buffer<f64, Ix4> = f64>,
+    Self: Reduction<Output<f64, Ix5> = f64, Buffer<f64, Ix5> = f64>,
+    Self: Reduction<Output<f64, Ix6> = f64, Buffer<f64, Ix6> = f64>,
+    Self: Reduction<Output<f64, IxDyn> = f64, Buffer<f64, IxDyn> = f64>,
+{
+    /// The output is a number; this says so to the compiler.
+    fn scalar<A: Element, D: Dimension>(output: Self::Output<A, D>) -> A::Loss;
+}
+
+/// The terms, not summed; may be negative. PyTorch's `"none"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Pointwise;
+
+/// Σ over the class axis: the divergence of each distribution, in the input's shape without that axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PerDistribution;
+
+/// Σ of everything. PyTorch's `"sum"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Sum;
+
+/// Σ / number of elements. PyTorch's `"mean"`, and its default: **not** the divergence, but the
+/// divergence divided by the number of classes. With weights, Σ / (C·Σw).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Mean;
+
+/// Σ / length of axis 0. PyTorch's `"batchmean"`, its traps included: of a 1-d array it divides by
+/// the number of classes, of a 3-d one (batch, time, classes) it sums over time.
+/// [`DistributionMean`] is the mean divergence whatever the rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct BatchMean;
+
+/// Σ / number of distributions: the mean divergence, whatever the rank. With weights, Σ / Σw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct DistributionMean;
+
+/// Σ / a denominator of the caller's, finite and above 0: a global token count, say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SumOver(pub f64);
