@@ -20,7 +20,7 @@ const LIMBS: usize = 68;
 /// Additions after which a limb of at most 2³³ a time must be carried.
 const CAPACITY: u32 = 1 << 29;
 /// How many numbers a block may hold.
-pub const BLOCK: usize = 2048;
+pub const BLOCK: usize = 1024;
 /// Sums that run beside each other within a block. At most 128 integers below 2²³ go into each of
 /// an `f32` block's, which fit 31 bits.
 const WIDTH: usize = 16;
@@ -42,6 +42,13 @@ impl Default for ExactSum {
 }
 
 impl ExactSum {
+    /// The sum of one number.
+    pub fn of(value: f64) -> ExactSum {
+        let mut sum = ExactSum::default();
+        sum.add(value);
+        sum
+    }
+
     /// Adds one number.
     #[inline]
     pub fn add(&mut self, value: f64) {
@@ -98,14 +105,20 @@ impl ExactSum {
 
     /// Brings every limb but the last into 0..2³².
     fn carry(&mut self) {
+        self.pending = 0;
+        let used = |&limb: &i64| limb != 0;
+        let first = self.limbs.iter().position(used).unwrap_or(LIMBS);
+        let last = self.limbs.iter().rposition(used).unwrap_or(0);
         let mut carry = 0;
-        for limb in &mut self.limbs[..LIMBS - 1] {
+        for (i, limb) in self.limbs[..LIMBS - 1].iter_mut().enumerate().skip(first) {
+            if i > last && carry == 0 {
+                return;
+            }
             let sum = *limb + carry;
             *limb = sum & 0xffff_ffff;
             carry = sum >> LIMB_BITS;
         }
         self.limbs[LIMBS - 1] += carry;
-        self.pending = 0;
     }
 
     /// The sum, rounded to nearest, ties to even. NaN if one was added, or both infinities.

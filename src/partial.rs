@@ -31,10 +31,9 @@ use crate::exact::ExactSum;
 #[derive(Clone, Debug, Default)]
 pub struct Partial {
     pub(crate) loss: ExactSum,
+    /// Σw: the number of distributions where there are no weights.
     pub(crate) weight: ExactSum,
-    pub(crate) elements: u64,
-    pub(crate) rows: u64,
-    pub(crate) distributions: u64,
+    pub(crate) counts: Counts,
 }
 
 impl Partial {
@@ -42,13 +41,28 @@ impl Partial {
     pub fn merge(&mut self, other: &Partial) {
         self.loss.merge(&other.loss);
         self.weight.merge(&other.weight);
+        self.counts.merge(other.counts);
+    }
+}
+
+/// How much there is of everything, weights of 0 included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub elements: u64,
+    /// The length of axis 0.
+    pub rows: u64,
+    pub distributions: u64,
+}
+
+impl Counts {
+    fn merge(&mut self, other: Counts) {
         self.elements += other.elements;
         self.rows += other.rows;
         self.distributions += other.distributions;
     }
 
-    /// C, which elements are counted by.
-    pub(crate) fn classes(&self) -> u64 {
+    /// C.
+    pub fn classes(self) -> u64 {
         self.elements.checked_div(self.distributions).unwrap_or(0)
     }
 }

@@ -6,10 +6,11 @@ use super::Batch;
 use super::visit::{Visit, Wanted, total};
 use crate::element::Element;
 use crate::error::Error;
+use crate::exact::ExactSum;
 use crate::kernel::Float;
 use crate::lanes::{Arrays, without, zeros};
-use crate::partial::Partial;
-use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
+use crate::partial::{Counts, Partial};
+use crate::reduction::{AnyReduction, Reduction, ScalarReduction, quotient};
 
 /// Both gradients of a loss.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,13 +75,13 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
             same_shape(self.input.shape(), gradient.shape())?;
         }
         let kind = self.reduction.kind();
-        let divisor = kind.divisor(&self.counts(kind.divides_by_weight()))?;
+        let divisor = self.divisor()?;
         let (scale, upstream) = match kind {
             AnyReduction::Pointwise | AnyReduction::PerDistribution => (1.0, Some(upstream)),
             _ => (upstream.iter().fold(0.0, |sum, u| sum + u.to_f64()), None),
         };
         let arrays = Arrays { upstream, ..self.arrays(None, d_input, d_target) };
-        self.visit(Wanted::Nothing, over(scale, divisor)).all(arrays, self.axis);
+        self.visit(Wanted::Nothing, quotient(scale, divisor)).all(arrays, self.axis);
         Ok(())
     }
 
@@ -100,12 +101,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
             AnyReduction::PerDistribution => (Wanted::Distributions, Some(output.view_mut())),
             _ => (Wanted::Total, None),
         };
-        let mut partial = self.counts(kind.divides_by_weight());
-        let scale = over(1.0, kind.divisor(&partial)?);
+        let divisor = self.divisor()?;
         let arrays = self.arrays(value, gradient, None);
-        partial.loss = self.visit(wanted, scale).all(arrays, self.axis);
+        let total = self.visit(wanted, quotient(1.0, divisor)).all(arrays, self.axis);
         if let Wanted::Total = wanted {
-            output.fill(A::Loss::from_f64(kind.finish(&partial)?));
+            output.fill(A::Loss::from_f64(quotient(total.value(), divisor)));
         }
         Ok(())
     }
@@ -137,20 +137,19 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         }
     }
 
-    /// What the divisor is made of; Σw only where `weigh` asks for it.
-    fn counts(&self, weigh: bool) -> Partial {
-        let mut counts = Partial {
+    fn counts(&self) -> Counts {
+        Counts {
             elements: self.input.len() as u64,
             rows: self.input.shape()[0] as u64,
             distributions: self.distributions() as u64,
-            ..Partial::default()
-        };
-        match self.weights {
-            None => counts.weight.add(counts.distributions as f64),
-            Some(weights) if weigh => counts.weight = total(self.level, weights),
-            Some(_) => {}
         }
-        counts
+    }
+
+    fn divisor(&self) -> Result<f64, Error> {
+        self.reduction.kind().divisor(self.counts(), |times| match self.weights {
+            None => (self.counts().distributions * times) as f64,
+            Some(weights) => total(self.level, weights).times(times).value(),
+        })
     }
 
     fn check_output(&self, found: &[usize]) -> Result<(), Error> {
@@ -168,9 +167,14 @@ impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// The exact sum and the counts of this batch, to be merged with those of others. Empty batches
     /// are fine.
     pub fn partial(&self) -> Result<Partial, Error> {
-        let mut partial = self.counts(true);
-        partial.loss = self.visit(Wanted::Total, 1.0).all(self.arrays(None, None, None), self.axis);
-        Ok(partial)
+        let counts = self.counts();
+        let weight = match self.weights {
+            None => ExactSum::of(counts.distributions as f64),
+            Some(weights) => total(self.level, weights),
+        };
+        let arrays = self.arrays(None, None, None);
+        let loss = self.visit(Wanted::Total, 1.0).all(arrays, self.axis);
+        Ok(Partial { loss, weight, counts })
     }
 }
 
@@ -179,9 +183,4 @@ fn same_shape(expected: &[usize], found: &[usize]) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::OutputShape { expected: expected.to_vec(), found: found.to_vec() })
-}
-
-/// dividend / divisor; 0 where all weights are 0.
-fn over(dividend: f64, divisor: f64) -> f64 {
-    if divisor == 0.0 { 0.0 } else { dividend / divisor }
 }

@@ -12,7 +12,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::kernel::{Float, Level};
 use crate::lanes::without;
-use crate::partial::Partial;
+use crate::partial::Counts;
 use crate::reduction::{AnyReduction, Reduction};
 
 /// What the operands hold, turned into a static kernel once per call.
@@ -65,8 +65,8 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         if axis >= ndim {
             return Err(Error::AxisOutOfBounds { axis, ndim });
         }
-        if let AnyReduction::SumOver(_) = reduction.kind() {
-            reduction.kind().divisor(&Partial::default())?;
+        if let sum_over @ AnyReduction::SumOver(_) = reduction.kind() {
+            sum_over.divisor(Counts::default(), |_| 0.0)?;
         }
         Ok(Batch { reduction, rule, axis, level: Level::best(), input, target, weights: None })
     }

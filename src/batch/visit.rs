@@ -6,7 +6,7 @@ use super::Rule;
 use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{Level, LogProbability, Probability, Term};
+use crate::kernel::{CHUNK, Level, LogProbability, Probability, Term};
 use crate::lanes::{Arrays, Unit, for_each_unit, join};
 
 /// Up to so many classes the total is the exact sum of all terms, and a distribution's sum adds its
@@ -88,13 +88,15 @@ impl Visit {
 
     fn unit<K: Term, A: Element>(&self, unit: Unit<'_, A>) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.strides()[1] == 1;
-        let mut worker = Worker::<A>::new(self);
+        let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
+        let mut worker = Worker::<A>::new(self, &mut total, &mut room);
         if long && unit.input.nrows() == 1 {
             self.long_lane::<K, A>(unit, &mut worker);
         } else {
             worker.unit::<K>(unit);
         }
-        worker.finish()
+        worker.flush();
+        total
     }
 
     /// A distribution of very many classes, in parallel.
@@ -118,9 +120,10 @@ impl Visit {
         }
         let classes = 0..lane.input.ncols();
         let mut lane = lane;
-        let mut sum = ExactSum::default();
-        sum.add(Worker::<A>::new(self).part::<K>(&mut lane, 0, classes));
-        sum
+        let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
+        let sum = Worker::<A>::new(self, &mut total, &mut room).part::<K>(&mut lane, 0, classes);
+        total.add(sum);
+        total
     }
 }
 

@@ -11,38 +11,24 @@ use crate::kernel::{
     CHUNK, Factor, Float, LaneSum, STRIPES, Term, add_to_each, d_input, d_target, sum_each, terms,
     times,
 };
-use crate::lanes::{Rect, Unit, read, write};
+use crate::lanes::{Rect, Scratch, Unit, read, write};
 
 /// Neighbouring lanes whose stripes are summed beside each other.
 const COLUMNS: usize = 64;
 
-/// Room for at most a chunk, as large as was asked for.
-struct Scratch<T>(Vec<T>);
-
-impl<T: Copy + Default> Scratch<T> {
-    const EMPTY: Self = Scratch(Vec::new());
-
-    #[inline]
-    fn get(&mut self, len: usize) -> &mut [T] {
-        if self.0.len() < len {
-            self.0.resize(len, T::default());
-        }
-        &mut self.0[..len]
-    }
-}
-
 /// One thread's room and running total.
 pub struct Worker<'v, A: Element> {
     visit: &'v Visit,
-    total: ExactSum,
+    total: &'v mut ExactSum,
+    terms: &'v mut [A::Loss; CHUNK],
     /// Sums of distributions that are not in `total` yet.
     pending: Scratch<f64>,
     waiting: usize,
     input: Scratch<A>,
     target: Scratch<A>,
     gradient: Scratch<A>,
-    terms: Scratch<A::Loss>,
     output: Scratch<A::Loss>,
+    spread: Scratch<A::Loss>,
     weights: Scratch<A::Loss>,
     upstream: Scratch<A::Loss>,
     factors: Scratch<f64>,
@@ -50,28 +36,23 @@ pub struct Worker<'v, A: Element> {
 }
 
 impl<'v, A: Element> Worker<'v, A> {
-    pub fn new(visit: &'v Visit) -> Self {
+    pub fn new(visit: &'v Visit, total: &'v mut ExactSum, terms: &'v mut [A::Loss; CHUNK]) -> Self {
         Worker {
             visit,
-            total: ExactSum::default(),
+            total,
+            terms,
             pending: Scratch::EMPTY,
             waiting: 0,
             input: Scratch::EMPTY,
             target: Scratch::EMPTY,
             gradient: Scratch::EMPTY,
-            terms: Scratch::EMPTY,
             output: Scratch::EMPTY,
+            spread: Scratch::EMPTY,
             weights: Scratch::EMPTY,
             upstream: Scratch::EMPTY,
             factors: Scratch::EMPTY,
             masked: (Scratch::EMPTY, Scratch::EMPTY),
         }
-    }
-
-    /// The total of all units visited.
-    pub fn finish(mut self) -> ExactSum {
-        self.flush();
-        self.total
     }
 
     /// Visits a unit.
@@ -180,14 +161,14 @@ impl<'v, A: Element> Worker<'v, A> {
     ) {
         let rect = (lanes, 0..1);
         if let Some(weights) = weights {
-            let weights = read(weights, &rect, self.weights.get(sums.len()));
+            let weights = read(weights, &rect, &mut self.weights);
             for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum *= weight.to_f64();
             }
         }
         match (self.visit.wanted, value) {
             (Wanted::Distributions, Some(value)) => {
-                write(value, &rect, self.output.get(sums.len()), |out| {
+                write(value, &rect, &mut self.output, |out| {
                     for (out, &sum) in out.iter_mut().zip(&*sums) {
                         *out = A::Loss::from_f64(sum);
                     }
@@ -208,7 +189,8 @@ impl<'v, A: Element> Worker<'v, A> {
         self.waiting = end;
     }
 
-    fn flush(&mut self) {
+    /// Adds what still waits to the total.
+    pub fn flush(&mut self) {
         if self.waiting > 0 {
             self.total.add_block(self.visit.level, self.pending.get(self.waiting));
         }
@@ -225,28 +207,27 @@ impl<'v, A: Element> Worker<'v, A> {
         let Visit { level, wanted, .. } = *self.visit;
         let lanes = rect.0.len();
         let len = lanes * rect.1.len();
-        let mut x = read(&unit.input, rect, self.input.get(len));
-        let mut t = read(&unit.target, rect, self.target.get(len));
+        let mut x = read(&unit.input, rect, &mut self.input);
+        let mut t = read(&unit.target, rect, &mut self.target);
         let weights = unit.weights.as_ref();
-        let weights =
-            weights.map(|view| read(view, &(rect.0.clone(), 0..1), self.weights.get(lanes)));
+        let weights = weights.map(|view| read(view, &(rect.0.clone(), 0..1), &mut self.weights));
         if let Some(weights) = weights.filter(|weights| weights.contains(&A::Loss::ZERO)) {
             let (inputs, targets) = &mut self.masked;
             (x, t) = masked::<K, A>(x, t, weights, inputs.get(len), targets.get(len));
         }
         match (wanted, &mut unit.value) {
             (Wanted::Nothing, _) => {}
-            (Wanted::Terms, Some(value)) => write(value, rect, self.terms.get(len), |out| {
+            (Wanted::Terms, Some(value)) => write(value, rect, &mut self.output, |out| {
                 terms::<K, A>(level, x, t, out);
-                weigh(level, weights, out, self.output.get(len));
+                weigh(level, weights, out, &mut self.spread);
             }),
             _ => {
-                let block = self.terms.get(len);
+                let block = &mut self.terms[..len];
                 terms::<K, A>(level, x, t, block);
                 if self.visit.sums_lanes() {
                     sum(block);
                 } else {
-                    weigh(level, weights, block, self.output.get(len));
+                    weigh(level, weights, block, &mut self.spread);
                     self.total.add_block(level, block);
                 }
             }
@@ -256,16 +237,16 @@ impl<'v, A: Element> Worker<'v, A> {
         }
         let upstream = unit.upstream.as_ref().map(|view| {
             let classes = if view.ncols() == 1 { 0..1 } else { rect.1.clone() };
-            read(view, &(rect.0.clone(), classes), self.upstream.get(len))
+            read(view, &(rect.0.clone(), classes), &mut self.upstream)
         });
-        let factor = factor(self.visit.scale, upstream, weights, lanes, self.factors.get(len));
+        let factor = factor(self.visit.scale, upstream, weights, rect, &mut self.factors);
         if let Some(gradient) = &mut unit.d_input {
-            write(gradient, rect, self.gradient.get(len), |out| {
+            write(gradient, rect, &mut self.gradient, |out| {
                 d_input::<K, A>(level, x, t, factor, out)
             });
         }
         if let Some(gradient) = &mut unit.d_target {
-            write(gradient, rect, self.gradient.get(len), |out| {
+            write(gradient, rect, &mut self.gradient, |out| {
                 d_target::<K, A>(level, x, t, factor, out)
             });
         }
@@ -322,10 +303,11 @@ fn weigh<T: Element<Loss = T> + crate::kernel::Real>(
     level: crate::kernel::Level,
     weights: Option<&[T]>,
     terms: &mut [T],
-    spread: &mut [T],
+    spread: &mut Scratch<T>,
 ) {
     let Some(weights) = weights else { return };
     let classes = terms.len() / weights.len();
+    let spread = spread.get(terms.len());
     for (spread, &weight) in spread.chunks_exact_mut(classes).zip(weights) {
         spread.fill(weight);
     }
@@ -337,12 +319,13 @@ fn factor<'a, L: Float>(
     scale: f64,
     upstream: Option<&[L]>,
     weights: Option<&[L]>,
-    lanes: usize,
-    factors: &'a mut [f64],
+    (lanes, classes): &Rect,
+    factors: &'a mut Scratch<f64>,
 ) -> Factor<'a> {
     if upstream.is_none() && weights.is_none() {
         return Factor::Uniform(scale);
     }
+    let factors = factors.get(lanes.len() * classes.len());
     factors.fill(scale);
     for values in [upstream, weights].into_iter().flatten() {
         let repeat = factors.len() / values.len();
@@ -352,7 +335,7 @@ fn factor<'a, L: Float>(
             }
         }
     }
-    if lanes == 1 && upstream.is_none_or(|upstream| upstream.len() == 1) {
+    if lanes.len() == 1 && upstream.is_none_or(|upstream| upstream.len() == 1) {
         return Factor::Uniform(factors[0]);
     }
     Factor::Each(factors)

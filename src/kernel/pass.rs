@@ -6,7 +6,7 @@ use super::term::{Real, Term};
 use crate::element::Element;
 
 /// How many elements are visited at a time.
-pub const CHUNK: usize = 2048;
+pub const CHUNK: usize = 1024;
 /// Elements side by side where a loop carries something from one to the next.
 const WIDTH: usize = 16;
 

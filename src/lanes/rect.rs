@@ -4,14 +4,31 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
 
+/// Room that grows to what was asked for.
+pub struct Scratch<T>(Vec<T>);
+
+impl<T: Copy + Default> Scratch<T> {
+    /// No room yet.
+    pub const EMPTY: Self = Scratch(Vec::new());
+
+    /// Room for `len`, its content whatever was there before.
+    #[inline]
+    pub fn get(&mut self, len: usize) -> &mut [T] {
+        if self.0.len() < len {
+            self.0 = vec![T::default(); len];
+        }
+        &mut self.0[..len]
+    }
+}
+
 /// Lanes × classes.
 pub type Rect = (Range<usize>, Range<usize>);
 
 /// The rectangle, row by row: borrowed from the matrix or copied to `scratch`.
-pub fn read<'a, T: Copy>(
+pub fn read<'a, T: Copy + Default>(
     matrix: &'a ArrayView2<'_, T>,
     (lanes, classes): &Rect,
-    scratch: &'a mut [T],
+    scratch: &'a mut Scratch<T>,
 ) -> &'a [T] {
     let in_one = lanes.len() == 1 || classes.len() == matrix.ncols();
     if let Some(all) = matrix.to_slice().filter(|_| in_one) {
@@ -27,8 +44,8 @@ pub fn read<'a, T: Copy>(
     }
 }
 
-fn copied<'a, T: Copy>(part: &ArrayView2<'_, T>, scratch: &'a mut [T]) -> &'a [T] {
-    let scratch = &mut scratch[..part.len()];
+fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scratch<T>) -> &'a [T] {
+    let scratch = scratch.get(part.len());
     if let Ok(mut dense) = ArrayViewMut2::from_shape(part.dim(), scratch) {
         dense.assign(part);
     }
@@ -36,10 +53,10 @@ fn copied<'a, T: Copy>(part: &ArrayView2<'_, T>, scratch: &'a mut [T]) -> &'a [T
 }
 
 /// Lets `work` write the rectangle, row by row: in place, or to `scratch` from which it is copied.
-pub fn write<T: Copy>(
+pub fn write<T: Copy + Default>(
     matrix: &mut ArrayViewMut2<'_, T>,
     (lanes, classes): &Rect,
-    scratch: &mut [T],
+    scratch: &mut Scratch<T>,
     work: impl FnOnce(&mut [T]),
 ) {
     let width = matrix.ncols();
@@ -54,7 +71,7 @@ pub fn write<T: Copy>(
     if let Some(dense) = part.as_slice_mut() {
         return work(dense);
     }
-    let scratch = &mut scratch[..part.len()];
+    let scratch = scratch.get(part.len());
     work(scratch);
     fill(&mut part, scratch);
 }

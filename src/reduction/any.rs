@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::{BatchMean, DistributionMean, Mean, PerDistribution, Pointwise, Sum, SumOver};
 use crate::error::Error;
-use crate::partial::Partial;
+use crate::partial::{Counts, Partial};
 
 /// Any of the seven, chosen at run time; the output is a dynamic array, of rank 0 for a number.
 ///
@@ -40,42 +40,43 @@ pub enum AnyReduction {
 }
 
 impl AnyReduction {
-    /// What the sum is divided by, rounded once. 0 where all weights are 0.
-    pub(crate) fn divisor(self, counts: &Partial) -> Result<f64, Error> {
-        let counted = |count: u64| {
-            if count == 0 { Err(Error::EmptyMean) } else { Ok(count) }
-        };
+    /// What the sum is divided by, rounded once; `weight` gives so many times Σw. 0 where all weights
+    /// are 0.
+    pub(crate) fn divisor(
+        self,
+        counts: Counts,
+        weight: impl FnOnce(u64) -> f64,
+    ) -> Result<f64, Error> {
         match self {
             AnyReduction::Pointwise | AnyReduction::PerDistribution | AnyReduction::Sum => Ok(1.0),
             AnyReduction::Mean => {
                 counted(counts.elements)?;
-                Ok(counts.weight.times(counts.classes()).value())
+                Ok(weight(counts.classes()))
             }
             AnyReduction::BatchMean => counted(counts.rows).map(|rows| rows as f64),
             AnyReduction::DistributionMean => {
                 counted(counts.distributions)?;
-                Ok(counts.weight.value())
+                Ok(weight(1))
             }
-            AnyReduction::SumOver(denominator)
-                if denominator > 0.0 && denominator < f64::INFINITY =>
-            {
-                Ok(denominator)
-            }
+            AnyReduction::SumOver(n) if n > 0.0 && n < f64::INFINITY => Ok(n),
             AnyReduction::SumOver(denominator) => Err(Error::InvalidDenominator { denominator }),
         }
     }
 
-    /// Sum / divisor; 0 where all weights are 0.
+    /// The reduction of everything that was merged into a partial result.
     pub(crate) fn finish(self, partial: &Partial) -> Result<f64, Error> {
-        let divisor = self.divisor(partial)?;
-        let sum = partial.loss.value();
-        Ok(if divisor == 0.0 { 0.0 } else { sum / divisor })
+        let weight = |times| partial.weight.times(times).value();
+        Ok(quotient(partial.loss.value(), self.divisor(partial.counts, weight)?))
     }
+}
 
-    /// Whether the divisor is made of the weights.
-    pub(crate) fn divides_by_weight(self) -> bool {
-        matches!(self, AnyReduction::Mean | AnyReduction::DistributionMean)
-    }
+fn counted(count: u64) -> Result<u64, Error> {
+    if count == 0 { Err(Error::EmptyMean) } else { Ok(count) }
+}
+
+/// dividend / divisor; 0 where all weights are 0.
+pub(crate) fn quotient(dividend: f64, divisor: f64) -> f64 {
+    if divisor == 0.0 { 0.0 } else { dividend / divisor }
 }
 
 impl fmt::Display for AnyReduction {

@@ -12,6 +12,7 @@ use ndarray::{
 use crate::element::Element;
 use crate::error::Error;
 pub use any::AnyReduction;
+pub(crate) use any::quotient;
 use output::sealed::Sealed;
 
 /// What becomes of the terms.

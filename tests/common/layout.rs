@@ -1,0 +1,73 @@
+//! The same logical array, laid out differently in memory.
+
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
+
+use super::Number;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Layout {
+    C,
+    F,
+    /// Axes moved round by one.
+    Rolled,
+    /// Every second element along every axis, NaN between.
+    Step2,
+    /// Axis 0 backwards.
+    FirstInverted,
+    /// The last axis backwards.
+    LastInverted,
+}
+
+pub const LAYOUTS: [Layout; 6] = [
+    Layout::C,
+    Layout::F,
+    Layout::Rolled,
+    Layout::Step2,
+    Layout::FirstInverted,
+    Layout::LastInverted,
+];
+
+impl Layout {
+    /// What to keep in memory so that [`view`](Self::view) shows `array`.
+    pub fn store<A: Number>(self, array: &ArrayD<A>) -> ArrayD<A> {
+        if self == Layout::Step2 {
+            let shape: Vec<_> = array.shape().iter().map(|len| 2 * len).collect();
+            let mut store = ArrayD::from_elem(shape, A::of(f64::NAN));
+            store.slice_each_axis_mut(|_| Slice::new(0, None, 2)).assign(array);
+            return store;
+        }
+        let mut order: Vec<_> = (0..array.ndim()).collect();
+        match self {
+            Layout::F => order.reverse(),
+            Layout::Rolled if array.ndim() > 0 => order.rotate_left(1),
+            _ => {}
+        }
+        let mut view = array.view().permuted_axes(order);
+        self.invert(&mut view);
+        view.as_standard_layout().into_owned()
+    }
+
+    pub fn view<A>(self, store: &ArrayD<A>) -> ArrayViewD<'_, A> {
+        if self == Layout::Step2 {
+            return store.slice_each_axis(|_| Slice::new(0, None, 2));
+        }
+        let mut order: Vec<_> = (0..store.ndim()).collect();
+        match self {
+            Layout::F => order.reverse(),
+            Layout::Rolled if store.ndim() > 0 => order.rotate_right(1),
+            _ => {}
+        }
+        let mut view = store.view().permuted_axes(order);
+        self.invert(&mut view);
+        view
+    }
+
+    fn invert<A>(self, view: &mut ArrayViewD<'_, A>) {
+        match (self, view.ndim()) {
+            (_, 0) => {}
+            (Layout::FirstInverted, _) => view.invert_axis(Axis(0)),
+            (Layout::LastInverted, ndim) => view.invert_axis(Axis(ndim - 1)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What the tests share; none uses all of it.
+#![allow(dead_code)]
+
+pub mod layout;
+pub mod oracle;
+
+use std::fmt::Debug;
+
+use kldiv::{AnyReduction, Element};
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, RemoveAxis};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+pub const REDUCTIONS: [AnyReduction; 7] = [
+    AnyReduction::Pointwise,
+    AnyReduction::PerDistribution,
+    AnyReduction::Sum,
+    AnyReduction::Mean,
+    AnyReduction::BatchMean,
+    AnyReduction::DistributionMean,
+    AnyReduction::SumOver(3.7),
+];
+
+/// `f32` and `f64`.
+pub trait Number: Element<Loss = Self> + Debug {
+    const NAME: &'static str;
+    const EPSILON: f64;
+    /// The smallest subnormal.
+    const TINY: f64;
+    const MAX: f64;
+    fn of(value: f64) -> Self;
+    fn to(self) -> f64;
+    /// All NaN have the same.
+    fn bits(self) -> u64;
+}
+
+impl Number for f32 {
+    const NAME: &'static str = "f32";
+    const EPSILON: f64 = f32::EPSILON as f64;
+    const TINY: f64 = 1e-45_f32 as f64;
+    const MAX: f64 = f32::MAX as f64;
+    fn of(value: f64) -> f32 {
+        value as f32
+    }
+    fn to(self) -> f64 {
+        self.into()
+    }
+    fn bits(self) -> u64 {
+        if self.is_nan() { u64::MAX } else { self.to_bits().into() }
+    }
+}
+
+impl Number for f64 {
+    const NAME: &'static str = "f64";
+    const EPSILON: f64 = f64::EPSILON;
+    const TINY: f64 = 5e-324;
+    const MAX: f64 = f64::MAX;
+    fn of(value: f64) -> f64 {
+        value
+    }
+    fn to(self) -> f64 {
+        self
+    }
+    fn bits(self) -> u64 {
+        if self.is_nan() { u64::MAX } else { self.to_bits() }
+    }
+}
+
+/// The bits of all numbers, in logical order.
+pub fn bits<'a, A: Number>(numbers: impl IntoIterator<Item = &'a A>) -> Vec<u64> {
+    numbers.into_iter().map(|number| number.bits()).collect()
+}
+
+/// A pair of operands with weights, of which one in five is 0.
+#[derive(Clone, Debug)]
+pub struct Operands<A> {
+    pub input: ArrayD<A>,
+    pub target: ArrayD<A>,
+    pub weights: ArrayD<A>,
+    pub axis: Axis,
+    pub log_target: bool,
+}
+
+impl<A: Number> Operands<A> {
+    /// Random ones. Few classes have no mass, so that there are stretches with and without.
+    pub fn random(shape: &[usize], axis: usize, log_target: bool) -> Self {
+        let mut rng = StdRng::seed_from_u64(shape.iter().fold(7, |seed, &n| seed * 31 + n as u64));
+        let nothing = if log_target { f64::NEG_INFINITY } else { 0.0 };
+        let mut target = || match rng.random_range(0..2000) {
+            0 => nothing,
+            1 => {
+                if log_target {
+                    -740.0
+                } else {
+                    A::TINY
+                }
+            }
+            _ if log_target => rng.random_range(-12.0..0.0),
+            _ => rng.random(),
+        };
+        let target = ArrayD::from_shape_simple_fn(shape, || A::of(target()));
+        let input = ArrayD::from_shape_simple_fn(shape, || A::of(rng.random_range(-12.0..0.0)));
+        let mut weight = || [0.0, rng.random(), 1.0, rng.random(), 2.5][rng.random_range(0..5)];
+        let lanes = IxDyn(shape).remove_axis(Axis(axis));
+        let weights = ArrayD::from_shape_simple_fn(lanes, || A::of(weight()));
+        Operands { input, target, weights, axis: Axis(axis), log_target }
+    }
+
+    /// An upstream for what the reduction returns.
+    pub fn upstream(&self, reduction: AnyReduction) -> ArrayD<A> {
+        let mut count = 0;
+        let shape = match reduction {
+            AnyReduction::Pointwise => self.input.raw_dim(),
+            AnyReduction::PerDistribution => self.weights.raw_dim(),
+            _ => IxDyn(&[]),
+        };
+        ArrayD::from_shape_simple_fn(shape, || {
+            count += 1;
+            A::of(f64::from(count * 7 % 13) - 5.5)
+        })
+    }
+}
+
+/// Views of what a batch is made of.
+#[derive(Clone, Debug)]
+pub struct Views<'a, A> {
+    pub input: ArrayViewD<'a, A>,
+    pub target: ArrayViewD<'a, A>,
+    pub weights: Option<ArrayViewD<'a, A>>,
+    pub upstream: ArrayViewD<'a, A>,
+}
+
+/// Everything that can be asked of a batch, in bits: `forward`, both of `value_and_grad`, both of
+/// `backward`.
+pub fn answers<A: Number>(
+    reduction: AnyReduction,
+    axis: Axis,
+    log_target: bool,
+    views: &Views<'_, A>,
+) -> [Vec<u64>; 5] {
+    let criterion = kldiv::KLDivLoss::new(reduction).axis(axis).log_target(log_target);
+    let mut batch = criterion.batch(&views.input, &views.target).unwrap();
+    if let Some(weights) = &views.weights {
+        batch = batch.weights(weights).unwrap();
+    }
+    let value = batch.forward().unwrap();
+    let (same, gradient) = batch.value_and_grad().unwrap();
+    let gradients = batch.backward(&views.upstream).unwrap();
+    [bits(&value), bits(&same), bits(&gradient), bits(&gradients.input), bits(&gradients.target)]
+}

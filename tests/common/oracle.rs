@@ -1,0 +1,1 @@
+//! The definition, naively, in f64.
