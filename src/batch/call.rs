@@ -22,7 +22,11 @@ pub struct Gradients<A, D: Dimension> {
 }
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
-    /// The loss.
+    /// The loss, as [the reduction](crate::Reduction) returns it.
+    ///
+    /// # Errors
+    /// [`EmptyMean`](Error::EmptyMean) where a mean's divisor counts nothing, [`TooLarge`](Error::TooLarge)
+    /// where an array cannot be allocated.
     pub fn forward(&self) -> Result<R::Output<A, D>, Error> {
         let mut output = self.reduction.allocate(self.input, self.axis)?;
         self.forward_into(R::buffer::<A, D>(&mut output))?;
@@ -30,12 +34,31 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     }
 
     /// The loss, written to `output`, which is untouched where the call fails.
+    ///
+    /// # Errors
+    /// [`OutputShape`](Error::OutputShape), [`EmptyMean`](Error::EmptyMean).
+    ///
+    /// ```
+    /// use kldiv::{KLDivLoss, PerDistribution};
+    /// use ndarray::{Array1, array};
+    ///
+    /// let log_q = array![[0.5_f64, 0.5], [0.25, 0.75]].ln();
+    /// let p = array![[0.5_f64, 0.5], [0.0, 1.0]];
+    /// let mut divergences = Array1::zeros(2);
+    /// KLDivLoss::new(PerDistribution).batch(&log_q, &p)?.forward_into(&mut divergences)?;
+    /// assert_eq!(divergences, array![0.0, -(0.75_f64.ln())]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     pub fn forward_into(&self, output: &mut R::Buffer<A, D>) -> Result<(), Error> {
         self.value_into(R::view_mut::<A, D>(output), None)
     }
 
-    /// The loss and its gradient with respect to the input: of an array of losses, the gradient of
-    /// their sum.
+    /// The loss and its gradient with respect to the input, in one pass: −t, or −eʸ for a log target,
+    /// times the weight, over the reduction's divisor. Of an array of losses, the gradient of their sum.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[allow(clippy::type_complexity)]
     pub fn value_and_grad(&self) -> Result<(R::Output<A, D>, Array<A, D>), Error> {
         let mut gradient = zeros(self.input.raw_dim(), self.input.strides())?;
         let output = self.value_and_grad_into(&mut gradient)?;
@@ -44,6 +67,9 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 
     /// The loss; its gradient with respect to the input is written to `gradient`, which is untouched
     /// where the call fails.
+    ///
+    /// # Errors
+    /// As [`forward_into`](Self::forward_into), for the gradient's shape.
     pub fn value_and_grad_into(
         &self,
         gradient: &mut ArrayRef<A, D>,
@@ -54,6 +80,28 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     }
 
     /// The gradients of Σ upstream · output with respect to input and target.
+    ///
+    /// With u the upstream of a term (over the divisor, times the weight):
+    ///
+    /// | | ∂/∂input | ∂/∂target |
+    /// |---|---|---|
+    /// | probabilities t | −u·t | u·(ln t + 1 − x) |
+    /// | log-probabilities y | −u·eʸ | u·eʸ·(y − x + 1) |
+    ///
+    /// # Errors
+    /// [`OutputShape`](Error::OutputShape) where the upstream does not have the output's shape,
+    /// [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge).
+    ///
+    /// ```
+    /// use kldiv::{KLDivLoss, Sum};
+    /// use ndarray::array;
+    ///
+    /// let (log_q, p) = (array![0.5_f64, 0.25, 0.25].ln(), array![0.5_f64, 0.25, 0.25]);
+    /// let gradients = KLDivLoss::new(Sum).backward(&log_q, &p, &2.0)?;
+    /// assert_eq!(gradients.input, -2.0 * &p);
+    /// assert_eq!(gradients.target, array![2.0, 2.0, 2.0]); // ln t − x = 0 where p = q
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     pub fn backward(&self, upstream: &R::Buffer<A, D>) -> Result<Gradients<A, D>, Error> {
         let mut input = zeros(self.input.raw_dim(), self.input.strides())?;
         let mut target = zeros(self.target.raw_dim(), self.target.strides())?;
@@ -61,8 +109,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(Gradients { input, target })
     }
 
-    /// The same, written to the arrays given; a `None` is not computed. Both are untouched where the
-    /// call fails.
+    /// The same, written to the arrays given; a `None` is not computed, so a frozen teacher costs
+    /// nothing. Both are untouched where the call fails.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward), for the gradients' shapes too.
     pub fn backward_into(
         &self,
         upstream: &R::Buffer<A, D>,
@@ -164,8 +215,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 }
 
 impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
-    /// The exact sum and the counts of this batch, to be merged with those of others. Empty batches
-    /// are fine.
+    /// The exact sum and the counts of this batch, to be [merged](Partial::merge) with those of others
+    /// and read by [`KLDivLoss::finish`](crate::KLDivLoss::finish). Empty batches are fine.
+    ///
+    /// # Errors
+    /// None so far.
     pub fn partial(&self) -> Result<Partial, Error> {
         let counts = self.counts();
         let weight = match self.weights {

@@ -51,10 +51,7 @@ pub trait Float:
     /// self·a + b, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// Whether this is NaN.
-    #[inline(always)]
-    fn is_nan(self) -> bool {
-        !(self >= self)
-    }
+    fn is_nan(self) -> bool;
     /// The magnitude.
     fn abs(self) -> Self;
     /// To `f64`, exactly.
@@ -96,6 +93,10 @@ impl Float for f32 {
     #[inline(always)]
     fn abs(self) -> f32 {
         f32::abs(self)
+    }
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f32::is_nan(self)
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {
@@ -152,6 +153,10 @@ impl Float for f64 {
     #[inline(always)]
     fn abs(self) -> f64 {
         f64::abs(self)
+    }
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f64::is_nan(self)
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {

@@ -119,7 +119,7 @@ fn scaled<A: Element>(
 #[inline(always)]
 fn product<T: Real>(x: T, t: T, derivative: T, factor: f64) -> f64 {
     let value = derivative.to_f64() * factor;
-    let comparable = (x == x) & (t == t);
+    let comparable = !(x.is_nan() | t.is_nan());
     if (factor == 0.0) & comparable { 0.0 } else { value }
 }
 

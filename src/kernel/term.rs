@@ -107,8 +107,8 @@ impl Term for LogProbability {
 
     #[inline(always)]
     fn d_input<T: Real, const ANY: bool>(_: T, y: T) -> T {
-        // y − y keeps a NaN, which the bits of an exponent would not.
-        if ANY { -exp(y) } else { -(exp_of_normal(y) + (y - y)) }
+        // 0·y keeps a NaN, which the bits of an exponent would not.
+        if ANY { -exp(y) } else { -T::ZERO.mul_add(y, exp_of_normal(y)) }
     }
 
     #[inline(always)]
