@@ -46,7 +46,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// let p = array![[0.5_f64, 0.5], [0.0, 1.0]];
     /// let mut divergences = Array1::zeros(2);
     /// KLDivLoss::new(PerDistribution).batch(&log_q, &p)?.forward_into(&mut divergences)?;
-    /// assert_eq!(divergences, array![0.0, -(0.75_f64.ln())]);
+    /// assert!(divergences[0].abs() < 1e-16 && (divergences[1] + 0.75_f64.ln()).abs() < 1e-16);
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn forward_into(&self, output: &mut R::Buffer<A, D>) -> Result<(), Error> {
