@@ -253,30 +253,56 @@ fn extract<T: Float, const LEVELS: usize>(
 #[inline(always)]
 fn magnitudes<T: Float>(block: &[T]) -> Option<(T, T)> {
     let first = block.first()?.abs();
-    let (mut largest, mut smallest) = ([first; WIDTH], [first; WIDTH]);
-    let mut strange = [T::ZERO; WIDTH];
-    let mut compare = |numbers: &[T; WIDTH]| {
-        for i in 0..WIDTH {
-            let size = numbers[i].abs();
-            largest[i] = if size > largest[i] { size } else { largest[i] };
-            smallest[i] = if size < smallest[i] { size } else { smallest[i] };
-            strange[i] = if size <= T::MAX { strange[i] } else { T::ONE };
-        }
+    let mut range = Range {
+        largest: [first; WIDTH],
+        smallest: [first; WIDTH],
+        strange: [T::ZERO; WIDTH],
     };
     let (whole, tail) = block.as_chunks::<WIDTH>();
-    whole.iter().for_each(&mut compare);
-    compare(&padded(tail, first));
-    let least = |a: T, b: T| if b < a { b } else { a };
-    let smallest = match smallest.into_iter().fold(T::MAX, least) {
-        zero if zero == T::ZERO => block
-            .iter()
-            .map(|number| number.abs())
-            .filter(|&size| size > T::ZERO)
-            .fold(T::MAX, least),
-        smallest => smallest,
-    };
-    let largest = largest.into_iter().fold(T::ZERO, |a, b| if b > a { b } else { a });
-    strange.iter().all(|&strange| strange == T::ZERO).then_some((largest, least(smallest, largest)))
+    for numbers in whole {
+        range.widen(numbers);
+    }
+    range.widen(&padded(tail, first));
+    let largest = halved(range.largest, |a, b| if b > a { b } else { a });
+    let mut smallest = halved(range.smallest, |a, b| if b < a { b } else { a });
+    if smallest == T::ZERO {
+        let sizes = block.iter().map(|number| number.abs()).filter(|&size| size > T::ZERO);
+        smallest = sizes.fold(T::MAX, |a, b| if b < a { b } else { a });
+    }
+    let finite = halved(range.strange, |a, b| a + b) == T::ZERO;
+    finite.then_some((largest, smallest))
+}
+
+/// What the magnitudes of a block span, and 1 where one is not finite.
+struct Range<T> {
+    largest: [T; WIDTH],
+    smallest: [T; WIDTH],
+    strange: [T; WIDTH],
+}
+
+impl<T: Float> Range<T> {
+    #[inline(always)]
+    fn widen(&mut self, numbers: &[T; WIDTH]) {
+        for i in 0..WIDTH {
+            let size = numbers[i].abs();
+            self.largest[i] = if size > self.largest[i] { size } else { self.largest[i] };
+            self.smallest[i] = if size < self.smallest[i] { size } else { self.smallest[i] };
+            self.strange[i] = if size <= T::MAX { self.strange[i] } else { T::ONE };
+        }
+    }
+}
+
+/// The numbers joined to one, each half with the other.
+#[inline(always)]
+fn halved<B: Copy>(mut numbers: [B; WIDTH], join: impl Fn(B, B) -> B) -> B {
+    let mut width = WIDTH;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            numbers[i] = join(numbers[i], numbers[i + width]);
+        }
+    }
+    numbers[0]
 }
 
 /// A tail, filled up.

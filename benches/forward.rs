@@ -1,0 +1,98 @@
+//! Ours beside the roofline and the loops that people write.
+//!
+//! ```sh
+//! cargo bench --bench forward                                       # criterion
+//! KLDIV_TABLE=1 cargo bench --bench forward                         # a table, roofline and ours in turn
+//! KLDIV_SHAPE=8x21x256x256 KLDIV_AXIS=1 cargo bench --bench forward # another shape
+//! ```
+//!
+//! Throughput counts the two operands, read once. "read" and "read, write" are the rooflines; every answer is
+//! compared with a naive one in `f64` before anything is timed. `RAYON_NUM_THREADS` sets the threads.
+
+mod common;
+
+use std::env;
+use std::hint::black_box;
+use std::time::Duration;
+
+use common::{Number, Problem, Shape, Target, Work, table};
+use criterion::{Criterion, SamplingMode, Throughput};
+use ndarray::{Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn};
+
+fn main() {
+    if env::var_os("KLDIV_TABLE").is_some() {
+        table::print_header();
+        for shape in Shape::chosen() {
+            for_each_precision(&shape, &mut Table);
+        }
+        return;
+    }
+    let criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(400));
+    let mut timed = Timed(criterion.configure_from_args());
+    for shape in Shape::chosen() {
+        for_each_precision(&shape, &mut timed);
+    }
+    timed.0.final_summary();
+}
+
+/// What is done with a shape once precision and rank are known to the compiler.
+trait Measure {
+    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape);
+}
+
+fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
+    with_rank::<f32>(shape, measure);
+    with_rank::<f64>(shape, measure);
+}
+
+fn with_rank<A: Number>(shape: &Shape, measure: &mut impl Measure) {
+    match shape.lengths.len() {
+        1 => measure.shape::<A, Ix1>(shape),
+        2 => measure.shape::<A, Ix2>(shape),
+        3 => measure.shape::<A, Ix3>(shape),
+        4 => measure.shape::<A, Ix4>(shape),
+        _ => measure.shape::<A, IxDyn>(shape),
+    }
+}
+
+struct Table;
+
+impl Measure for Table {
+    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape) {
+        table::print_rows::<A, D>(shape);
+    }
+}
+
+struct Timed(Criterion);
+
+impl Measure for Timed {
+    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape) {
+        let mut problem = Problem::<A, D>::new(shape);
+        let mut group = self.0.benchmark_group(format!("{} {}", shape.name, A::NAME));
+        group.sampling_mode(SamplingMode::Flat);
+        group.throughput(Throughput::Bytes((2 * shape.elements() * size_of::<A>()) as u64));
+        for target in Target::ALL {
+            problem.check(&shape.name, target);
+        }
+        let mut time = |name: &str, work: &dyn Fn(&mut Problem<A, D>) -> A| {
+            group.bench_function(name, |bencher| bencher.iter(|| work(black_box(&mut problem))));
+        };
+        time("read", &|problem| problem.read(Target::Probability));
+        time("read, write", &|problem| problem.read_and_write(Target::Probability));
+        for target in Target::ALL {
+            let name = target.name();
+            time(&format!("{name}, batchmean by rows"), &|problem| {
+                problem.by_hand_in_parallel(target)
+            });
+            for work in Work::ALL {
+                let name = format!("{name}, {}", work.name());
+                time(&format!("{name} by hand"), &|problem| problem.by_hand(work, target));
+                time(&name, &|problem| problem.ours(work, target));
+            }
+        }
+        group.finish();
+    }
+}
