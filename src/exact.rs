@@ -21,8 +21,9 @@ const LIMBS: usize = 68;
 const CAPACITY: u32 = 1 << 29;
 /// How many numbers a block may hold.
 pub const BLOCK: usize = 1024;
-/// Sums that run beside each other within a block. At most 128 integers below 2²³ go into each of
-/// an `f32` block's, which fit 31 bits.
+/// How many of its integers are summed at the width of the numbers: 2⁸ of at most 2²² fit an `i32`.
+const RUN: usize = 256;
+/// Numbers compared beside each other.
 const WIDTH: usize = 16;
 
 /// The exact sum of any number of floats.
@@ -217,34 +218,24 @@ impl ExactSum {
             (top + 1 - level as i32 * (T::DIGITS - 1)).max(T::MIN_EXPONENT)
         });
         let m = exponents.map(T::one_and_a_half);
-        let mut sums = [[T::Bits::default(); WIDTH]; LEVELS];
-        let (whole, tail) = block.as_chunks::<WIDTH>();
-        for numbers in whole {
-            extract(&mut sums, &m, numbers);
+        let mut totals = [0; LEVELS];
+        for numbers in block.chunks(RUN) {
+            let mut sums = [T::Bits::default(); LEVELS];
+            for &number in numbers {
+                let mut rest = number;
+                for (sum, &m) in sums.iter_mut().zip(&m) {
+                    let shifted = rest + m;
+                    *sum = T::add_bits(*sum, shifted);
+                    rest = rest - (shifted - m);
+                }
+            }
+            for ((total, sum), m) in totals.iter_mut().zip(sums).zip(m) {
+                *total += T::integer(sum, m, numbers.len());
+            }
         }
-        extract(&mut sums, &m, &padded(tail, T::ZERO));
-        for ((sums, m), exponent) in sums.iter().zip(m).zip(exponents) {
-            let integer = |&sum| T::integer(sum, m, whole.len() + 1);
-            let sum: i64 = sums.iter().map(integer).sum();
+        for (total, exponent) in totals.into_iter().zip(exponents) {
             let shift = (exponent + 1 - T::DIGITS + 1074) as usize;
-            self.add_shifted(sum.unsigned_abs(), shift, sum < 0);
-        }
-    }
-}
-
-/// Adds what each level takes off the numbers.
-#[inline(always)]
-fn extract<T: Float, const LEVELS: usize>(
-    sums: &mut [[T::Bits; WIDTH]; LEVELS],
-    m: &[T; LEVELS],
-    numbers: &[T; WIDTH],
-) {
-    let mut rest = *numbers;
-    for (sums, &m) in sums.iter_mut().zip(m) {
-        for i in 0..WIDTH {
-            let shifted = rest[i] + m;
-            sums[i] = T::add_bits(sums[i], shifted);
-            rest[i] = rest[i] - (shifted - m);
+            self.add_shifted(total.unsigned_abs(), shift, total < 0);
         }
     }
 }
@@ -253,11 +244,8 @@ fn extract<T: Float, const LEVELS: usize>(
 #[inline(always)]
 fn magnitudes<T: Float>(block: &[T]) -> Option<(T, T)> {
     let first = block.first()?.abs();
-    let mut range = Range {
-        largest: [first; WIDTH],
-        smallest: [first; WIDTH],
-        strange: [T::ZERO; WIDTH],
-    };
+    let mut range =
+        Range { largest: [first; WIDTH], smallest: [first; WIDTH], strange: [T::ZERO; WIDTH] };
     let (whole, tail) = block.as_chunks::<WIDTH>();
     for numbers in whole {
         range.widen(numbers);
