@@ -77,10 +77,11 @@ impl<'v, A: Element> Worker<'v, A> {
     fn short_lanes<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
         let level = self.visit.level;
-        let mut sums = Scratch::EMPTY;
+        let (mut sums, mut wide) = (Scratch::EMPTY, Scratch::EMPTY);
         for rect in tiles(lanes, classes, tile(classes).0, classes) {
             let sums = sums.get(rect.0.len());
-            self.chunk::<K>(unit, &rect, |terms| sum_each(level, terms, classes, sums));
+            let wide = wide.get(rect.0.len() * classes);
+            self.chunk::<K>(unit, &rect, |terms| sum_each(level, terms, classes, wide, sums));
             self.emit(&unit.weights, &mut unit.value, rect.0, sums);
         }
     }

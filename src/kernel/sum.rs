@@ -61,14 +61,23 @@ pub fn add_to_each<T: Float>(level: Level, sums: &mut [f64], terms: &[T]) {
     );
 }
 
-/// The sums of distributions of few classes that lie one behind the other.
-pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
+/// The sums of distributions of few classes that lie one behind the other; `wide` is room for the
+/// terms as `f64`.
+pub fn sum_each<T: Float>(
+    level: Level,
+    terms: &[T],
+    classes: usize,
+    wide: &mut [f64],
+    sums: &mut [f64],
+) {
     level.run(
         #[inline(always)]
         || {
-            for (sum, lane) in sums.iter_mut().zip(terms.chunks_exact(classes)) {
-                *sum = lane.iter().fold(0.0, |sum, term| sum + term.to_f64());
+            for (wide, term) in wide.iter_mut().zip(terms) {
+                *wide = term.to_f64();
             }
+            let lanes = wide.chunks_exact(classes).zip(sums);
+            lanes.for_each(|(lane, sum)| *sum = lane.iter().fold(0.0, |sum, term| sum + term));
         },
     );
 }
