@@ -29,6 +29,7 @@ fn main() {
     }
     let criterion = Criterion::default()
         .sample_size(10)
+        .nresamples(2000)
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(400));
     let mut timed = Timed(criterion.configure_from_args());

@@ -98,16 +98,16 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         if weights.shape() != expected {
             return Err(Error::WeightShape { expected, found: weights.shape().to_vec() });
         }
-        let valid = |weight: A::Loss| (weight >= A::Loss::ZERO) & (weight <= A::Loss::MAX);
-        if !weights.iter().all(|&weight| valid(weight)) {
-            let found = weights.view().into_dyn();
-            let invalid = found.indexed_iter().find(|&(_, &weight)| !valid(weight));
-            return Err(invalid.map_or(Error::EmptyMean, |(index, weight)| Error::InvalidWeight {
-                index: ndarray::Dimension::slice(&index).to_vec(),
-                weight: weight.to_f64(),
-            }));
+        let valid = |weight: &A::Loss| (*weight >= A::Loss::ZERO) & (*weight <= A::Loss::MAX);
+        if weights.iter().all(valid) {
+            return Ok(Batch { weights: Some(weights), ..self });
         }
-        Ok(Batch { weights: Some(weights), ..self })
+        let found = weights.view().into_dyn();
+        let mut invalid = found.indexed_iter().filter(|(_, weight)| !valid(weight));
+        invalid.next().map_or(Ok(self), |(index, weight)| {
+            let (index, weight) = (index.slice().to_vec(), weight.to_f64());
+            Err(Error::InvalidWeight { index, weight })
+        })
     }
 
     /// The same, computed with another instruction set.

@@ -186,14 +186,14 @@ impl<'v, A: Element> Worker<'v, A> {
             self.flush();
         }
         let end = self.waiting + sums.len();
-        self.pending.get(end)[self.waiting..].copy_from_slice(sums);
+        self.pending.get(CHUNK)[self.waiting..end].copy_from_slice(sums);
         self.waiting = end;
     }
 
     /// Adds what still waits to the total.
     pub fn flush(&mut self) {
         if self.waiting > 0 {
-            self.total.add_block(self.visit.level, self.pending.get(self.waiting));
+            self.total.add_block(self.visit.level, &self.pending.get(CHUNK)[..self.waiting]);
         }
         self.waiting = 0;
     }

@@ -46,9 +46,8 @@ pub fn read<'a, T: Copy + Default>(
 
 fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scratch<T>) -> &'a [T] {
     let scratch = scratch.get(part.len());
-    if let Ok(mut dense) = ArrayViewMut2::from_shape(part.dim(), scratch) {
-        dense.assign(part);
-    }
+    let dense = ArrayViewMut2::from_shape(part.dim(), &mut *scratch);
+    dense.unwrap_or_else(|_| unreachable!("as long as the part")).assign(part);
     scratch
 }
 
@@ -73,12 +72,6 @@ pub fn write<T: Copy + Default>(
     }
     let scratch = scratch.get(part.len());
     work(scratch);
-    fill(&mut part, scratch);
-}
-
-/// Copies a dense rectangle into a matrix of its shape.
-fn fill<T: Copy>(part: &mut ArrayViewMut2<'_, T>, dense: &[T]) {
-    if let Ok(dense) = ArrayView2::from_shape(part.dim(), dense) {
-        part.assign(&dense);
-    }
+    let dense = ArrayView2::from_shape(part.dim(), &*scratch);
+    part.assign(&dense.unwrap_or_else(|_| unreachable!("as long as the part")));
 }

@@ -1,6 +1,6 @@
 //! The same logical array, laid out differently in memory.
 
-use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
+use ndarray::{ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, IxDyn, RawData, Slice};
 
 use super::Number;
 
@@ -48,21 +48,30 @@ impl Layout {
     }
 
     pub fn view<A>(self, store: &ArrayD<A>) -> ArrayViewD<'_, A> {
-        if self == Layout::Step2 {
-            return store.slice_each_axis(|_| Slice::new(0, None, 2));
-        }
-        let mut order: Vec<_> = (0..store.ndim()).collect();
-        match self {
-            Layout::F => order.reverse(),
-            Layout::Rolled if store.ndim() > 0 => order.rotate_right(1),
-            _ => {}
-        }
-        let mut view = store.view().permuted_axes(order);
-        self.invert(&mut view);
-        view
+        self.shown(store.view())
     }
 
-    fn invert<A>(self, view: &mut ArrayViewD<'_, A>) {
+    pub fn view_mut<A>(self, store: &mut ArrayD<A>) -> ArrayViewMutD<'_, A> {
+        self.shown(store.view_mut())
+    }
+
+    fn shown<S: RawData>(self, mut store: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+        let ndim = store.ndim();
+        if self == Layout::Step2 {
+            (0..ndim).for_each(|axis| store.slice_axis_inplace(Axis(axis), Slice::new(0, None, 2)));
+        }
+        let mut order: Vec<_> = (0..ndim).collect();
+        match self {
+            Layout::F => order.reverse(),
+            Layout::Rolled if ndim > 0 => order.rotate_right(1),
+            _ => {}
+        }
+        let mut shown = store.permuted_axes(order);
+        self.invert(&mut shown);
+        shown
+    }
+
+    fn invert<S: RawData>(self, view: &mut ArrayBase<S, IxDyn>) {
         match (self, view.ndim()) {
             (_, 0) => {}
             (Layout::FirstInverted, _) => view.invert_axis(Axis(0)),

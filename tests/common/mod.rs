@@ -8,7 +8,6 @@ use std::fmt::Debug;
 
 use kldiv::{AnyReduction, Element};
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, RemoveAxis};
-use rand::{Rng, SeedableRng, rngs::StdRng};
 
 pub const REDUCTIONS: [AnyReduction; 7] = [
     AnyReduction::Pointwise,
@@ -70,6 +69,28 @@ pub fn bits<'a, A: Number>(numbers: impl IntoIterator<Item = &'a A>) -> Vec<u64>
     numbers.into_iter().map(|number| number.bits()).collect()
 }
 
+/// SplitMix64: fast without optimisation too.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    /// From [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 * 2_f64.powi(-53)
+    }
+}
+
 /// A pair of operands with weights, of which one in five is 0.
 #[derive(Clone, Debug)]
 pub struct Operands<A> {
@@ -83,23 +104,28 @@ pub struct Operands<A> {
 impl<A: Number> Operands<A> {
     /// Random ones. Few classes have no mass, so that there are stretches with and without.
     pub fn random(shape: &[usize], axis: usize, log_target: bool) -> Self {
-        let mut rng = StdRng::seed_from_u64(shape.iter().fold(7, |seed, &n| seed * 31 + n as u64));
+        let mut random = Random(shape.iter().fold(7, |seed, &n| seed * 31 + n as u64));
         let nothing = if log_target { f64::NEG_INFINITY } else { 0.0 };
-        let mut target = || match rng.random_range(0..2000) {
-            0 => nothing,
-            1 => {
+        let mut target = || match (random.below(2000), random.unit()) {
+            (0, _) => nothing,
+            (1, _) => {
                 if log_target {
                     -740.0
                 } else {
                     A::TINY
                 }
             }
-            _ if log_target => rng.random_range(-12.0..0.0),
-            _ => rng.random(),
+            (_, unit) => {
+                if log_target {
+                    -12.0 * unit
+                } else {
+                    unit
+                }
+            }
         };
         let target = ArrayD::from_shape_simple_fn(shape, || A::of(target()));
-        let input = ArrayD::from_shape_simple_fn(shape, || A::of(rng.random_range(-12.0..0.0)));
-        let mut weight = || [0.0, rng.random(), 1.0, rng.random(), 2.5][rng.random_range(0..5)];
+        let input = ArrayD::from_shape_simple_fn(shape, || A::of(-12.0 * random.unit()));
+        let mut weight = || [0.0, 2.5, 1.0, random.unit(), random.unit()][random.below(5) as usize];
         let lanes = IxDyn(shape).remove_axis(Axis(axis));
         let weights = ArrayD::from_shape_simple_fn(lanes, || A::of(weight()));
         Operands { input, target, weights, axis: Axis(axis), log_target }

@@ -1,0 +1,108 @@
+//! Nothing of the operands' size is allocated but what is returned.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use kldiv::{DistributionMean, KLDivLoss, PerDistribution, Pointwise, Sum};
+use ndarray::{Array1, Array2, Axis};
+
+/// Counts bytes: alive, the most that were, and all there ever were.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static TOTAL: AtomicUsize = AtomicUsize::new(0);
+
+fn more(bytes: usize) {
+    TOTAL.fetch_add(bytes, SeqCst);
+    let live = LIVE.fetch_add(bytes, SeqCst) + bytes;
+    PEAK.fetch_max(live, SeqCst);
+}
+
+// SAFETY: every call is the system allocator's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        more(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        more(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), SeqCst);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Runs `call` on `n` elements of 4 bytes, which may keep `output` bytes. The rest is scratch, that
+/// comes and goes with every piece of work and does not grow.
+fn check<T>(what: &str, n: usize, output: usize, call: impl FnOnce() -> T) {
+    let before = LIVE.load(SeqCst);
+    PEAK.store(before, SeqCst);
+    TOTAL.store(0, SeqCst);
+    let returned = call();
+    let (peak, total) = (PEAK.load(SeqCst) - before, TOTAL.load(SeqCst));
+    drop(returned);
+    assert!((output..output + n / 4).contains(&peak), "{what}: {peak} bytes at once");
+    // The allocator may be asked for an output twice: first whether it can.
+    assert!((output..2 * output + n).contains(&total), "{what}: {total} bytes in all");
+}
+
+/// Lanes × classes, or with the class axis first.
+fn operands(n: usize, classes: usize, axis: usize) -> [Array2<f32>; 2] {
+    let mut dim = [n / classes; 2];
+    dim[axis] = classes;
+    [Array2::from_elem(dim, -1.5), Array2::from_elem(dim, 0.25)]
+}
+
+fn check_forward(n: usize, classes: usize, axis: usize) {
+    let [x, t] = operands(n, classes, axis);
+    let at = |what: &str| format!("{what} of {:?} along {axis}", x.dim());
+    let axis = Axis(axis);
+    let sum = KLDivLoss::new(Sum).axis(axis);
+    check(&at("sum"), n, 0, || sum.forward(&x, &t));
+    let lanes = KLDivLoss::new(PerDistribution).axis(axis);
+    check(&at("divergences"), n, 4 * n / classes, || lanes.forward(&x, &t));
+    let mean = KLDivLoss::new(DistributionMean).axis(axis).log_target(true);
+    let weights = Array1::from_elem(n / classes, 0.5);
+    check(&at("weighted"), n, 0, || {
+        mean.batch(&x, &t).unwrap().weights(&weights).unwrap().forward()
+    });
+}
+
+fn check_into(n: usize, classes: usize, axis: usize) {
+    let [x, t] = operands(n, classes, axis);
+    let at = |what: &str| format!("{what} of {:?} along {axis}", x.dim());
+    let [mut first, mut second] = [x.clone(), x.clone()];
+    let sum = KLDivLoss::new(Sum).axis(Axis(axis)).batch(&x, &t).unwrap();
+    check(&at("partial"), n, 0, || sum.partial().unwrap());
+    check(&at("gradient"), n, 0, || sum.value_and_grad_into(&mut first).unwrap());
+    let both = || sum.backward_into(&1.0, Some(&mut first), Some(&mut second)).unwrap();
+    check(&at("gradients"), n, 0, both);
+    let terms = KLDivLoss::new(Pointwise).axis(Axis(axis)).batch(&x, &t).unwrap();
+    check(&at("terms"), n, 0, || terms.forward_into(&mut first).unwrap());
+    check(&at("terms"), n, 4 * n, || terms.forward().unwrap());
+    check(&at("gradients of terms"), n, 8 * n, || terms.backward(&first).unwrap());
+    let mut divergences = Array1::zeros(n / classes);
+    let lanes = KLDivLoss::new(PerDistribution).axis(Axis(axis)).batch(&x, &t).unwrap();
+    check(&at("divergences"), n, 0, || lanes.forward_into(&mut divergences).unwrap());
+}
+
+/// One test, since there is one count.
+#[test]
+fn only_outputs_are_allocated() {
+    let [x, t] = operands(1 << 18, 256, 1);
+    KLDivLoss::new(Sum).forward(&x, &t).unwrap(); // starts the threads
+    check_forward(4_000_000, 1000, 1);
+    check_forward(4_000_000, 8, 0);
+    check_forward(4_000_000, 4_000_000, 1);
+    for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (1_000_000, 1)] {
+        check_into(1_000_000, classes, axis);
+    }
+}
