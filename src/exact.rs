@@ -306,3 +306,6 @@ fn padded<T: Float>(tail: &[T], filling: T) -> [T; WIDTH] {
 fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
+
+#[cfg(test)]
+mod tests;

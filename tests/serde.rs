@@ -13,7 +13,8 @@ fn a_criterion_survives_a_round_trip() {
 
 #[test]
 fn a_reduction_survives_a_round_trip() {
-    for reduction in [AnyReduction::Pointwise, AnyReduction::BatchMean, AnyReduction::SumOver(0.5)] {
+    for reduction in [AnyReduction::Pointwise, AnyReduction::BatchMean, AnyReduction::SumOver(0.5)]
+    {
         let text = serde_json::to_string(&reduction).unwrap();
         assert_eq!(serde_json::from_str::<AnyReduction>(&text).unwrap(), reduction);
     }

@@ -75,7 +75,7 @@ fn is<A: Number>(ours: A, expected: f64, log_target: bool) -> bool {
 
 /// Four lanes: the pair at every fourth position of each, ordinary neighbours elsewhere.
 fn lanes<A: Number>(pair: Pair, classes: usize) -> [Array2<A>; 2] {
-    let special = |lane: usize, class: usize| (lane + class) % 4 == 0;
+    let special = |lane: usize, class: usize| (lane + class).is_multiple_of(4);
     let ordinary = |class: usize| -0.1 - (class % 7) as f64;
     let x = |(lane, class)| if special(lane, class) { pair.x } else { ordinary(class + 3) };
     let t = |(lane, class)| match (special(lane, class), pair.log_target) {

@@ -4,6 +4,9 @@ mod call;
 mod visit;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use call::Gradients;
 
 use ndarray::{ArrayRef, Dimension};

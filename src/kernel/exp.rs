@@ -44,7 +44,9 @@ pub fn exp<T: Exp>(y: T) -> T {
     let half = k.mul_add(T::from_f64(0.5), T::ROUND);
     let rest = (k - (half - T::ROUND)) + T::ROUND;
     let value = reduced(clamped, k).scale(half) * T::ONE.scale(rest);
-    if y > T::HIGHEST { T::INFINITY } else { value }
+    let value = if y > T::HIGHEST { T::INFINITY } else { value };
+    // The bits of a scaled NaN may be a number's.
+    if y.is_nan() { y } else { value }
 }
 
 #[inline(always)]
@@ -68,7 +70,7 @@ impl Exp for f32 {
         let r2 = r * r;
         let p = r2.mul_add(P[4], r.mul_add(P[3], P[2]));
         let p = r2.mul_add(p, r.mul_add(P[1], P[0]));
-        r2.mul_add(p, r) + 1.0
+        r.mul_add(r.mul_add(p, 1.0), 1.0)
     }
 }
 
@@ -99,6 +101,6 @@ impl Exp for f64 {
         for i in [6, 4, 2, 0] {
             p = p.mul_add(r2, r.mul_add(P[i + 1], P[i]));
         }
-        r2.mul_add(p, r) + 1.0
+        r.mul_add(r.mul_add(p, 1.0), 1.0)
     }
 }

@@ -12,6 +12,9 @@ mod pass;
 mod sum;
 mod term;
 
+#[cfg(test)]
+mod tests;
+
 pub use float::Float;
 pub(crate) use level::Level;
 pub(crate) use pass::{CHUNK, Factor, d_input, d_target, terms, times};

@@ -55,7 +55,8 @@ impl Term for Probability {
 
     #[inline(always)]
     fn term<T: Real, const ANY: bool>(x: T, t: T) -> T {
-        let term = t * log_ratio::<T, ANY>(x, t);
+        // Adding +0 makes every zero of t·(…) a positive one, as it is with special care.
+        let term = t.mul_add(log_ratio::<T, ANY>(x, t), T::ZERO);
         if ANY && t == T::ZERO { zero_unless_nan(x) } else { term }
     }
 

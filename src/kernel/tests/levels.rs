@@ -1,0 +1,98 @@
+//! Each instruction set against the baseline.
+
+use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+
+use super::{all_bits, any_f64, random};
+use crate::element::Element;
+use crate::kernel::{
+    Factor, Level, LogProbability, Probability, Real, Term, d_input, d_target, terms, times,
+};
+
+/// What every target and input is tried with now and then.
+const SPECIAL: [f64; 14] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+    1e-45,
+    5e-324,
+    1e-310,
+    1e-39,
+    -104.0,
+    3.4e38,
+    1e308,
+];
+
+fn usual<A: Element>(log: bool, count: usize, rng: &mut SmallRng) -> Vec<A> {
+    let number = |_| if log { rng.random_range(-20.0..0.0) } else { rng.random_range(1e-30..1.0) };
+    (0..count).map(number).map(A::narrow).collect()
+}
+
+fn special<A: Element>(log: bool, count: usize, rng: &mut SmallRng) -> Vec<A> {
+    let mut numbers = usual(log, count, rng);
+    for number in &mut numbers {
+        match rng.random_range(0..4) {
+            0 => *number = A::narrow(*SPECIAL.choose(rng).unwrap()),
+            1 => *number = A::narrow(any_f64(rng)),
+            _ => {}
+        }
+    }
+    numbers
+}
+
+/// Everything the kernel computes of a pair of slices.
+fn all<K: Term, A: Element<Loss = A> + Real>(
+    level: Level,
+    input: &[A],
+    target: &[A],
+) -> Vec<Vec<u64>> {
+    let factors: Vec<_> = (0..input.len()).map(|i| [0.0, -0.3, 1.0, 7e5][i % 4]).collect();
+    let mut results = vec![];
+    let mut out = vec![A::default(); input.len()];
+    terms::<K, A>(level, input, target, &mut out);
+    results.push(all_bits(&out));
+    for factor in [Factor::Uniform(1.0 / 3.0), Factor::Uniform(0.0), Factor::Each(&factors)] {
+        d_input::<K, A>(level, input, target, factor, &mut out);
+        results.push(all_bits(&out));
+        d_target::<K, A>(level, input, target, factor, &mut out);
+        results.push(all_bits(&out));
+    }
+    times(level, &mut out, target);
+    results.push(all_bits(&out));
+    results
+}
+
+fn levels_agree<K: Term, A: Element<Loss = A> + Real>(log_target: bool) {
+    let (levels, mut rng) = (Level::all(), random());
+    for count in (1..=70).chain([1023, 1024]) {
+        let pairs = [
+            (usual(true, count, &mut rng), usual(log_target, count, &mut rng)),
+            (special(true, count, &mut rng), usual(log_target, count, &mut rng)),
+            (special(true, count, &mut rng), special(log_target, count, &mut rng)),
+        ];
+        for (input, target) in pairs {
+            let baseline = all::<K, A>(levels[0], &input, &target);
+            for &level in &levels[1..] {
+                let found = all::<K, A>(level, &input, &target);
+                assert_eq!(found, baseline, "{level:?}, x = {input:?}, t = {target:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn levels_agree_on_probabilities() {
+    levels_agree::<Probability, f32>(false);
+    levels_agree::<Probability, f64>(false);
+}
+
+#[test]
+fn levels_agree_on_log_probabilities() {
+    levels_agree::<LogProbability, f32>(true);
+    levels_agree::<LogProbability, f64>(true);
+}

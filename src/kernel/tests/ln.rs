@@ -1,0 +1,116 @@
+use rand::Rng;
+
+use super::accuracy::{Worst, f32_ulps, over_all_f32, over_fixtures};
+use super::{any_f32, any_f64, bits, random};
+use crate::kernel::ln::{Ln, ln, ln_of_any, ln_of_normal};
+
+/// The worst found of ln, in ulp.
+const F32: Worst<f32> = Worst { error: 0.944_03, input: 0.673_819_54 };
+const F64: Worst<f64> = Worst { error: 0.701_42, input: 0.693_786_934_925_358 };
+/// The worst found of the unevaluated pair: in ulp of ln t, and as it is.
+const F32_PAIR: [Worst<f32>; 2] = [
+    Worst { error: 0.444_17, input: 1.334_003_1 },
+    Worst { error: 1.3961e-8, input: 0.020_838_764 },
+];
+const F64_PAIR: Worst<f64> = Worst { error: 0.258_34, input: 0.685_585_490_086_982_2 };
+
+/// The errors of ln t in ulp, and of hi + lo in ulp and as it is.
+#[inline(always)]
+fn errors(t: f32, exact: f64) -> [f64; 3] {
+    let (hi, lo) = ln_of_any(t);
+    let pair = f64::from(hi) + f64::from(lo);
+    let apart = if exact.abs() <= f64::MAX { (pair - exact).abs() } else { 0.0 };
+    [f32_ulps(f64::from(ln(t)), exact), f32_ulps(pair, exact), apart]
+}
+
+/// Against double precision as computed here, which takes a fraction of the time of the system's; that
+/// is tested against mpmath, and the two against each other.
+#[test]
+#[ignore = "exhaustive: run by .ci/run in release"]
+fn every_f32() {
+    let [value, pair, apart] = over_all_f32(
+        1,
+        #[inline(always)]
+        |t| errors(t, ln(f64::from(t))),
+    );
+    value.assert_is(F32);
+    pair.assert_is(F32_PAIR[0]);
+    apart.assert_is(F32_PAIR[1]);
+}
+
+#[test]
+fn every_4099th_f32() {
+    let [value, pair, apart] = over_all_f32(4099, |t| errors(t, f64::from(t).ln()));
+    value.assert_within(F32);
+    pair.assert_within(F32_PAIR[0]);
+    apart.assert_within(F32_PAIR[1]);
+}
+
+#[test]
+fn the_worst_f32_is_where_it_is_stated() {
+    for (which, stated) in [F32, F32_PAIR[0], F32_PAIR[1]].into_iter().enumerate() {
+        let error = errors(stated.input, f64::from(stated.input).ln())[which];
+        Worst { error, ..stated }.assert_is(stated);
+    }
+    const { assert!(F32.error <= 1.0) };
+}
+
+#[test]
+fn f64_against_mpmath() {
+    over_fixtures("ln", |t| (ln(t), 0.0)).assert_is(F64);
+    over_fixtures("ln", ln_of_any).assert_is(F64_PAIR);
+    const { assert!(F64.error <= 2.0) };
+}
+
+fn specials<T: Ln>() {
+    let is = |t: T, expected: T| {
+        assert_eq!(bits(ln(t)), bits(expected), "ln({t:?})");
+        let (hi, lo) = ln_of_any(t);
+        assert_eq!(
+            (bits(hi), lo == T::ZERO),
+            (bits(expected), true),
+            "ln({t:?}) = {hi:?} + {lo:?}"
+        );
+    };
+    is(T::ZERO, -T::INFINITY);
+    is(-T::ZERO, -T::INFINITY);
+    is(T::INFINITY, T::INFINITY);
+    is(T::ONE, T::ZERO);
+    for negative in [T::MIN_POSITIVE, T::ONE, T::MAX, T::INFINITY] {
+        is(-negative, T::NAN);
+    }
+    is(T::NAN, T::NAN);
+    is(-T::NAN, T::NAN);
+}
+
+#[test]
+fn specials_of_both_precisions() {
+    specials::<f32>();
+    specials::<f64>();
+    for (f32, f64) in [(f32::from_bits(1), f64::from_bits(1)), (-1e-45, -5e-324)] {
+        assert_eq!(ln(f32).is_nan(), f32 < 0.0);
+        assert_eq!(ln(f64).is_nan(), f64 < 0.0);
+    }
+}
+
+fn same_pair<T: Ln>(t: T) {
+    let ((hi, lo), (any_hi, any_lo)) = (ln_of_normal(t), ln_of_any(t));
+    assert_eq!([bits(hi), bits(lo)], [bits(any_hi), bits(any_lo)], "ln({t:?})");
+}
+
+#[test]
+fn normal_numbers_need_no_special_care() {
+    let mut rng = random();
+    for _ in 0..200_000 {
+        same_pair(Some(any_f32(&mut rng).abs()).filter(|t| t.is_normal()).unwrap_or(1.0));
+        same_pair(Some(any_f64(&mut rng).abs()).filter(|t| t.is_normal()).unwrap_or(1.0));
+        same_pair(rng.random_range(0.5..2.0f32));
+        same_pair(rng.random_range(0.5..2.0f64));
+    }
+    for t in [f32::MIN_POSITIVE, f32::MAX, f32::LOW, f32::LOW.next_down(), 2.0 * f32::LOW] {
+        same_pair(t);
+    }
+    for t in [f64::MIN_POSITIVE, f64::MAX, f64::LOW, f64::LOW.next_down(), 2.0 * f64::LOW] {
+        same_pair(t);
+    }
+}

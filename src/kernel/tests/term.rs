@@ -1,0 +1,104 @@
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+use super::{any_f32, any_f64, bits, random};
+use crate::kernel::{LogProbability, Probability, Real, Term};
+
+/// Numbers of one precision.
+trait Draw: Real {
+    fn draw(rng: &mut SmallRng) -> Self;
+}
+
+impl Draw for f32 {
+    fn draw(rng: &mut SmallRng) -> f32 {
+        any_f32(rng)
+    }
+}
+
+impl Draw for f64 {
+    fn draw(rng: &mut SmallRng) -> f64 {
+        any_f64(rng)
+    }
+}
+
+/// Value and slopes, with and without special care, of a pair that needs none.
+fn same<K: Term, T: Real>(x: T, t: T) -> bool {
+    if !K::is_usual(x, t) {
+        return false;
+    }
+    let short = [K::term::<T, false>(x, t), K::d_input::<T, false>(x, t)];
+    let long = [K::term::<T, true>(x, t), K::d_input::<T, true>(x, t)];
+    assert_eq!(short.map(bits), long.map(bits), "x = {x:?}, t = {t:?}: {short:?}, not {long:?}");
+    let slopes = [K::d_target::<T, false>(x, t), K::d_target::<T, true>(x, t)];
+    assert_eq!(bits(slopes[0]), bits(slopes[1]), "x = {x:?}, t = {t:?}: {slopes:?}");
+    true
+}
+
+fn usual_pairs<K: Term, T: Draw>() {
+    let mut rng = random();
+    let number = |from: f64, to: f64, rng: &mut SmallRng| T::from_f64(rng.random_range(from..to));
+    let mut usual = 0;
+    for _ in 0..100_000 {
+        let (x, t) = (T::draw(&mut rng), T::draw(&mut rng));
+        let (log_q, p) = (number(-30.0, 0.0, &mut rng), number(0.0, 1.0, &mut rng));
+        let log_p = number(-90.0, 90.0, &mut rng);
+        for (x, t) in [(x, t), (x, p), (x, log_p), (log_q, t), (log_q, p), (log_q, log_p)] {
+            usual += usize::from(same::<K, T>(x, t));
+        }
+    }
+    assert!(usual > 200_000, "only {usual} pairs were usual");
+
+    let inputs = [T::ZERO, T::ONE, T::MAX, T::INFINITY, T::NAN, T::MIN_POSITIVE, T::LOWEST];
+    let (least, most) = K::usual::<T>();
+    for x in inputs.into_iter().flat_map(|x| [x, -x]) {
+        for t in [least, most, T::ONE, T::MIN_POSITIVE] {
+            assert!(same::<K, T>(x, t), "x = {x:?}, t = {t:?} should be usual");
+        }
+        same::<K, T>(x, T::ZERO);
+        same::<K, T>(x, -T::ZERO);
+    }
+}
+
+#[test]
+fn usual_pairs_give_the_same_bits_without_special_care() {
+    usual_pairs::<Probability, f32>();
+    usual_pairs::<Probability, f64>();
+    usual_pairs::<LogProbability, f32>();
+    usual_pairs::<LogProbability, f64>();
+}
+
+/// [`Term::usual`] lets NaN through: the shortcuts must keep it.
+fn nan_comes_through<K: Term, T: Real>() {
+    for (x, t) in [(T::NAN, T::ONE), (T::ONE, T::NAN), (T::NAN, T::NAN), (-T::INFINITY, T::NAN)] {
+        assert!(K::term::<T, false>(x, t).is_nan() && K::term::<T, true>(x, t).is_nan());
+        assert!(K::d_target::<T, false>(x, t).is_nan() && K::d_target::<T, true>(x, t).is_nan());
+        let slopes = [K::d_input::<T, false>(x, t), K::d_input::<T, true>(x, t)];
+        assert_eq!(slopes.map(|slope| slope.is_nan()), [t.is_nan(); 2], "x = {x:?}, t = {t:?}");
+    }
+}
+
+#[test]
+fn nan_comes_through_without_special_care() {
+    nan_comes_through::<Probability, f32>();
+    nan_comes_through::<Probability, f64>();
+    nan_comes_through::<LogProbability, f32>();
+    nan_comes_through::<LogProbability, f64>();
+}
+
+fn padding_is_neutral<K: Term, T: Real>() {
+    let (x, t) = K::neutral::<T>();
+    assert!(K::is_usual(x, t));
+    assert!(K::term::<T, false>(x, t) == T::ZERO && K::term::<T, true>(x, t) == T::ZERO);
+    assert!(
+        K::d_input::<T, false>(x, t).abs() <= T::MAX
+            && K::d_target::<T, true>(x, t).abs() <= T::MAX
+    );
+}
+
+#[test]
+fn padding_is_neutral_for_both_targets() {
+    padding_is_neutral::<Probability, f32>();
+    padding_is_neutral::<Probability, f64>();
+    padding_is_neutral::<LogProbability, f32>();
+    padding_is_neutral::<LogProbability, f64>();
+}

@@ -1,0 +1,146 @@
+//! Bits on fixed inputs, the same on every machine. Changing them is a value-breaking change: say so in
+//! the CHANGELOG and replace `GOLDEN` by what the failing test prints.
+
+mod common;
+
+use common::{Number, Random};
+use kldiv::{
+    BatchMean, DistributionMean, KLDivLoss, Mean, PerDistribution, Pointwise, Sum, SumOver,
+};
+use ndarray::{Array1, Array2};
+
+const ROWS: usize = 5;
+
+/// Dyadic fractions, which need no rounding: x in (−8, 0], t in [0, 1) or y in (−16, 0], a few of
+/// them without mass or as small as can be.
+fn operands<A: Number>(log_target: bool, classes: usize) -> [Array2<A>; 2] {
+    let mut random = Random(classes as u64);
+    let mut dyadic = |digits: u64, scale: f64| random.below(1 << digits) as f64 * scale;
+    let x = Array2::from_shape_simple_fn((ROWS, classes), || -dyadic(13, 1.0 / 1024.0));
+    let mut t = Array2::from_shape_simple_fn((ROWS, classes), || match log_target {
+        true => -dyadic(13, 1.0 / 512.0),
+        false => dyadic(12, 1.0 / 4096.0),
+    });
+    t[[1, 0]] = if log_target { f64::NEG_INFINITY } else { 0.0 };
+    t[[2, classes - 1]] = if log_target { -100.0 } else { A::TINY };
+    [x.mapv(A::of), t.mapv(A::of)]
+}
+
+/// FNV-1a over the bits.
+fn hash<'a, A: Number>(numbers: impl IntoIterator<Item = &'a A>) -> u64 {
+    let bytes = numbers.into_iter().flat_map(|number| number.bits().to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+/// `Sum`, `Mean`, `BatchMean`, `DistributionMean`, `SumOver(7)`, weighted `DistributionMean`; hashes of
+/// `Pointwise`, `PerDistribution`, the gradient of `Mean`, and both of weighted `PerDistribution`.
+fn bits<A: Number>(log_target: bool, classes: usize) -> [u64; 11] {
+    let [x, t] = operands::<A>(log_target, classes);
+    let weights = Array1::from_iter([1.0, 0.5, 0.0, 1.75, 3.0].map(A::of));
+    let upstream = Array1::from_iter([1.0, -0.25, 3.0, 0.375, 2.0].map(A::of));
+    macro_rules! criterion {
+        ($reduction:expr) => {
+            KLDivLoss::new($reduction).log_target(log_target)
+        };
+    }
+    let mean = criterion!(DistributionMean).batch(&x, &t).unwrap().weights(&weights).unwrap();
+    let lanes = criterion!(PerDistribution).batch(&x, &t).unwrap().weights(&weights).unwrap();
+    let gradients = lanes.backward(&upstream).unwrap();
+    [
+        criterion!(Sum).forward(&x, &t).unwrap().bits(),
+        criterion!(Mean).forward(&x, &t).unwrap().bits(),
+        criterion!(BatchMean).forward(&x, &t).unwrap().bits(),
+        criterion!(DistributionMean).forward(&x, &t).unwrap().bits(),
+        criterion!(SumOver(7.0)).forward(&x, &t).unwrap().bits(),
+        mean.forward().unwrap().bits(),
+        hash(&criterion!(Pointwise).forward(&x, &t).unwrap()),
+        hash(&criterion!(PerDistribution).forward(&x, &t).unwrap()),
+        hash(&criterion!(Mean).value_and_grad(&x, &t).unwrap().1),
+        hash(&gradients.input),
+        hash(&gradients.target),
+    ]
+}
+
+fn line<A: Number>(log_target: bool, classes: usize) -> String {
+    let kind = if log_target { "log-probabilities" } else { "probabilities" };
+    let bits = bits::<A>(log_target, classes).map(|bits| format!("{bits:x}"));
+    let (scalars, hashes) = bits.split_at(6);
+    let name = A::NAME;
+    format!("{name} {kind} {classes}\n    {}\n    {}\n", scalars.join(" "), hashes.join(" "))
+}
+
+#[test]
+fn bits_are_as_they_were() {
+    let settings = [3, 10, 64, 65, 1000].into_iter().flat_map(|c| [(false, c), (true, c)]);
+    let lines = |(log_target, classes)| {
+        line::<f32>(log_target, classes) + &line::<f64>(log_target, classes)
+    };
+    let computed: String = settings.map(lines).collect();
+    assert!(computed == GOLDEN, "not the golden bits; those computed are\n\n{computed}");
+}
+
+/// Type, target and classes; the bits of six losses; the hashes of five arrays of bits.
+const GOLDEN: &str = "\
+f32 probabilities 3
+    42206414 402b156a 41005010 41005010 40b74dcd 411cc164
+    1d5bb84458b0d9a4 a0816977b96ed6d2 66994adf4087ed3 30a8dde06f573f78 44c99602af0e157e
+f64 probabilities 3
+    40440c82750d4b91 400562ad49a7c812 40200a01f73dd60e 40200a01f73dd60e 4016e9b9aa58565d 4023982c837bafb2
+    b494f196355ecd24 2daf18d18751c8fa b4a8f126ca1ed9d6 256629d20e271ddf d8d7e4b2b05dea90
+f32 log-probabilities 3
+    4013e67e 3e1dc2a9 3eeca3fe 3eeca3fe 3ea9076c 3e92b831
+    5d8cc3c3db2b7dae 9fbd6d76d39e9bcc 3d3573a708bc45af cbb8700e049f6974 6c33fef338601c14
+f64 log-probabilities 3
+    40027ccfc8d64e55 3fc3b8551a7e316c 3fdd947fa7bd4a22 3fdd947fa7bd4a22 3fd520ed77d05986 3fd2570621acf36c
+    6c59540213b0204a c8871115cb8cae18 efc705e0a58eb4e5 f3cb8996f92516f5 7c8ab6a90d0f1e8a
+f32 probabilities 10
+    427ef471 3fa32bce 414bf6c1 414bf6c1 4111b041 4149c543
+    6ca9f9c0586a7ff2 294cc47b0e101178 87cd47287e935dde cbbd58f20bfb9b03 a706036e6b151d15
+f64 probabilities 10
+    404fde8e233eb7ae 3ff46579b02823a3 40297ed81c322c8b 40297ed81c322c8b 402236081423d6ad 402938a85314a541
+    592835bc67521c7e b599feeec2727f87 16eb6f05969f8ba4 bd8c5ca70e1efa49 90f8eb7b02d19c3b
+f32 log-probabilities 10
+    41cfc0b1 3f04f634 40a633c1 40a633c1 406d6e81 409ae156
+    65fcb1327cefb331 1adec2226de7821a 61fc306540fa6200 d520c64c1bd6191c 4981bcbfa3811afc
+f64 log-probabilities 10
+    4039f8161e8fa376 3fe09ec679f58756 4014c6781872e92b 4014c6781872e92b 400dadd022ed4d19 40135c2acbaf2da3
+    51e74dbc0a030db4 4be6b5de422222ee 5b20aaf518662f8f 77e0a0494a1e9425 2102e52433f350bd
+f32 probabilities 64
+    440734c3 3fd8546b 42d8546b 42d8546b 429a8571 42d39344
+    700fb5780e5c4ecf 71cd01be8055c50b f16a9e25b9d5c01f 3a5d5305eba3d89b 902ec7fd56bdeb63
+f64 probabilities 64
+    4080e69857e403bb 3ffb0a8d596cd2c5 405b0a8d596cd2c5 405b0a8d596cd2c5 405350ae1b4dbb1f 405a72688e88f3a6
+    a6d3edcd87cc0f26 85eb8bff4815aa22 9ad801c24ed870ac 73a7a942f7c56cf0 38646f46d0a08514
+f32 log-probabilities 64
+    4215a694 3def70ed 40ef70ed 40ef70ed 40ab0784 414125c1
+    4a3546bc7f2dd1f6 6350058dc099dcfa a177751e20874194 8ab9794614068a20 714c80bc3bd4ba69
+f64 log-probabilities 64
+    4042b4d279ecd603 3fbdee1d8fe1566b 401dee1d8fe1566b 401dee1d8fe1566b 401560f08b57d003 402824b8272b0445
+    917342fd374c19c1 d3a18b094859fa1f 7bb8c6fc83501703 93bcd2ee9f8c0b7 881f3a6bfee90a5d
+f32 probabilities 65
+    4408287a 3fd6805c 42d9da5d 42d9da5d 429b9bfa 42e7a4d3
+    a411b77b98912630 8d9034209113889a 4ef68b02a5c120e0 747a41a369f4a0da 33f2b8a9b3c9f8a5
+f64 probabilities 65
+    4081050f4bf38f8a 3ffad00b7ebdedf2 405b3b4bacb8e5aa 405b3b4bacb8e5aa 4053737f323aed30 405cf49a6788b1e1
+    c0cd34b726b5ee89 2acc330b4d52758f d80ccc0252bdefe7 9f958ae2206db975 f32477ff4108f3c8
+f32 log-probabilities 65
+    424b7bd5 3e204856 4122c977 4122c977 40e88d86 41142cae
+    2405f384923f62fb 5685a659ecb35329 390f86e20f416059 f61ae0f272906035 be76b4078c432377
+f64 log-probabilities 65
+    40496f7aa8257af0 3fc4090ac1e33bd1 4024592eeceac8c0 4024592eeceac8c0 401d11b0c02ad5a5 40228595c1695c5f
+    7c151aca1c732f92 87931e76178165d6 7e77557d91ab8fda 5a3871acfe3279dc 83d764e7f0e15e0b
+f32 probabilities 1000
+    4609b763 3fe1a26c 44dc589e 44dc589e 449d63df 44df7628
+    22c90353b9813209 43c8093696bb6f37 8d7980ae8160204c 30247bd0ad47081e 2cb412c42e7e7777
+f64 probabilities 1000
+    40c136ec561b3c0e 3ffc344d8e4e3556 409b8b13bcf86016 409b8b13bcf86016 4093ac7bd01f2010 409beec4f9266074
+    e7cfd7b417013bd0 fd420434f7c32346 c3b3453b81883a98 68e2007983fce41f e1e2e162c3358ab8
+f32 log-probabilities 1000
+    4475fe5d 3e498499 4344cb7e 4344cb7e 430c915a 433ae7aa
+    c6210091c74b155f 263a5fd981f6c353 4579050d1e8ae891 cd60339a856e1c94 fe4a988afb6b8034
+f64 log-probabilities 1000
+    408ebfcba516b011 3fc930932a42eb2a 4068996fb74559a7 4068996fb74559a7 4061922b39c3d253 40675cf534373b06
+    a6afcf94033f4a93 7d6a3b4358750611 92f8bdaefe72a21 e8c6c1da1d3c18ea cc49bfed10cdce39
+";
