@@ -9,8 +9,9 @@
 //! - f64, r in [√½ − 1, √2 − 1]: with s = r/(2 + r), s·(r²/2 + R) − r²/2 (fdlibm, `e_log.c`),
 //!   R = s²·P(s²), deg P = 6, error of R below 3.1e−16·s².
 //!
-//! **Error.** f32: 0.527 ulp at most over all inputs (`tests/exhaustive.rs` runs them all).
-//! f64: see `tests/accuracy.rs`.
+//! **Error.** f32, over all inputs: 0.944 ulp at most (at 0.673 819 54); the pair before it is rounded
+//! 0.444 ulp, and 1.4e−8 absolutely. f64, over the inputs of `tests/fixtures/elementary.py`: 0.70 ulp; the
+//! pair 0.26 ulp.
 
 use super::float::Float;
 
