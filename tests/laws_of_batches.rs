@@ -4,7 +4,7 @@
 mod common;
 
 use common::layout::Layout;
-use common::{Number, Operands, REDUCTIONS, Views, answers, bits};
+use common::{Number, Operands, REDUCTIONS, Views, answers, bits, same};
 use kldiv::{
     AnyReduction, BatchMean, DistributionMean, KLDivLoss, Mean, Partial, PerDistribution,
     Pointwise, Reduction, ScalarReduction, Sum, SumOver,
@@ -136,11 +136,11 @@ where
     let weights = operands.weights.to_owned().into_dimensionality::<D::Smaller>().unwrap();
     let criterion = KLDivLoss::new(reduction).axis(axis).log_target(log_target);
     let batch = criterion.batch(&x, &t).unwrap().weights(&weights).unwrap();
-    let (same, gradient) = batch.value_and_grad().unwrap();
+    let (value, gradient) = batch.value_and_grad().unwrap();
     let gradients = batch.backward(upstream).unwrap();
     let [input, target] = [&gradients.input, &gradients.target].map(bits);
-    let typed = [batch.forward().unwrap().flat(), same.flat(), bits(&gradient), input, target];
-    assert!(typed == any, "{} {reduction:?} {:?}", A::NAME, x.shape());
+    let typed = [batch.forward().unwrap().flat(), value.flat(), bits(&gradient), input, target];
+    same(&typed, &any, &format!("{} {reduction:?} {:?}", A::NAME, x.shape()));
 }
 
 fn check_types<A: Number + Flat<A>, D: Dimension>(shape: &[usize], axis: usize, log_target: bool) {
@@ -204,7 +204,7 @@ fn check_deleted<A: Number>(classes: usize, reduction: AnyReduction, log_target:
             _ => ours.select(Axis(0), rows),
         };
         let what = format!("{} {classes} {reduction} {log_target}", A::NAME);
-        assert_eq!(bits(&rows(&kept)), bits(deleted), "{what}");
+        same(&[bits(&rows(&kept))], &[bits(deleted)], &what);
         assert!(ours.ndim() == 0 || rows(&skipped).iter().all(|n| n.to() == 0.0), "{what}");
     }
 }
@@ -225,7 +225,8 @@ fn check_ones<A: Number>(classes: usize, reduction: AnyReduction, log_target: bo
     let rows: Vec<_> = (0..23).collect();
     let [ones, none] = [true, false].map(|weighted| of_rows(&operands, reduction, &rows, weighted));
     for (ones, none) in ones.iter().zip(&none) {
-        assert_eq!(bits(ones), bits(none), "{} {classes} {reduction} {log_target}", A::NAME);
+        let what = format!("{} {classes} {reduction} {log_target}", A::NAME);
+        same(&[bits(ones)], &[bits(none)], &what);
     }
 }
 
@@ -252,7 +253,8 @@ fn check_padding<A: Number>(classes: usize, padding: usize, log_target: bool) {
         let criterion = KLDivLoss::new(reduction).log_target(log_target);
         let ours = criterion.forward(&input, &target).unwrap();
         let expected = criterion.forward(&operands.input, &operands.target).unwrap();
-        assert_eq!(bits(&ours), bits(&expected), "{} {classes} + {padding} {reduction}", A::NAME);
+        let what = format!("{} {classes} + {padding} {reduction} {log_target}", A::NAME);
+        same(&[bits(&ours)], &[bits(&expected)], &what);
     }
 }
 
@@ -284,14 +286,14 @@ fn check_into<A: Number>(shape: &[usize], axis: usize, reduction: AnyReduction) 
         let [value, first, input, target] = stores.each_mut().map(|store| layout.view_mut(store));
         let (mut value, mut first, mut input, mut target) = (value, first, input, target);
         batch.forward_into(&mut value).unwrap();
-        assert_eq!(bits(&value), bits(&fresh), "{what}");
+        same(&[bits(&value)], &[bits(&fresh)], &what);
         let value = batch.value_and_grad_into(&mut first).unwrap();
-        assert_eq!(bits(&value), bits(&fresh), "{what}");
-        assert_eq!(bits(&first), bits(&gradient), "{what}");
+        same(&[bits(&value)], &[bits(&fresh)], &what);
+        same(&[bits(&first)], &[bits(&gradient)], &what);
         batch.backward_into(&upstream, Some(&mut input), None).unwrap();
         batch.backward_into(&upstream, None, Some(&mut target)).unwrap();
-        assert_eq!(bits(&input), bits(&gradients.input), "{what}");
-        assert_eq!(bits(&target), bits(&gradients.target), "{what}");
+        same(&[bits(&input)], &[bits(&gradients.input)], &what);
+        same(&[bits(&target)], &[bits(&gradients.target)], &what);
     }
 }
 

@@ -134,6 +134,9 @@ fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {
 
 /// The exact sum of all numbers of an array.
 pub fn total<T: Element, D: Dimension>(level: Level, array: &ArrayRef<T, D>) -> ExactSum {
+    if array.is_empty() {
+        return ExactSum::default();
+    }
     let only = Arrays {
         input: array,
         target: array,

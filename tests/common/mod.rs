@@ -69,6 +69,17 @@ pub fn bits<'a, A: Number>(numbers: impl IntoIterator<Item = &'a A>) -> Vec<u64>
     numbers.into_iter().map(|number| number.bits()).collect()
 }
 
+/// Panics at the first difference, if there is one.
+pub fn same(ours: &[Vec<u64>], expected: &[Vec<u64>], what: &str) {
+    for (which, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        let differ = ours.iter().zip(expected).position(|(a, b)| a != b);
+        if let Some(at) = differ {
+            panic!("{what}: answer {which} at {at}: {:x}, not {:x}", ours[at], expected[at]);
+        }
+        assert_eq!(ours.len(), expected.len(), "{what}: answer {which}");
+    }
+}
+
 /// SplitMix64: fast without optimisation too.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);

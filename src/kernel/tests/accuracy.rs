@@ -99,10 +99,10 @@ fn over_some_f32<const N: usize>(
     errors: &impl Fn(f32) -> [f64; N],
     worst: &mut [Worst<f32>; N],
 ) {
-    let mut found = [[0.0; MANY]; N];
-    Level::best().run(
+    let found = Level::best().run(
         #[inline(always)]
         || {
+            let mut found = [[0.0; MANY]; N];
             for i in 0..MANY {
                 // Not `errors(…)`: a call by reference would not be compiled for the level.
                 let errors = (*errors)(inputs[i]);
@@ -110,6 +110,7 @@ fn over_some_f32<const N: usize>(
                     found[n][i] = errors[n];
                 }
             }
+            found
         },
     );
     for (worst, found) in worst.iter_mut().zip(&found) {

@@ -59,6 +59,18 @@ fn specials<T: Exp>() {
     is(-T::NAN, T::NAN);
 }
 
+/// A NaN is one whatever its other bits are.
+#[test]
+fn payloads() {
+    for payload in [1, 2, 0x7f, 0x80, 0x3f_ffff] {
+        for sign in [0, 1] {
+            assert!(exp(f32::from_bits(0x7fc0_0000 | payload | sign << 31)).is_nan());
+            let quiet = 0x7ff8_0000_0000_0000 | u64::from(payload) | u64::from(sign) << 63;
+            assert!(exp(f64::from_bits(quiet)).is_nan());
+        }
+    }
+}
+
 #[test]
 fn specials_of_both_precisions() {
     specials::<f32>();
