@@ -89,9 +89,9 @@ impl ExactSum {
         for (limb, more) in self.limbs.iter_mut().zip(&other.limbs) {
             *limb += more;
         }
-        self.nans += other.nans;
+        self.nans = self.nans.saturating_add(other.nans);
         for (count, more) in self.infinities.iter_mut().zip(&other.infinities) {
-            *count += more;
+            *count = count.saturating_add(*more);
         }
         self.count(other.pending + 1);
     }
@@ -132,10 +132,11 @@ impl ExactSum {
         }
     }
 
-    /// The sum, times a count.
+    /// The sum, which must not be negative, times a count.
     pub fn times(&self, count: u64) -> ExactSum {
         let mut product = self.clone();
         product.carry();
+        debug_assert!(product.limbs[LIMBS - 1] >= 0);
         let mut carry = 0;
         for limb in &mut product.limbs {
             let wide = i128::from(*limb) * i128::from(count) + carry;

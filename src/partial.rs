@@ -45,7 +45,7 @@ impl Partial {
     }
 }
 
-/// How much there is of everything, weights of 0 included.
+/// How much there is of everything, weights of 0 included. Counts stop at 2⁶⁴ − 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub elements: u64,
@@ -56,9 +56,9 @@ pub struct Counts {
 
 impl Counts {
     fn merge(&mut self, other: Counts) {
-        self.elements += other.elements;
-        self.rows += other.rows;
-        self.distributions += other.distributions;
+        self.elements = self.elements.saturating_add(other.elements);
+        self.rows = self.rows.saturating_add(other.rows);
+        self.distributions = self.distributions.saturating_add(other.distributions);
     }
 
     /// C.

@@ -13,7 +13,8 @@ use rayon::ThreadPoolBuilder;
 const CLASSES: [usize; 11] = [1, 2, 10, 16, 63, 64, 65, 66, 100, 1000, 1025];
 
 /// Few large ones: parallel with short lanes, long lanes, and lanes that are long in themselves.
-const LARGE: [&[usize]; 4] = [&[7000, 10], &[67, 1001], &[1, 70_000], &[3, 70_001]];
+const LARGE: [&[usize]; 6] =
+    [&[7000, 10], &[67, 1001], &[1, 70_000], &[3, 70_001], &[2, 70_003, 3], &[9000, 3, 4]];
 
 fn views<'a, A: Number>(
     stores: &'a [ArrayD<A>; 4],
@@ -90,7 +91,9 @@ fn layout_of_large_arrays_changes_no_bit() {
     check_layouts::<f64>(LARGE[1], 1, AnyReduction::DistributionMean, few.clone());
     check_layouts::<f32>(LARGE[2], 1, AnyReduction::Mean, layouts());
     check_layouts::<f64>(LARGE[3], 1, AnyReduction::Pointwise, mixed);
-    check_layouts::<f32>(LARGE[3], 1, AnyReduction::PerDistribution, few);
+    check_layouts::<f32>(LARGE[3], 1, AnyReduction::PerDistribution, few.clone());
+    check_layouts::<f32>(LARGE[4], 1, AnyReduction::PerDistribution, few.clone());
+    check_layouts::<f64>(LARGE[5], 1, AnyReduction::PerDistribution, few);
 }
 
 /// Moves the class axis, of the data and of the settings.

@@ -69,7 +69,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// where the call fails.
     ///
     /// # Errors
-    /// As [`forward_into`](Self::forward_into), for the gradient's shape.
+    /// As [`forward_into`](Self::forward_into), for the gradient's shape; [`TooLarge`](Error::TooLarge).
     pub fn value_and_grad_into(
         &self,
         gradient: &mut ArrayRef<A, D>,
@@ -129,7 +129,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let divisor = self.divisor()?;
         let (scale, upstream) = match kind {
             AnyReduction::Pointwise | AnyReduction::PerDistribution => (1.0, Some(upstream)),
-            _ => (upstream.iter().fold(0.0, |sum, u| sum + u.to_f64()), None),
+            _ => (upstream.first().map_or(0.0, |u| u.to_f64()), None),
         };
         let arrays = Arrays { upstream, ..self.arrays(None, d_input, d_target) };
         self.visit(Wanted::Nothing, quotient(scale, divisor)).all(arrays, self.axis);

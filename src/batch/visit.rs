@@ -87,10 +87,10 @@ impl Visit {
     }
 
     fn unit<K: Term, A: Element>(&self, unit: Unit<'_, A>) -> ExactSum {
-        let long = unit.input.ncols() > PART && unit.input.strides()[1] == 1;
+        let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
         let mut worker = Worker::<A>::new(self, &mut total, &mut room);
-        if long && unit.input.nrows() == 1 {
+        if long {
             self.long_lane::<K, A>(unit, &mut worker);
         } else {
             worker.unit::<K>(unit);

@@ -6,12 +6,14 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::visit::{PART, Visit, Wanted};
 use crate::element::Element;
-use crate::exact::ExactSum;
+use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
     CHUNK, Factor, Float, LaneSum, STRIPES, Term, add_to_each, d_input, d_target, sum_each, terms,
     times,
 };
 use crate::lanes::{Rect, Scratch, Unit, read, write};
+
+const _: () = assert!(CHUNK <= BLOCK);
 
 /// Neighbouring lanes whose stripes are summed beside each other.
 const COLUMNS: usize = 64;
@@ -258,7 +260,7 @@ impl<'v, A: Element> Worker<'v, A> {
 fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bool {
     let steps = |view: &ArrayView2<'_, A>| (view.strides()[0], view.strides()[1]);
     let apart = |(lane, class): (isize, isize)| lane == 1 && class != 1;
-    input.nrows() > 1
+    input.nrows() >= 16
         && input.ncols() > 1
         && (apart(steps(input)) || apart(steps(target)) && steps(input).1 != 1)
 }
@@ -334,6 +336,13 @@ fn factor<'a, L: Float>(
             for factor in factors {
                 *factor *= value.to_f64();
             }
+        }
+    }
+    for (factors, weight) in
+        factors.chunks_exact_mut(factors.len() / lanes.len()).zip(weights.unwrap_or(&[]))
+    {
+        if *weight == L::ZERO {
+            factors.fill(0.0);
         }
     }
     if lanes.len() == 1 && upstream.is_none_or(|upstream| upstream.len() == 1) {

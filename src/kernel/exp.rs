@@ -42,7 +42,7 @@ pub fn exp_of_normal<T: Exp>(y: T) -> T {
 pub fn exp<T: Exp>(y: T) -> T {
     let clamped = if y < T::UNDERFLOW { T::UNDERFLOW } else { y };
     let clamped = if clamped > T::HIGHEST { T::HIGHEST } else { clamped };
-    // Half of k first, rounded down, the rest after: both factors are normal powers of two.
+    // Half of k first, rounded, the rest after: both factors are normal powers of two.
     let k = clamped.mul_add(T::LOG2_E, T::ROUND) - T::ROUND;
     let half = k.mul_add(T::from_f64(0.5), T::ROUND);
     let rest = (k - (half - T::ROUND)) + T::ROUND;

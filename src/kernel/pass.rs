@@ -44,7 +44,7 @@ pub fn d_input<K: Term, A: Element>(
     level.run(
         #[inline(always)]
         || {
-            if all_usual::<K, A>(input, target) {
+            if !K::D_INPUT_NEEDS_CARE || all_usual::<K, A>(input, target) {
                 scaled(input, target, factor, out, K::d_input::<A::Loss, false>);
             } else {
                 scaled(input, target, factor, out, K::d_input::<A::Loss, true>);

@@ -14,6 +14,8 @@ impl<T: Ln + Exp> Real for T {}
 ///
 /// With `ANY` false the arguments must be [usual](Self::is_usual); the results are the same bits either way.
 pub trait Term: Copy + Send + Sync + 'static {
+    /// Whether ∂/∂input of unusual pairs needs special care.
+    const D_INPUT_NEEDS_CARE: bool;
     /// An input and a target whose term is 0 and whose derivatives are finite, for padding.
     fn neutral<T: Real>() -> (T, T);
     /// The least and the largest target that need no special care, whatever the input is. Nor does NaN.
@@ -37,6 +39,8 @@ pub struct Probability;
 pub struct LogProbability;
 
 impl Term for Probability {
+    const D_INPUT_NEEDS_CARE: bool = false;
+
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
         (T::ZERO, T::ONE)
@@ -86,6 +90,8 @@ fn zero_unless_nan<T: Real>(x: T) -> T {
 }
 
 impl Term for LogProbability {
+    const D_INPUT_NEEDS_CARE: bool = true;
+
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
         (T::ZERO, T::ZERO)
@@ -122,10 +128,12 @@ impl Term for LogProbability {
 #[inline(always)]
 fn weighted<T: Real, const ANY: bool>(x: T, y: T, factor: T) -> T {
     if !ANY {
-        return exp_of_normal(y) * factor;
+        // Adding +0 makes a zero positive, as it is with special care.
+        return exp_of_normal(y).mul_add(factor, T::ZERO);
     }
     let weight = exp(y);
-    let product = if x.abs() == T::INFINITY { factor } else { weight * factor };
-    let vanishes = (y == -T::INFINITY) | ((weight == T::ZERO) & (x.abs() <= T::MAX));
+    let product = if x.abs() == T::INFINITY { factor } else { weight.mul_add(factor, T::ZERO) };
+    let nothing = (weight == T::ZERO) & (x.abs() <= T::MAX);
+    let vanishes = (y == -T::INFINITY) | nothing | (factor == T::ZERO);
     if vanishes { zero_unless_nan(x) } else { product }
 }

@@ -13,6 +13,9 @@ use crate::element::Element;
 /// every cache line that is touched.
 const NEIGHBOURS: usize = 128;
 
+/// Numbers that come together; no fewer lanes are taken side by side where there are more elsewhere.
+const CACHE_LINE: usize = 16;
+
 /// Visits all units of a bundle, in parallel where that pays, and merges what the visits return.
 ///
 /// Without a class axis every element is a lane of its own.
@@ -28,7 +31,23 @@ pub fn for_each_unit<A: Element, D: Dimension, R: Send>(
     }
     let bundle = arrays.bundle(class_axis.map(Axis));
     let plan = Plan::of(bundle.input.shape(), class_axis, &bundle.strides());
-    descend(bundle.turn(&plan), task, visit, merge)
+    descend(long_units(bundle.turn(&plan)), task, visit, merge)
+}
+
+/// Where few lanes lie side by side, the longest of the other axes takes their place.
+fn long_units<A: Element>(bundle: Bundle<'_, A, IxDyn>) -> Bundle<'_, A, IxDyn> {
+    let Some((&lanes, outer)) = bundle.input.shape().split_last().and_then(|s| s.1.split_last())
+    else {
+        return bundle;
+    };
+    let longest = (0..outer.len()).max_by_key(|&axis| outer[axis]);
+    match longest.filter(|&axis| lanes < CACHE_LINE && outer[axis] > lanes) {
+        Some(axis) => {
+            let swapped = Swapped(axis, outer.len());
+            bundle.turn(&swapped)
+        }
+        None => bundle,
+    }
 }
 
 /// Cuts outer axes until units are left.
@@ -59,7 +78,12 @@ fn halve<A: Element, R: Send>(
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
     let (lanes, classes) = unit.input.dim();
-    let neighbours = if classes == 1 || unit.input.strides()[1] == 1 { 1 } else { NEIGHBOURS };
+    let together = classes == 1 || unit.input.strides()[1] == 1 || classes > TASK;
+    let neighbours = match lanes {
+        _ if together => 1,
+        ..NEIGHBOURS => CACHE_LINE,
+        _ => NEIGHBOURS,
+    };
     let middle = lanes / 2 / neighbours * neighbours;
     if unit.input.len() <= task || middle == 0 {
         return visit(unit);
@@ -83,6 +107,16 @@ struct Inner;
 impl Turn<IxDyn, IxDyn> for Inner {
     fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
         array.index_axis_move(Axis(0), 0)
+    }
+}
+
+/// Two axes in each other's place.
+struct Swapped(usize, usize);
+
+impl Turn<IxDyn, IxDyn> for Swapped {
+    fn turn<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+        array.swap_axes(self.0, self.1);
+        array
     }
 }
 
@@ -142,7 +176,8 @@ impl Turn<IxDyn, IxDyn> for Plan {
             array = array.insert_axis(Axis(order.len()));
         }
         for &(take, into) in &self.merged {
-            array.merge_axes(Axis(take), Axis(into));
+            let done = array.merge_axes(Axis(take), Axis(into));
+            debug_assert!(done, "every array was asked");
         }
         for &(take, _) in &self.merged {
             array = array.index_axis_move(Axis(take), 0);

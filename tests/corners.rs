@@ -1,0 +1,75 @@
+//! Cases found in review, each with a failure behind it.
+
+use approx::assert_relative_eq;
+use kldiv::{KLDivLoss, Mean, Partial, PerDistribution, Pointwise, Sum, SumOver};
+use ndarray::{Array1, Array2, array};
+
+#[test]
+fn infinity_times_zero_is_zero_for_log_targets_beyond_the_range_of_exp() {
+    for y in [89.0_f32, 800.0, f32::MAX] {
+        let (x, y) = (array![y], array![y]);
+        let criterion = KLDivLoss::new(Pointwise).log_target(true);
+        assert_eq!(criterion.forward(&x, &y).unwrap(), array![0.0]);
+        // y − x + 1 = 0
+        let below = array![101.0_f32];
+        let gradients = criterion.backward(&below, &array![100.0], &array![1.0]).unwrap();
+        assert_eq!(gradients.target, array![0.0]);
+    }
+}
+
+#[test]
+fn a_zero_weight_hides_a_nan_upstream() {
+    let x = array![[0.5_f64, 0.5], [0.25, 0.75]].ln();
+    let t = array![[0.5_f64, 0.5], [0.5, 0.5]];
+    let weights = array![1.0, 0.0];
+    for nan in [f64::NAN, f64::INFINITY] {
+        let batch = KLDivLoss::new(PerDistribution);
+        let batch = batch.batch(&x, &t).unwrap().weights(&weights).unwrap();
+        let gradients = batch.backward(&array![1.0, nan]).unwrap();
+        assert_eq!(gradients.input.row(1), array![0.0, 0.0]);
+        assert_eq!(gradients.target.row(1), array![0.0, 0.0]);
+        let batch = KLDivLoss::new(Pointwise);
+        let batch = batch.batch(&x, &t).unwrap().weights(&weights).unwrap();
+        let gradients = batch.backward(&array![[1.0, 1.0], [nan, nan]]).unwrap();
+        assert_eq!(gradients.input.row(1), array![0.0, 0.0]);
+        assert_eq!(gradients.target.row(1), array![0.0, 0.0]);
+        let batch = KLDivLoss::new(Sum);
+        let batch = batch.batch(&x, &t).unwrap().weights(&weights).unwrap();
+        let gradients = batch.backward(&nan).unwrap();
+        assert_eq!(gradients.target.row(1), array![0.0, 0.0]);
+        assert!(!gradients.input[[0, 0]].is_finite());
+    }
+}
+
+#[test]
+fn a_weighted_partial_of_nothing_is_the_identity() {
+    let nothing = Array2::<f32>::zeros((0, 3));
+    let criterion = KLDivLoss::new(Mean);
+    let weights = Array1::zeros(0);
+    let empty = criterion.batch(&nothing, &nothing).unwrap().weights(&weights).unwrap();
+    let (x, t) = (array![[0.5_f32, 0.5]].ln(), array![[0.25_f32, 0.75]]);
+    let mut partial = empty.partial().unwrap();
+    partial.merge(&criterion.batch(&x, &t).unwrap().partial().unwrap());
+    assert_eq!(criterion.finish::<f32>(&partial), criterion.forward(&x, &t));
+}
+
+#[test]
+fn counts_stop_where_they_would_overflow() {
+    let (x, t) = (array![[0.5_f32, 0.5]].ln(), array![[0.25_f32, 0.75]]);
+    let mut partial: Partial = KLDivLoss::new(Sum).batch(&x, &t).unwrap().partial().unwrap();
+    for _ in 0..70 {
+        partial.merge(&partial.clone());
+    }
+    assert!(KLDivLoss::new(Mean).finish::<f64>(&partial).unwrap() > 0.0);
+}
+
+#[test]
+fn the_total_is_the_sum_of_the_distributions_on_both_sides_of_64_classes() {
+    for (lanes, classes) in [(1, 64), (5, 64), (1, 65), (2, 65), (300, 65), (2000, 100)] {
+        let x = Array2::from_shape_fn((lanes, classes), |(i, j)| -(((i * 7 + j * 3) % 11) as f64));
+        let t = Array2::from_shape_fn((lanes, classes), |(i, j)| ((i + j * 5) % 13) as f64 / 16.0);
+        let each = KLDivLoss::new(PerDistribution).forward(&x, &t).unwrap();
+        let total = KLDivLoss::new(SumOver(2.0)).forward(&x, &t).unwrap();
+        assert_relative_eq!(total, each.sum() / 2.0, max_relative = 1e-14);
+    }
+}
