@@ -2,13 +2,13 @@
 //!
 //! **Reduction.** k = y·log₂ e rounded and r = y − k·ln 2 in two steps (Cody and Waite), |r| ≤ ln 2 / 2;
 //! then eʸ = 2ᵏ·(1 + r + r²·P(r)).
-//! - f32: deg P = 4, relative error 3.4e−9 = 2⁻²⁸·¹.
+//! - f32: deg P = 4, relative error 3.7e−9 = 2⁻²⁸·⁰.
 //! - f64: deg P = 9, relative error 3.9e−18 = 2⁻⁵⁷·⁸.
 //!
 //! **Subnormal results** are scaled twice, the second time rounding once.
 //!
-//! **Error.** f32, over all inputs: 0.919 ulp at most (at 59.294 105 53). f64, over the inputs of
-//! `tests/fixtures/elementary.py`: 0.80 ulp.
+//! **Error.** f32, over all inputs: 0.919 ulp at most (at 59.294 105 53). f64, the worst of
+//! a search of 10⁸ inputs (they are among those of `tests/fixtures/elementary.py`): 0.908 ulp.
 
 use super::float::Float;
 

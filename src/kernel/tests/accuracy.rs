@@ -24,8 +24,8 @@ impl<T: Float> Worst<T> {
     /// Takes note; a NaN counts as an infinite error.
     #[inline]
     pub fn note(&mut self, error: f64, input: T) {
-        if !(error <= self.error) {
-            let error = if error.is_nan() { f64::INFINITY } else { error };
+        let error = if error.is_nan() { f64::INFINITY } else { error };
+        if error > self.error {
             *self = Worst { error, input };
         }
     }
@@ -114,7 +114,8 @@ fn over_some_f32<const N: usize>(
         },
     );
     for (worst, found) in worst.iter_mut().zip(&found) {
-        let news = found.iter().fold(false, |news, &error| news | !(error <= worst.error));
+        let news =
+            found.iter().fold(false, |news, &error| news | error.is_nan() | (error > worst.error));
         if news {
             found.iter().zip(inputs).for_each(|(&error, &input)| worst.note(error, input));
         }

@@ -102,3 +102,18 @@ fn padding_is_neutral_for_both_targets() {
     padding_is_neutral::<LogProbability, f32>();
     padding_is_neutral::<LogProbability, f64>();
 }
+
+/// Near p = q the low part of ln t is all there is: the error is that of the unevaluated pair, far below an ulp of ln t.
+#[test]
+fn low_part_of_the_logarithm_is_kept() {
+    let mut rng = random();
+    let mut worst = 0.0f64;
+    for _ in 0..100_000 {
+        let t: f32 = rng.random_range(1e-6..1.0);
+        let x = t.ln();
+        let exact = f64::from(t) * (f64::from(t).ln() - f64::from(x));
+        let found = f64::from(Probability::term::<f32, false>(x, t));
+        worst = worst.max((found - exact).abs() / f64::from(t));
+    }
+    assert!(worst < 1.5e-8, "{worst:e} · t");
+}
