@@ -1,6 +1,7 @@
 //! The checked pair, and the story of each call: check, count, visit every unit, finish.
 
 mod call;
+mod chunk;
 mod visit;
 mod worker;
 

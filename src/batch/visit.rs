@@ -9,9 +9,8 @@ use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{CHUNK, Level, LogProbability, Probability, Term};
 use crate::lanes::{Arrays, Unit, for_each_unit, join};
 
-/// Up to so many classes the total is the exact sum of all terms, and a distribution's sum adds its
-/// terms one after the other. Beyond, the total is the exact sum of the distributions' sums, and
-/// those are striped. Part of what the bits are defined by.
+/// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
+/// distributions' sums, and those have more stripes. Part of what the bits are defined by.
 const FEW: usize = 64;
 
 /// So many classes are summed in one go; a longer distribution is the exact sum of such parts.

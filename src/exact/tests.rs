@@ -7,7 +7,7 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use super::{BLOCK, ExactSum};
+use super::{BLOCK, ExactSum, LEVEL_BITS};
 use crate::kernel::{Float, Level};
 
 fn random() -> SmallRng {
@@ -220,12 +220,11 @@ const LENGTHS: [usize; 13] = [0, 1, 2, 7, 8, 9, 15, 16, 17, 100, 1023, 1024, BLO
 
 fn blocks<T: Float>() {
     let mut rng = random();
-    let (least, most) = (T::MIN_EXPONENT + 1 - T::DIGITS, T::MAX_EXPONENT);
-    for top in
-        [least + 1, T::MIN_EXPONENT, T::MIN_EXPONENT + 40, 0, most - 2, most - 1, most, most + 1]
-    {
+    let log2 = |number: T| number.to_f64().log2().floor() as i32;
+    let (least, low, most) = (log2(T::TINY), log2(T::MIN_POSITIVE), log2(T::MAX));
+    for top in [least + 1, low, low + 40, 0, most - 2, most - 1, most, most + 1] {
         // From one level to more than there are.
-        for span in (1..8 * T::DIGITS).step_by(5) {
+        for span in (1..8 * LEVEL_BITS).step_by(9) {
             for length in LENGTHS {
                 let from = (top - span).clamp(least, top - 1);
                 let mut block: Vec<_> =

@@ -7,7 +7,8 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 ///
 /// The operations are IEEE 754's own, so that a formula written over `Float` gives the same bits
 /// on every machine. Integers that live in the exponent field are handled as floats: adding
-/// [`Float::ROUND`] leaves an integer in the low bits of a sum.
+/// [`Float::ROUND`] leaves an integer in the low bits of a sum. [`Float::above`] orders numbers as
+/// integers do, which loops can reduce in any order.
 pub trait Float:
     Copy
     + Debug
@@ -25,12 +26,14 @@ pub trait Float:
     + 'static
 {
     /// The unsigned integer of the same width.
-    type Bits: Copy + Default;
+    type Bits: Copy + Default + Ord;
 
     /// +0.
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// The smallest positive number, subnormal.
+    const TINY: Self;
     /// The smallest normal number.
     const MIN_POSITIVE: Self;
     /// The largest finite number.
@@ -43,10 +46,6 @@ pub trait Float:
     const ROUND: Self;
     /// The significand's bits, the hidden one included: p.
     const DIGITS: i32;
-    /// The exponent of the smallest normal number.
-    const MIN_EXPONENT: i32;
-    /// The exponent of the largest number.
-    const MAX_EXPONENT: i32;
 
     /// self·a + b, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
@@ -62,29 +61,24 @@ pub trait Float:
     fn split(self, low: Self) -> (Self, Self);
     /// self·2ᵏ, k given as `Float::ROUND + k`; self·2ᵏ must be normal.
     fn scale(self, shifted: Self) -> Self;
-    /// ⌊log₂ |self|⌋, no less than `MIN_EXPONENT`.
-    fn exponent(self) -> i32;
-    /// 1.5·2^exponent.
-    fn one_and_a_half(exponent: i32) -> Self;
-    /// A sum of bits, modulo the width, plus the bits of `shifted`.
-    fn add_bits(sum: Self::Bits, shifted: Self) -> Self::Bits;
-    /// What is left of a sum of the bits of `count` numbers close to m: the signed sum of their
-    /// distances in units of the last place.
-    fn integer(sum: Self::Bits, m: Self, count: usize) -> i64;
+    /// How many numbers lie between `base` and this, both positive; very many for one that is below
+    /// `base`, negative or NaN.
+    fn above(self, base: Self) -> Self::Bits;
+    /// The number that is `steps` above this.
+    fn up(self, steps: Self::Bits) -> Self;
 }
 
 impl Float for f32 {
     type Bits = u32;
     const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
+    const TINY: f32 = f32::from_bits(1);
     const MIN_POSITIVE: f32 = f32::MIN_POSITIVE;
     const MAX: f32 = f32::MAX;
     const INFINITY: f32 = f32::INFINITY;
     const NAN: f32 = f32::NAN;
     const ROUND: f32 = 12_582_912.0;
     const DIGITS: i32 = 24;
-    const MIN_EXPONENT: i32 = -126;
-    const MAX_EXPONENT: i32 = 127;
 
     #[inline(always)]
     fn mul_add(self, a: f32, b: f32) -> f32 {
@@ -116,20 +110,12 @@ impl Float for f32 {
         f32::from_bits(self.to_bits().wrapping_add(shifted.to_bits() << 23))
     }
     #[inline(always)]
-    fn exponent(self) -> i32 {
-        ((self.to_bits() >> 23 & 0xff) as i32).max(1) - 127
+    fn above(self, base: f32) -> u32 {
+        self.to_bits().wrapping_sub(base.to_bits())
     }
     #[inline(always)]
-    fn one_and_a_half(exponent: i32) -> f32 {
-        f32::from_bits(((exponent + 127) as u32) << 23 | 1 << 22)
-    }
-    #[inline(always)]
-    fn add_bits(sum: u32, shifted: f32) -> u32 {
-        sum.wrapping_add(shifted.to_bits())
-    }
-    #[inline(always)]
-    fn integer(sum: u32, m: f32, count: usize) -> i64 {
-        i64::from(sum.wrapping_sub(m.to_bits().wrapping_mul(count as u32)) as i32)
+    fn up(self, steps: u32) -> f32 {
+        f32::from_bits(self.to_bits().wrapping_add(steps))
     }
 }
 
@@ -137,14 +123,13 @@ impl Float for f64 {
     type Bits = u64;
     const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;
+    const TINY: f64 = f64::from_bits(1);
     const MIN_POSITIVE: f64 = f64::MIN_POSITIVE;
     const MAX: f64 = f64::MAX;
     const INFINITY: f64 = f64::INFINITY;
     const NAN: f64 = f64::NAN;
     const ROUND: f64 = 6_755_399_441_055_744.0;
     const DIGITS: i32 = 53;
-    const MIN_EXPONENT: i32 = -1022;
-    const MAX_EXPONENT: i32 = 1023;
 
     #[inline(always)]
     fn mul_add(self, a: f64, b: f64) -> f64 {
@@ -179,19 +164,11 @@ impl Float for f64 {
         f64::from_bits(self.to_bits().wrapping_add(shifted.to_bits() << 52))
     }
     #[inline(always)]
-    fn exponent(self) -> i32 {
-        ((self.to_bits() >> 52 & 0x7ff) as i32).max(1) - 1023
+    fn above(self, base: f64) -> u64 {
+        self.to_bits().wrapping_sub(base.to_bits())
     }
     #[inline(always)]
-    fn one_and_a_half(exponent: i32) -> f64 {
-        f64::from_bits(((exponent + 1023) as u64) << 52 | 1 << 51)
-    }
-    #[inline(always)]
-    fn add_bits(sum: u64, shifted: f64) -> u64 {
-        sum.wrapping_add(shifted.to_bits())
-    }
-    #[inline(always)]
-    fn integer(sum: u64, m: f64, count: usize) -> i64 {
-        sum.wrapping_sub(m.to_bits().wrapping_mul(count as u64)) as i64
+    fn up(self, steps: u64) -> f64 {
+        f64::from_bits(self.to_bits().wrapping_add(steps))
     }
 }

@@ -17,7 +17,9 @@ mod tests;
 
 pub use float::Float;
 pub(crate) use level::Level;
-pub(crate) use pass::{CHUNK, Factor, d_input, d_target, terms, times};
-pub(crate) use sum::{LaneSum, STRIPES, add_to_each, sum_each};
+pub(crate) use pass::{
+    Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
+};
+pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, sum_each};
 pub use term::Real;
 pub(crate) use term::{LogProbability, Probability, Term};

@@ -1,4 +1,13 @@
 //! The loops over a chunk of elements that fits the first-level cache.
+//!
+//! The loops take every pair for a [usual](Term::usual) one, keep the strangest target they meet, and have
+//! no branches, so that they are compiled to vectors. Only if a target was too strange are the pairs looked
+//! at one by one, and the chunk done again with care.
+//!
+//! Meanwhile the next chunk is fetched, a cache line of each operand at a time: a chunk's arithmetic takes
+//! about as long as its way from memory, and unasked the machine does one after the other.
+
+use prefetch_index::prefetch_index;
 
 use super::float::Float;
 use super::level::Level;
@@ -7,8 +16,46 @@ use crate::element::Element;
 
 /// How many elements are visited at a time.
 pub const CHUNK: usize = 1024;
-/// Elements side by side where a loop carries something from one to the next.
+/// Elements side by side.
 const WIDTH: usize = 16;
+/// Bytes that come from memory together.
+const LINE: usize = 64;
+
+/// A chunk of both operands.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a, A> {
+    /// x.
+    pub input: &'a [A],
+    /// t or y.
+    pub target: &'a [A],
+}
+
+/// What will be asked for once a chunk's terms are computed. Any of it may be missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a, A: Element> {
+    /// The next chunk of either operand, and this chunk's place in a gradient.
+    pub arrays: [&'a [A]; 3],
+    /// This chunk's place in the output.
+    pub output: &'a [A::Loss],
+}
+
+impl<A: Element> Ahead<'_, A> {
+    /// Has a group of it brought into the cache.
+    #[inline(always)]
+    fn fetch(&self, group: usize) {
+        self.arrays.iter().for_each(|array| fetch(array, group * WIDTH));
+        fetch(self.output, group * WIDTH);
+    }
+}
+
+#[inline(always)]
+fn fetch<T>(array: &[T], start: usize) {
+    for index in (start..start + WIDTH).step_by(LINE / size_of::<T>()) {
+        if index < array.len() {
+            prefetch_index(array, index);
+        }
+    }
+}
 
 /// What derivatives are multiplied by.
 #[derive(Clone, Copy, Debug)]
@@ -19,36 +66,120 @@ pub enum Factor<'a> {
     Each(&'a [f64]),
 }
 
+impl<A: Element> Chunk<'_, A> {
+    /// Puts something of each pair from `start` on into its place.
+    #[inline(always)]
+    fn each<P>(
+        &self,
+        start: usize,
+        places: impl IntoIterator<Item = P>,
+        put: impl Fn(P, A::Loss, A::Loss),
+    ) {
+        let pairs = self.input[start..].iter().zip(&self.target[start..]);
+        for (place, (x, t)) in places.into_iter().zip(pairs) {
+            put(place, x.widen(), t.widen());
+        }
+    }
+
+    /// Puts something of [`WIDTH`] pairs at a time into their places, taking all for usual ones; false if
+    /// they were not. What is left at the end is not visited.
+    #[inline(always)]
+    fn each_usual<K: Term, P>(
+        &self,
+        ahead: Ahead<'_, A>,
+        places: impl IntoIterator<Item = P>,
+        put: impl Fn(P, [A::Loss; WIDTH], [A::Loss; WIDTH]),
+    ) -> bool {
+        let mut strangest = [<A::Loss as Float>::Bits::default(); WIDTH];
+        let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks().0);
+        for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
+            ahead.fetch(group);
+            let (x, t) = (x.map(A::widen), t.map(A::widen));
+            for i in 0..WIDTH {
+                strangest[i] = strangest[i].max(K::strangeness(t[i]));
+            }
+            put(place, x, t);
+        }
+        let is_usual = |(x, t): (&A, &A)| K::is_usual(x.widen(), t.widen());
+        strangest.iter().all(|&strangest| strangest <= K::usual::<A::Loss>())
+            || self.input.iter().zip(self.target).all(is_usual)
+    }
+
+    /// A derivative of each pair, beside the pair.
+    #[inline(always)]
+    fn derivatives(
+        &self,
+        derivative: impl Fn(A::Loss, A::Loss) -> A::Loss,
+    ) -> impl Iterator<Item = (A::Loss, &A, &A)> {
+        let pairs = self.input.iter().zip(self.target);
+        pairs.map(move |(x, t)| (derivative(x.widen(), t.widen()), x, t))
+    }
+}
+
 /// The terms.
-pub fn terms<K: Term, A: Element>(level: Level, input: &[A], target: &[A], out: &mut [A::Loss]) {
+pub fn terms<K: Term, A: Element>(
+    level: Level,
+    chunk: Chunk<'_, A>,
+    ahead: Ahead<'_, A>,
+    out: &mut [A::Loss],
+) {
     level.run(
         #[inline(always)]
         || {
-            if all_usual::<K, A>(input, target) {
-                each::<A, A::Loss>(input, target, out, K::term::<A::Loss, false>);
-            } else {
-                each::<A, A::Loss>(input, target, out, K::term::<A::Loss, true>);
-            }
+            let groups = out.as_chunks_mut::<WIDTH>().0;
+            let usual = chunk.each_usual::<K, _>(ahead, groups, |out, x, t| {
+                for i in 0..WIDTH {
+                    out[i] = K::term::<_, false>(x[i], t[i]);
+                }
+            });
+            let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
+            chunk.each(start, &mut out[start..], |out, x, t| *out = K::term::<_, true>(x, t));
         },
     );
 }
 
-/// ∂/∂input, times the factor.
+/// The terms and ∂term/∂input.
+pub fn terms_and_slopes<K: Term, A: Element>(
+    level: Level,
+    chunk: Chunk<'_, A>,
+    ahead: Ahead<'_, A>,
+    out: &mut [A::Loss],
+    slopes: &mut [A::Loss],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let groups = out.as_chunks_mut::<WIDTH>().0.iter_mut();
+            let groups = groups.zip(slopes.as_chunks_mut::<WIDTH>().0);
+            let usual = chunk.each_usual::<K, _>(ahead, groups, |(out, slope), x, t| {
+                for i in 0..WIDTH {
+                    out[i] = K::term::<_, false>(x[i], t[i]);
+                    slope[i] = K::d_input::<_, false>(x[i], t[i]);
+                }
+            });
+            let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
+            chunk.each(start, &mut out[start..], |out, x, t| *out = K::term::<_, true>(x, t));
+            chunk.each(start, &mut slopes[start..], |out, x, t| *out = K::d_input::<_, true>(x, t));
+        },
+    );
+}
+
+/// ∂/∂input, times the factor; from the slopes where they have been computed with the terms.
 pub fn d_input<K: Term, A: Element>(
     level: Level,
-    input: &[A],
-    target: &[A],
+    chunk: Chunk<'_, A>,
+    slopes: Option<&[A::Loss]>,
     factor: Factor<'_>,
     out: &mut [A],
 ) {
     level.run(
         #[inline(always)]
-        || {
-            if !K::D_INPUT_NEEDS_CARE || all_usual::<K, A>(input, target) {
-                scaled(input, target, factor, out, K::d_input::<A::Loss, false>);
-            } else {
-                scaled(input, target, factor, out, K::d_input::<A::Loss, true>);
+        || match slopes {
+            Some(slopes) => {
+                let slopes = slopes.iter().zip(chunk.input).zip(chunk.target);
+                scaled(slopes.map(|((&slope, x), t)| (slope, x, t)), factor, out);
             }
+            None => scaled(chunk.derivatives(K::d_input::<_, true>), factor, out),
         },
     );
 }
@@ -56,14 +187,13 @@ pub fn d_input<K: Term, A: Element>(
 /// ∂/∂target, times the factor.
 pub fn d_target<K: Term, A: Element>(
     level: Level,
-    input: &[A],
-    target: &[A],
+    chunk: Chunk<'_, A>,
     factor: Factor<'_>,
     out: &mut [A],
 ) {
     level.run(
         #[inline(always)]
-        || scaled(input, target, factor, out, K::d_target::<A::Loss, true>),
+        || scaled(chunk.derivatives(K::d_target::<_, true>), factor, out),
     );
 }
 
@@ -79,69 +209,38 @@ pub fn times<T: Real>(level: Level, values: &mut [T], factors: &[T]) {
     );
 }
 
+/// Derivatives times factors, where a factor of 0 gives 0 unless an operand is NaN.
 #[inline(always)]
-fn each<A: Element, O>(
-    input: &[A],
-    target: &[A],
-    out: &mut [O],
-    f: impl Fn(A::Loss, A::Loss) -> O,
-) {
-    for ((out, x), t) in out.iter_mut().zip(input).zip(target) {
-        *out = f(x.widen(), t.widen());
-    }
-}
-
-#[inline(always)]
-fn scaled<A: Element>(
-    input: &[A],
-    target: &[A],
+fn scaled<'a, A: Element>(
+    derivatives: impl Iterator<Item = (A::Loss, &'a A, &'a A)>,
     factor: Factor<'_>,
     out: &mut [A],
-    derivative: impl Fn(A::Loss, A::Loss) -> A::Loss,
 ) {
+    let out = out.iter_mut().zip(derivatives);
     match factor {
         Factor::Uniform(factor) if factor != 0.0 => {
-            each(input, target, out, |x, t| A::narrow(derivative(x, t).to_f64() * factor));
-        }
-        Factor::Uniform(factor) => {
-            each(input, target, out, |x, t| A::narrow(product(x, t, derivative(x, t), factor)));
-        }
-        Factor::Each(factors) => {
-            for (((out, x), t), &factor) in out.iter_mut().zip(input).zip(target).zip(factors) {
-                let (x, t) = (x.widen(), t.widen());
-                *out = A::narrow(product(x, t, derivative(x, t), factor));
+            let narrow = A::Loss::from_f64(factor);
+            if narrow.to_f64() == factor && size_of::<A>() == size_of::<A::Loss>() {
+                // The product of two short numbers is exact in f64: rounding it once is the same.
+                out.for_each(|(out, (slope, ..))| *out = A::narrow((slope * narrow).to_f64()));
+            } else {
+                out.for_each(|(out, (slope, ..))| *out = A::narrow(slope.to_f64() * factor));
             }
         }
-    }
-}
-
-/// derivative · factor, where a factor of 0 gives 0 unless an operand is NaN.
-#[inline(always)]
-fn product<T: Real>(x: T, t: T, derivative: T, factor: f64) -> f64 {
-    let value = derivative.to_f64() * factor;
-    let comparable = !(x.is_nan() | t.is_nan());
-    if (factor == 0.0) & comparable { 0.0 } else { value }
-}
-
-/// Whether no pair needs special care: first by the targets alone, then, for zeros among them, by pairs.
-#[inline(always)]
-fn all_usual<K: Term, A: Element>(input: &[A], target: &[A]) -> bool {
-    let (least, most) = K::usual::<A::Loss>();
-    let (mut low, mut high) = ([most; WIDTH], [least; WIDTH]);
-    let (whole, tail) = target.as_chunks::<WIDTH>();
-    let mut last = [most; WIDTH];
-    last.iter_mut().zip(tail).for_each(|(last, t)| *last = t.widen());
-    for i in 0..WIDTH {
-        low[i] = if last[i] < low[i] { last[i] } else { low[i] };
-        high[i] = if last[i] > high[i] { last[i] } else { high[i] };
-    }
-    for targets in whole {
-        for i in 0..WIDTH {
-            let t = targets[i].widen();
-            low[i] = if t < low[i] { t } else { low[i] };
-            high[i] = if t > high[i] { t } else { high[i] };
+        Factor::Uniform(factor) => {
+            out.for_each(|(out, (slope, x, t))| *out = product(x, t, slope, factor));
+        }
+        Factor::Each(factors) => {
+            out.zip(factors).for_each(|((out, (slope, x, t)), &factor)| {
+                *out = product(x, t, slope, factor);
+            });
         }
     }
-    let usual = low.iter().all(|&low| low >= least) & high.iter().all(|&high| high <= most);
-    usual || input.iter().zip(target).all(|(x, t)| K::is_usual(x.widen(), t.widen()))
+}
+
+#[inline(always)]
+fn product<A: Element>(x: &A, t: &A, derivative: A::Loss, factor: f64) -> A {
+    let comparable = !(x.widen().is_nan() | t.widen().is_nan());
+    let vanishes = (factor == 0.0) & comparable;
+    A::narrow(if vanishes { 0.0 } else { derivative.to_f64() * factor })
 }

@@ -1,14 +1,17 @@
 //! Sums over the classes of a distribution, in an order fixed by the class index alone.
 //!
-//! Few classes are added one after the other. Many are dealt to [`STRIPES`] sums, class c to sum
-//! c mod `STRIPES`, which are then added as a tree. Both start from +0, so classes whose terms are
-//! zero change nothing wherever they stand at the end of a distribution.
+//! Classes are dealt to S stripes, class c to stripe c mod S, and the sums of the stripes are added as a
+//! tree, each to the one S/2 before it, and so on. S is [`STRIPES`], or [`FEW_STRIPES`] where there are
+//! few classes. Stripes start from +0, so classes whose terms are zero change nothing where they stand at
+//! the end of a distribution.
 
 use super::float::Float;
 use super::level::Level;
 
 /// Sums that run beside each other over many classes.
-pub const STRIPES: usize = 16;
+pub const STRIPES: usize = 32;
+/// The same over few classes.
+pub const FEW_STRIPES: usize = 4;
 
 /// The running sum of a distribution of many classes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,25 +30,18 @@ impl LaneSum {
                         sums[i] += terms[i].to_f64();
                     }
                 }
-                for (sum, term) in sums.iter_mut().zip(tail) {
+                self.0 = sums;
+                for (sum, term) in self.0.iter_mut().zip(tail) {
                     *sum += term.to_f64();
                 }
-                self.0 = sums;
             },
         );
     }
 
     /// The sum.
     #[inline]
-    pub fn value(mut self) -> f64 {
-        let mut width = STRIPES;
-        while width > 1 {
-            width /= 2;
-            for i in 0..width {
-                self.0[i] += self.0[i + width];
-            }
-        }
-        self.0[0]
+    pub fn value(self) -> f64 {
+        tree(self.0)
     }
 }
 
@@ -61,23 +57,47 @@ pub fn add_to_each<T: Float>(level: Level, sums: &mut [f64], terms: &[T]) {
     );
 }
 
-/// The sums of distributions of few classes that lie one behind the other; `wide` is room for the
-/// terms as `f64`.
-pub fn sum_each<T: Float>(
-    level: Level,
-    terms: &[T],
-    classes: usize,
-    wide: &mut [f64],
-    sums: &mut [f64],
-) {
+/// The sums of distributions of few classes that lie one behind the other.
+pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
     level.run(
         #[inline(always)]
-        || {
-            for (wide, term) in wide.iter_mut().zip(terms) {
-                *wide = term.to_f64();
-            }
-            let lanes = wide.chunks_exact(classes).zip(sums);
-            lanes.for_each(|(lane, sum)| *sum = lane.iter().fold(0.0, |sum, term| sum + term));
+        || match classes % FEW_STRIPES {
+            0 => sum_each_with::<T, 0>(terms, classes, sums),
+            1 => sum_each_with::<T, 1>(terms, classes, sums),
+            2 => sum_each_with::<T, 2>(terms, classes, sums),
+            _ => sum_each_with::<T, 3>(terms, classes, sums),
         },
     );
+}
+
+/// The same where `REST` classes are left when every stripe has had as many. (Were the number of
+/// classes known, lanes would be vectorised across, by gathers: twice as slow.)
+#[inline(always)]
+fn sum_each_with<T: Float, const REST: usize>(terms: &[T], classes: usize, sums: &mut [f64]) {
+    for (lane, sum) in terms.chunks_exact(classes).zip(sums) {
+        let (whole, rest) = lane.as_chunks::<FEW_STRIPES>();
+        let mut stripes = [0.0; FEW_STRIPES];
+        for terms in whole {
+            for i in 0..FEW_STRIPES {
+                stripes[i] += terms[i].to_f64();
+            }
+        }
+        for i in 0..REST {
+            stripes[i] += rest[i].to_f64();
+        }
+        *sum = tree(stripes);
+    }
+}
+
+/// The sum of the stripes.
+#[inline(always)]
+fn tree<const STRIPES: usize>(mut stripes: [f64; STRIPES]) -> f64 {
+    let mut width = STRIPES;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            stripes[i] += stripes[i + width];
+        }
+    }
+    stripes[0]
 }

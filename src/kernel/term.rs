@@ -14,12 +14,14 @@ impl<T: Ln + Exp> Real for T {}
 ///
 /// With `ANY` false the arguments must be [usual](Self::is_usual); the results are the same bits either way.
 pub trait Term: Copy + Send + Sync + 'static {
-    /// Whether ∂/∂input of unusual pairs needs special care.
-    const D_INPUT_NEEDS_CARE: bool;
+    /// Whether ∂/∂input takes an exponential, which the term has computed already.
+    const D_INPUT_IS_COSTLY: bool;
     /// An input and a target whose term is 0 and whose derivatives are finite, for padding.
     fn neutral<T: Real>() -> (T, T);
-    /// The least and the largest target that need no special care, whatever the input is. Nor does NaN.
-    fn usual<T: Real>() -> (T, T);
+    /// How far a target is from those that need no special care whatever the input is,
+    fn strangeness<T: Real>(target: T) -> T::Bits;
+    /// which are those that are no further than this.
+    fn usual<T: Real>() -> T::Bits;
     /// Whether the pair needs no special care.
     fn is_usual<T: Real>(input: T, target: T) -> bool;
     /// The term.
@@ -39,7 +41,7 @@ pub struct Probability;
 pub struct LogProbability;
 
 impl Term for Probability {
-    const D_INPUT_NEEDS_CARE: bool = false;
+    const D_INPUT_IS_COSTLY: bool = false;
 
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
@@ -47,8 +49,13 @@ impl Term for Probability {
     }
 
     #[inline(always)]
-    fn usual<T: Real>() -> (T, T) {
-        (T::MIN_POSITIVE, T::MAX)
+    fn strangeness<T: Real>(t: T) -> T::Bits {
+        t.above(T::MIN_POSITIVE)
+    }
+
+    #[inline(always)]
+    fn usual<T: Real>() -> T::Bits {
+        T::MAX.above(T::MIN_POSITIVE)
     }
 
     #[inline(always)]
@@ -90,7 +97,7 @@ fn zero_unless_nan<T: Real>(x: T) -> T {
 }
 
 impl Term for LogProbability {
-    const D_INPUT_NEEDS_CARE: bool = true;
+    const D_INPUT_IS_COSTLY: bool = true;
 
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
@@ -98,8 +105,13 @@ impl Term for LogProbability {
     }
 
     #[inline(always)]
-    fn usual<T: Real>() -> (T, T) {
-        (T::LOWEST, T::HIGHEST)
+    fn strangeness<T: Real>(y: T) -> T::Bits {
+        y.abs().above(T::ZERO)
+    }
+
+    #[inline(always)]
+    fn usual<T: Real>() -> T::Bits {
+        T::LOWEST.abs().above(T::ZERO)
     }
 
     #[inline(always)]
@@ -114,8 +126,7 @@ impl Term for LogProbability {
 
     #[inline(always)]
     fn d_input<T: Real, const ANY: bool>(_: T, y: T) -> T {
-        // 0·y keeps a NaN, which the bits of an exponent would not.
-        if ANY { -exp(y) } else { -T::ZERO.mul_add(y, exp_of_normal(y)) }
+        if ANY { -exp(y) } else { -exp_of_normal(y) }
     }
 
     #[inline(always)]

@@ -16,4 +16,4 @@ pub(crate) use bundle::Unit;
 pub(crate) use output::{without, zeros};
 pub(crate) use plan::for_each_unit;
 pub(crate) use pool::join;
-pub(crate) use rect::{Rect, Scratch, read, write};
+pub(crate) use rect::{Rect, Scratch, dense, read, write};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
+use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
 /// Room that grows to what was asked for.
 pub struct Scratch<T>(Vec<T>);
@@ -27,21 +27,29 @@ pub type Rect = (Range<usize>, Range<usize>);
 /// The rectangle, row by row: borrowed from the matrix or copied to `scratch`.
 pub fn read<'a, T: Copy + Default>(
     matrix: &'a ArrayView2<'_, T>,
-    (lanes, classes): &Rect,
+    rect: &Rect,
     scratch: &'a mut Scratch<T>,
 ) -> &'a [T] {
+    dense(matrix, rect).unwrap_or_else(|| copied(&part(*matrix, rect), scratch))
+}
+
+/// The rectangle where it lies in memory row by row, without gaps.
+pub fn dense<'a, T>(matrix: &'a ArrayRef2<T>, rect: &Rect) -> Option<&'a [T]> {
+    let (lanes, classes) = rect;
     let in_one = lanes.len() == 1 || classes.len() == matrix.ncols();
-    if let Some(all) = matrix.to_slice().filter(|_| in_one) {
-        let start = lanes.start * matrix.ncols() + classes.start;
-        return &all[start..start + lanes.len() * classes.len()];
+    match matrix.as_slice().filter(|_| in_one) {
+        Some(all) => {
+            let start = lanes.start * matrix.ncols() + classes.start;
+            Some(&all[start..start + lanes.len() * classes.len()])
+        }
+        None => part(matrix.view(), rect).to_slice(),
     }
-    let mut part = matrix.view();
+}
+
+fn part<'a, T>(mut part: ArrayView2<'a, T>, (lanes, classes): &Rect) -> ArrayView2<'a, T> {
     part.slice_axis_inplace(Axis(0), Slice::from(lanes.clone()));
     part.slice_axis_inplace(Axis(1), Slice::from(classes.clone()));
-    match part.to_slice() {
-        Some(dense) => dense,
-        None => copied(&part, scratch),
-    }
+    part
 }
 
 fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scratch<T>) -> &'a [T] {

@@ -7,7 +7,8 @@ use rand::seq::IndexedRandom;
 use super::{all_bits, any_f64, random};
 use crate::element::Element;
 use crate::kernel::{
-    Factor, Level, LogProbability, Probability, Real, Term, d_input, d_target, terms, times,
+    Ahead, Chunk, Factor, Level, LogProbability, Probability, Real, Term, d_input, d_target, terms,
+    terms_and_slopes, times,
 };
 
 /// What every target and input is tried with now and then.
@@ -51,15 +52,25 @@ fn all<K: Term, A: Element<Loss = A> + Real>(
     input: &[A],
     target: &[A],
 ) -> Vec<Vec<u64>> {
-    let factors: Vec<_> = (0..input.len()).map(|i| [0.0, -0.3, 1.0, 7e5][i % 4]).collect();
+    let each: Vec<_> = (0..input.len()).map(|i| [0.0, -0.3, 1.0, 7e5][i % 4]).collect();
+    let chunk = Chunk { input, target };
+    // What is ahead is fetched and no more, however long it is.
+    let ahead = Ahead { arrays: [input, &target[..input.len() / 2], &[]], output: input };
     let mut results = vec![];
     let mut out = vec![A::default(); input.len()];
-    terms::<K, A>(level, input, target, &mut out);
+    let mut slopes = out.clone();
+    terms::<K, A>(level, chunk, ahead, &mut out);
     results.push(all_bits(&out));
-    for factor in [Factor::Uniform(1.0 / 3.0), Factor::Uniform(0.0), Factor::Each(&factors)] {
-        d_input::<K, A>(level, input, target, factor, &mut out);
+    terms_and_slopes::<K, A>(level, chunk, ahead, &mut out, &mut slopes);
+    assert_eq!(all_bits(&out), results[0]);
+    results.push(all_bits(&slopes));
+    let factors = [Factor::Uniform(1.0 / 3.0), Factor::Uniform(-0.25), Factor::Uniform(0.0)];
+    for factor in factors.into_iter().chain([Factor::Each(&each)]) {
+        d_input::<K, A>(level, chunk, None, factor, &mut out);
         results.push(all_bits(&out));
-        d_target::<K, A>(level, input, target, factor, &mut out);
+        d_input::<K, A>(level, chunk, Some(&slopes), factor, &mut out);
+        assert_eq!(all_bits(&out), results[results.len() - 1], "{factor:?}");
+        d_target::<K, A>(level, chunk, factor, &mut out);
         results.push(all_bits(&out));
     }
     times(level, &mut out, target);

@@ -1,0 +1,210 @@
+//! The work on one chunk, which fits the first-level cache and is read from memory once.
+
+use super::visit::{Visit, Wanted};
+use crate::element::Element;
+use crate::exact::ExactSum;
+use crate::kernel::{
+    self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
+    terms_and_slopes, times,
+};
+use crate::lanes::{Rect, Scratch, Unit, dense, read, write};
+
+/// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
+pub struct Room<'v, A: Element> {
+    visit: &'v Visit,
+    /// Where terms go that are not summed by distribution.
+    pub total: &'v mut ExactSum,
+    terms: &'v mut [A::Loss; CHUNK],
+    slopes: Scratch<A::Loss>,
+    operands: [Scratch<A>; 2],
+    masked: [Scratch<A>; 2],
+    pub weights: Scratch<A::Loss>,
+    spread: Scratch<A::Loss>,
+    pub output: Scratch<A::Loss>,
+    upstream: Scratch<A::Loss>,
+    factors: Scratch<f64>,
+    gradient: Scratch<A>,
+}
+
+impl<'v, A: Element> Room<'v, A> {
+    pub fn new(visit: &'v Visit, total: &'v mut ExactSum, terms: &'v mut [A::Loss; CHUNK]) -> Self {
+        Room {
+            visit,
+            total,
+            terms,
+            slopes: Scratch::EMPTY,
+            operands: [Scratch::EMPTY; 2],
+            masked: [Scratch::EMPTY; 2],
+            weights: Scratch::EMPTY,
+            spread: Scratch::EMPTY,
+            output: Scratch::EMPTY,
+            upstream: Scratch::EMPTY,
+            factors: Scratch::EMPTY,
+            gradient: Scratch::EMPTY,
+        }
+    }
+
+    /// Does what is wanted with one chunk; where lanes are summed, `sum` is given the terms. `next` is
+    /// the chunk that will follow.
+    #[inline]
+    pub fn chunk<K: Term>(
+        &mut self,
+        unit: &mut Unit<'_, A>,
+        rect: &Rect,
+        next: &Rect,
+        sum: impl FnOnce(&[A::Loss]),
+    ) {
+        let Visit { level, wanted, scale, .. } = *self.visit;
+        let len = rect.0.len() * rect.1.len();
+        let [input, target] = &mut self.operands;
+        let (input, target) = (read(&unit.input, rect, input), read(&unit.target, rect, target));
+        let weights = unit.weights.as_ref();
+        let weights = weights.map(|view| read(view, &(rect.0.clone(), 0..1), &mut self.weights));
+        let mut chunk = Chunk { input, target };
+        if let Some(weights) = weights.filter(|weights| weights.contains(&A::Loss::ZERO)) {
+            chunk =
+                masked::<K, A>(chunk, weights, self.masked.each_mut().map(|room| room.get(len)));
+        }
+
+        let terms = &mut self.terms[..len];
+        let with_slopes = K::D_INPUT_IS_COSTLY && unit.d_input.is_some();
+        let slopes = if with_slopes { Some(self.slopes.get(len)) } else { None };
+        let slopes = compute::<K, A>(level, chunk, unit, (rect, next), wanted, terms, slopes);
+        match (wanted, &mut unit.value) {
+            (Wanted::Nothing, _) => {}
+            (Wanted::Terms, Some(value)) => {
+                weigh(level, weights, terms, &mut self.spread);
+                write(value, rect, &mut self.output, |out| out.copy_from_slice(terms));
+            }
+            _ if self.visit.sums_lanes() => sum(terms),
+            _ => {
+                weigh(level, weights, terms, &mut self.spread);
+                self.total.add_block(level, terms);
+            }
+        }
+
+        if unit.d_input.is_none() && unit.d_target.is_none() {
+            return;
+        }
+        let upstream = unit.upstream.as_ref().map(|view| {
+            let classes = if view.ncols() == 1 { 0..1 } else { rect.1.clone() };
+            read(view, &(rect.0.clone(), classes), &mut self.upstream)
+        });
+        let factor = factor(scale, upstream, weights, rect, &mut self.factors);
+        if let Some(gradient) = &mut unit.d_input {
+            write(gradient, rect, &mut self.gradient, |out| {
+                d_input::<K, A>(level, chunk, slopes, factor, out)
+            });
+        }
+        if let Some(gradient) = &mut unit.d_target {
+            write(gradient, rect, &mut self.gradient, |out| {
+                d_target::<K, A>(level, chunk, factor, out)
+            });
+        }
+    }
+}
+
+/// The terms, if they are wanted, and the slopes, if there is room for them.
+#[inline]
+fn compute<'r, K: Term, A: Element>(
+    level: Level,
+    chunk: Chunk<'_, A>,
+    unit: &Unit<'_, A>,
+    (rect, next): (&Rect, &Rect),
+    wanted: Wanted,
+    terms: &mut [A::Loss],
+    slopes: Option<&'r mut [A::Loss]>,
+) -> Option<&'r [A::Loss]> {
+    let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
+    let ahead = Ahead {
+        arrays: [
+            dense(&unit.input, next).unwrap_or(&[]),
+            dense(&unit.target, next).unwrap_or(&[]),
+            gradient.and_then(|array| dense(array, rect)).unwrap_or(&[]),
+        ],
+        output: match &unit.value {
+            Some(value) if wanted == Wanted::Terms => dense(value, rect).unwrap_or(&[]),
+            _ => &[],
+        },
+    };
+    match slopes {
+        Some(slopes) => {
+            terms_and_slopes::<K, A>(level, chunk, ahead, terms, slopes);
+            Some(slopes)
+        }
+        None => {
+            if wanted != Wanted::Nothing {
+                kernel::terms::<K, A>(level, chunk, ahead, terms);
+            }
+            None
+        }
+    }
+}
+
+/// The operands, with neutral pairs in the lanes whose weight is 0.
+fn masked<'a, K: Term, A: Element>(
+    chunk: Chunk<'_, A>,
+    weights: &[A::Loss],
+    [inputs, targets]: [&'a mut [A]; 2],
+) -> Chunk<'a, A> {
+    inputs.copy_from_slice(chunk.input);
+    targets.copy_from_slice(chunk.target);
+    let classes = inputs.len() / weights.len();
+    let (input, target) = K::neutral::<A::Loss>();
+    let lanes = inputs.chunks_exact_mut(classes).zip(targets.chunks_exact_mut(classes));
+    for ((x, t), _) in lanes.zip(weights).filter(|(_, weight)| **weight == A::Loss::ZERO) {
+        x.fill(A::narrow(input.to_f64()));
+        t.fill(A::narrow(target.to_f64()));
+    }
+    Chunk { input: inputs, target: targets }
+}
+
+/// w·term.
+fn weigh<T: Element<Loss = T> + Real>(
+    level: Level,
+    weights: Option<&[T]>,
+    terms: &mut [T],
+    spread: &mut Scratch<T>,
+) {
+    let Some(weights) = weights else { return };
+    let classes = terms.len() / weights.len();
+    let spread = spread.get(terms.len());
+    for (spread, &weight) in spread.chunks_exact_mut(classes).zip(weights) {
+        spread.fill(weight);
+    }
+    times(level, terms, spread);
+}
+
+/// (scale · u) · w for each element.
+fn factor<'a, L: Float>(
+    scale: f64,
+    upstream: Option<&[L]>,
+    weights: Option<&[L]>,
+    (lanes, classes): &Rect,
+    factors: &'a mut Scratch<f64>,
+) -> Factor<'a> {
+    if upstream.is_none() && weights.is_none() {
+        return Factor::Uniform(scale);
+    }
+    let factors = factors.get(lanes.len() * classes.len());
+    factors.fill(scale);
+    for values in [upstream, weights].into_iter().flatten() {
+        let repeat = factors.len() / values.len();
+        for (factors, value) in factors.chunks_exact_mut(repeat).zip(values) {
+            for factor in factors {
+                *factor *= value.to_f64();
+            }
+        }
+    }
+    for (factors, weight) in
+        factors.chunks_exact_mut(factors.len() / lanes.len()).zip(weights.unwrap_or(&[]))
+    {
+        if *weight == L::ZERO {
+            factors.fill(0.0);
+        }
+    }
+    if lanes.len() == 1 && upstream.is_none_or(|upstream| upstream.len() == 1) {
+        return Factor::Uniform(factors[0]);
+    }
+    Factor::Each(factors)
+}
