@@ -98,6 +98,7 @@
 struct Readme;
 
 mod batch;
+mod diagnosis;
 mod element;
 mod error;
 mod exact;
@@ -108,8 +109,9 @@ mod partial;
 mod reduction;
 
 pub use batch::{Batch, Gradients};
+pub use diagnosis::{Diagnosis, LikelyCause, Offender, OperandReport};
 pub use element::Element;
-pub use error::Error;
+pub use error::{Error, Operand};
 pub use loss::KLDivLoss;
 pub use ndarray;
 pub use partial::Partial;

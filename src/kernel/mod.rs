@@ -6,8 +6,10 @@
 
 mod exp;
 mod float;
+mod generalized;
 mod level;
 mod ln;
+mod mass;
 mod pass;
 mod sum;
 mod term;
@@ -16,7 +18,9 @@ mod term;
 mod tests;
 
 pub use float::Float;
+pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 pub(crate) use level::Level;
+pub(crate) use mass::{copies, exps};
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
 };

@@ -49,7 +49,7 @@ fn usual_pairs<K: Term, T: Draw>() {
     assert!(usual > 200_000, "only {usual} pairs were usual");
 
     let inputs = [T::ZERO, T::ONE, T::MAX, T::INFINITY, T::NAN, T::MIN_POSITIVE, T::LOWEST];
-    let usual = |t: &T| K::strangeness(*t) <= K::usual::<T>();
+    let usual = |t: &T| K::strangeness(T::ZERO, *t) <= K::usual::<T>();
     let targets =
         [T::ZERO, T::ONE, T::MIN_POSITIVE, T::TINY, T::MAX, T::LOWEST, T::INFINITY, T::NAN];
     let targets: Vec<_> = targets.into_iter().flat_map(|t| [t, -t]).filter(usual).collect();
