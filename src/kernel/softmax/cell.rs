@@ -11,15 +11,15 @@ use crate::kernel::term::Real;
 
 /// What the divergence of two softmaxes of one precision is made of.
 pub trait Logit: Real {
-    /// A class with a greater |ε| needs care. It is well below −`LOWEST`, so that a class whose weight is
-    /// normal to the last contributes nothing to the total of q.
+    /// A class with a greater |ε| needs care. So far below −`LOWEST` that a class whose weight is left out
+    /// counts for nothing in q either; and the errors of e and e^(−ε), which grow as |ε|, stay small.
     const FAR: Self;
     /// (eʳ − 1 − r)/r² for |r| ≤ ln 2 / 2.
     fn remainder_reduced(r: Self) -> Self;
 }
 
 impl Logit for f32 {
-    const FAR: f32 = 40.0;
+    const FAR: f32 = 24.0;
 
     #[inline(always)]
     fn remainder_reduced(r: f32) -> f32 {
@@ -32,7 +32,7 @@ impl Logit for f32 {
 }
 
 impl Logit for f64 {
-    const FAR: f64 = 600.0;
+    const FAR: f64 = 100.0;
 
     #[inline(always)]
     fn remainder_reduced(r: f64) -> f64 {
@@ -58,16 +58,17 @@ impl Logit for f64 {
     }
 }
 
-/// From where the logits of a lane are counted: max z_p, 1/τ, and s·τ in two parts.
+/// From where the logits of a lane are counted. Differences are kept as a quarter, which is finite
+/// between any two numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shift<T> {
-    /// max z_p.
+    /// max z_p/4.
     pub peak: T,
     /// 1/τ.
     pub rate: T,
-    /// s·τ.
+    /// s·τ/4, rounded,
     pub hi: T,
-    /// The rest of s·τ.
+    /// and the rest of it.
     pub lo: T,
 }
 
@@ -75,41 +76,42 @@ impl<T: Logit> Shift<T> {
     /// The shift by the maxima.
     #[inline(always)]
     pub fn between(peak_p: T, peak_q: T, rate: T) -> Self {
-        let (hi, lo) = difference(peak_p, peak_q);
-        Shift { peak: peak_p, rate, hi, lo }
+        let (hi, lo) = difference(quarter(peak_p), quarter(peak_q));
+        Shift { peak: quarter(peak_p), rate, hi, lo }
     }
 
     /// s less so much.
     #[inline(always)]
     pub fn less(self, surplus: f64) -> Self {
-        let (hi, lo) = difference(self.hi, T::from_f64(surplus) / self.rate);
+        let (hi, lo) = difference(self.hi, quarter(T::from_f64(surplus) / self.rate));
         Shift { hi, lo: lo + self.lo, ..self }
     }
 
     /// (z_p − max z_p)/τ.
     #[inline(always)]
     fn log_weight(&self, z_p: T) -> T {
-        (z_p - self.peak) * self.rate
+        z_p.mul_add(T::from_f64(0.25), -self.peak) * (T::from_f64(4.0) * self.rate)
     }
 
     /// ε.
     #[inline(always)]
     fn log_ratio(&self, z_p: T, z_q: T) -> T {
         let (hi, lo) = difference(z_p, z_q);
-        ((hi - self.hi) + (lo - self.lo)) * self.rate
+        let four = T::from_f64(4.0);
+        ((hi - four * self.hi) + (lo - four * self.lo)) * self.rate
     }
 
-    /// All in units four times as large, where no difference overflows.
+    /// The same where a difference may overflow, from z_p/4.
     #[inline(always)]
-    fn quartered(&self) -> Self {
-        let quarter = T::from_f64(0.25);
-        Shift {
-            peak: self.peak * quarter,
-            rate: self.rate * T::from_f64(4.0),
-            hi: (self.hi * quarter),
-            lo: self.lo * quarter,
-        }
+    fn log_ratio_in_quarters(&self, quarter_p: T, z_q: T) -> T {
+        let (hi, lo) = difference(quarter_p, quarter(z_q));
+        ((hi - self.hi) + (lo - self.lo)) * (T::from_f64(4.0) * self.rate)
     }
+}
+
+#[inline(always)]
+fn quarter<T: Logit>(z: T) -> T {
+    z * T::from_f64(0.25)
 }
 
 /// a − b, the second part its rounding error (TwoDiff, Knuth 1969).
@@ -127,31 +129,61 @@ pub struct Cell<T> {
     pub weight: T,
     /// ε; +∞ where only q is without the class, 0 where p is.
     pub log_ratio: T,
-    /// e·φ(ε); NaN where the class needs care and was not given it.
+    /// e·φ(ε), but e·expm1(−ε) for a class [far](finite_part) apart; NaN where it needs care and was not
+    /// given it.
     pub curvature: T,
     /// e·expm1(−ε).
     pub excess: T,
 }
 
+/// ε for the mean, and e·ε for a sum of its own where it is so great that φ(ε) − ε would cancel.
+#[inline(always)]
+pub fn finite_part<T: Logit>(weight: T, ratio: T) -> (T, f64) {
+    if ratio == T::INFINITY {
+        (T::ZERO, f64::INFINITY)
+    } else if ratio.abs() > T::FAR {
+        (T::ZERO, weight.to_f64() * ratio.to_f64())
+    } else {
+        (ratio, 0.0)
+    }
+}
+
 /// The cell of one class; with `ANY` false its curvature is NaN where that is not enough.
 #[inline(always)]
 pub fn cell<T: Logit, const ANY: bool>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
-    let y = shift.log_weight(z_p);
-    let weight = exp_of_normal(y);
-    let weight = if y < T::LOWEST { T::ZERO } else { weight };
-    let ratio = shift.log_ratio(z_p, z_q);
-
-    let (phi, growth) = remainders(ratio);
+    let (ratio, y) = (shift.log_ratio(z_p, z_q), shift.log_weight(z_p));
+    let near = ratio.abs() <= T::FAR;
+    let ratio = if ANY && !near { shift.log_ratio_in_quarters(quarter(z_p), z_q) } else { ratio };
     let near = ratio.abs() <= T::FAR;
     if ANY && !near {
-        return far_cell(z_p, z_q, shift);
+        return far_cell(z_p, z_q, ratio, y, shift);
     }
+    let weight = exp_of_normal(y);
+    let weight = if y < T::LOWEST { T::ZERO } else { weight };
+    let (phi, growth) = remainders(ratio);
     Cell {
         weight,
         log_ratio: ratio,
         curvature: if near { weight * phi } else { T::NAN },
         excess: weight * growth,
     }
+}
+
+/// The cell of a class absent on either side, or far apart.
+#[inline(always)]
+fn far_cell<T: Logit>(z_p: T, z_q: T, ratio: T, y: T, shift: &Shift<T>) -> Cell<T> {
+    let (absent, gone) = (z_p == -T::INFINITY, z_q == -T::INFINITY);
+    // The weight in q, e·e^(−ε), without the cancellation of y − ε: from the greatest logit of p, where y = 0.
+    let opposite = shift.log_ratio_in_quarters(shift.peak, z_q);
+    let other = if gone { T::ZERO } else { exp(-opposite) };
+    let weight = if absent { T::ZERO } else { exp(y) };
+    let missing = !absent & (gone | ((ratio == T::INFINITY) & (weight > T::ZERO)));
+    let excess = other - weight;
+    // 0 · ∞ = 0, but a NaN is not swallowed: it is in one of the weights.
+    let nothing = (weight == T::ZERO) & !other.is_nan();
+    let log_ratio = if nothing { T::ZERO } else { ratio };
+    let log_ratio = if missing & !weight.is_nan() { T::INFINITY } else { log_ratio };
+    Cell { weight, log_ratio, curvature: excess, excess }
 }
 
 /// φ(ε) and expm1(−ε) for |ε| ≤ `FAR`.
@@ -164,29 +196,4 @@ pub fn remainders<T: Logit>(ratio: T) -> (T, T) {
     let less_one = power - T::ONE;
     let phi = power.mul_add(tail, less_one + power.mul_add(r, ratio));
     (phi, power.mul_add(r + tail, less_one))
-}
-
-/// The cell of a class absent on either side, or far apart.
-#[inline(always)]
-fn far_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
-    let quarter = T::from_f64(0.25);
-    let shift = shift.quartered();
-    let absent = z_p == -T::INFINITY;
-    // In q such a class has the weight that it has beside the greatest of p.
-    let z_p = if absent { shift.peak } else { z_p * quarter };
-    let y = shift.log_weight(z_p);
-    let ratio = shift.log_ratio(z_p, z_q * quarter);
-    let weight = if absent { T::ZERO } else { exp(y) };
-    let other = exp(y - ratio);
-    let missing = (ratio == T::INFINITY) & !absent & ((z_q == -T::INFINITY) | (weight > T::ZERO));
-    // A NaN is not swallowed: it is in the ratio, or in what both weights are made of.
-    let nothing = (weight == T::ZERO) & !other.is_nan();
-    let log_ratio = if nothing { T::ZERO } else { ratio };
-    let cross = if nothing | missing { -weight } else { weight * (log_ratio - T::ONE) };
-    Cell {
-        weight,
-        log_ratio: if missing { T::INFINITY } else { log_ratio },
-        curvature: other + cross,
-        excess: other - weight,
-    }
 }

@@ -1,9 +1,9 @@
 //! Lanes beside each other, class after class; and short lanes turned to lie so.
 
 use super::FEW;
-use super::cell::{Logit, Shift, cell};
+use super::cell::{Logit, Shift, cell, finite_part};
 use super::gradient::Slopes;
-use super::lane::{Lane, Part, finite_part, greater, tree};
+use super::lane::{Lane, Part, greater, tree};
 use crate::element::Element;
 use crate::kernel::{Level, STRIPES};
 
@@ -19,13 +19,14 @@ pub struct Columns<T> {
     peaks_p: Row<T>,
     peaks_q: Row<T>,
     rate: T,
+    quarters: Row<T>,
     hi: Row<T>,
     lo: Row<T>,
     /// Σe, Σeε and Σe·φ(ε), one row a stripe.
     weight: Vec<Row<f64>>,
     mean: Vec<Row<f64>>,
     curvature: Vec<Row<f64>>,
-    missing: Row<f64>,
+    far: Row<f64>,
     /// The same over the parts that have ended.
     parts: [Row<f64>; 4],
 }
@@ -55,12 +56,13 @@ impl<T: Logit> Columns<T> {
             peaks_p: [-T::INFINITY; COLUMNS],
             peaks_q: [-T::INFINITY; COLUMNS],
             rate,
+            quarters: [T::ZERO; COLUMNS],
             hi: [T::ZERO; COLUMNS],
             lo: [T::ZERO; COLUMNS],
             weight: zeros.clone(),
             mean: zeros.clone(),
             curvature: zeros,
-            missing: [0.0; COLUMNS],
+            far: [0.0; COLUMNS],
             parts: [[0.0; COLUMNS]; 4],
         }
     }
@@ -82,7 +84,7 @@ impl<T: Logit> Columns<T> {
         for rows in [&mut self.weight, &mut self.mean, &mut self.curvature] {
             rows.fill([0.0; COLUMNS]);
         }
-        self.missing = [0.0; COLUMNS];
+        self.far = [0.0; COLUMNS];
     }
 
     /// Adds classes to the maxima.
@@ -108,7 +110,7 @@ impl<T: Logit> Columns<T> {
             || {
                 for i in 0..COLUMNS {
                     let shift = Shift::between(self.peaks_p[i], self.peaks_q[i], self.rate);
-                    (self.hi[i], self.lo[i]) = (shift.hi, shift.lo);
+                    (self.quarters[i], self.hi[i], self.lo[i]) = (shift.peak, shift.hi, shift.lo);
                 }
             },
         );
@@ -128,7 +130,7 @@ impl<T: Logit> Columns<T> {
 
     #[inline(always)]
     fn shift_of(&self, i: usize) -> Shift<T> {
-        Shift { peak: self.peaks_p[i], rate: self.rate, hi: self.hi[i], lo: self.lo[i] }
+        Shift { peak: self.quarters[i], rate: self.rate, hi: self.hi[i], lo: self.lo[i] }
     }
 
     /// The cells of one class; whether some needed care.
@@ -180,9 +182,9 @@ impl<T: Logit> Columns<T> {
                 for (k, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
                     if self.cells::<false>(z_p, z_q, cells) {
                         for i in 0..COLUMNS {
-                            let (ratio, missing) = finite_part(cells.log_ratio[i]);
+                            let (ratio, far) = finite_part(cells.weight[i], cells.log_ratio[i]);
                             cells.log_ratio[i] = ratio;
-                            self.missing[i] += missing;
+                            self.far[i] += far;
                         }
                     }
                     let stripe = (first + k) % self.weight.len();
@@ -214,7 +216,7 @@ impl<T: Logit> Columns<T> {
                     self.parts[0][i] += folded(&self.weight, i);
                     self.parts[1][i] += folded(&self.mean, i);
                     self.parts[2][i] += folded(&self.curvature, i);
-                    self.parts[3][i] += self.missing[i];
+                    self.parts[3][i] += self.far[i];
                 }
                 self.clear_part();
             },
@@ -226,13 +228,13 @@ impl<T: Logit> Columns<T> {
         level.run(
             #[inline(always)]
             || {
-                let [weight, mean, curvature, missing] = &self.parts;
+                let [weight, mean, curvature, far] = &self.parts;
                 for i in 0..COLUMNS {
                     let part = Part {
                         weight: weight[i],
                         mean: mean[i],
                         curvature: curvature[i],
-                        missing: missing[i],
+                        far: far[i],
                     };
                     lanes.set(i, part.lane(self.peaks_p[i], self.peaks_q[i]));
                 }

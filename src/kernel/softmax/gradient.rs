@@ -33,12 +33,11 @@ impl<T: Logit> Slopes<T> {
         // NaN where the divergence is.
         let share = v / lane.weight + (lane.log_total - lane.log_total);
         let excess = share / lane.total;
-        let mean = if lane.divergence == f64::INFINITY { f64::INFINITY } else { lane.mean };
         Slopes {
             excess: T::from_f64(excess),
             weight: T::from_f64(-(excess * lane.surplus)),
             share: T::from_f64(share),
-            mean: T::from_f64(mean),
+            mean: T::from_f64(lane.mean),
         }
     }
 

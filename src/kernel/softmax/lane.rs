@@ -1,6 +1,6 @@
 //! One lane whose classes lie behind each other: maxima, sums and what they come to.
 
-use super::cell::{Logit, Shift, cell};
+use super::cell::{Logit, Shift, cell, finite_part};
 use crate::element::Element;
 use crate::kernel::ln::ln_of_normal;
 use crate::kernel::{CHUNK, Float, Level, STRIPES};
@@ -156,7 +156,7 @@ pub struct Sums {
     weight: [f64; STRIPES],
     mean: [f64; STRIPES],
     curvature: [f64; STRIPES],
-    missing: f64,
+    far: f64,
 }
 
 impl Sums {
@@ -183,8 +183,8 @@ impl Sums {
                     return add_products(&mut self.mean, weight, ratio);
                 }
                 for (i, (e, &ratio)) in weight.iter().zip(ratio).enumerate() {
-                    let (ratio, missing) = finite_part(ratio);
-                    self.missing += missing;
+                    let (ratio, far) = finite_part(*e, ratio);
+                    self.far += far;
                     let mean = &mut self.mean[i % STRIPES];
                     *mean = e.to_f64().mul_add(ratio.to_f64(), *mean);
                 }
@@ -198,15 +198,9 @@ impl Sums {
             weight: tree(self.weight),
             mean: tree(self.mean),
             curvature: tree(self.curvature),
-            missing: self.missing,
+            far: self.far,
         }
     }
-}
-
-/// ε with 0 for +∞, and what that leaves out.
-#[inline(always)]
-pub fn finite_part<T: Logit>(ratio: T) -> (T, f64) {
-    if ratio == T::INFINITY { (T::ZERO, f64::INFINITY) } else { (ratio, 0.0) }
 }
 
 /// sums += values.
@@ -259,12 +253,12 @@ pub fn tree(mut sums: [f64; STRIPES]) -> f64 {
 pub struct Part {
     /// Σe.
     pub weight: f64,
-    /// Σeε, without infinite ε.
+    /// Σeε but for classes far apart.
     pub mean: f64,
-    /// Σe·φ(ε), those replaced by what makes Σe·e^(−ε) right.
+    /// Σe·φ(ε), Σe·expm1(−ε) for those: with the former they give Σe·e^(−ε).
     pub curvature: f64,
-    /// +∞ where there was an infinite ε, else 0.
-    pub missing: f64,
+    /// Σeε over those, one after the other.
+    pub far: f64,
 }
 
 impl Part {
@@ -274,7 +268,7 @@ impl Part {
         self.weight += next.weight;
         self.mean += next.mean;
         self.curvature += next.curvature;
-        self.missing += next.missing;
+        self.far += next.far;
     }
 
     /// What the sums over all classes come to, given the maxima.
@@ -285,20 +279,22 @@ impl Part {
         let weight = self.weight + valid;
         let (mean, curvature) = (self.mean / weight, self.curvature / weight);
         let surplus = curvature - mean;
-        let total = 1.0 + surplus;
         // No total is that small, but rounding errors of a great mean may leave less than nothing.
-        let total = if total < LEAST_TOTAL { LEAST_TOTAL } else { total };
+        let surplus = if surplus < LEAST - 1.0 { LEAST - 1.0 } else { surplus };
+        let total = 1.0 + surplus;
         let (hi, lo) = ln_of_normal(total);
         // ln(1 + x) = ln total + ρ − ρ²/2, ρ = (x − r)/total, r = total − 1 exact; hi = r near total = 1.
         let r = total - 1.0;
         let rest = (surplus - r) / total;
-        let divergence = curvature + ((hi - r) + (lo - rest * (r + 0.5 * rest))) + self.missing;
+        let far = self.far / weight;
+        let divergence = curvature + ((hi - r) + (lo - rest * (r + 0.5 * rest))) + far;
         let log_total = hi + (lo + rest);
-        Lane { weight, mean, curvature, surplus, total, log_total, divergence }
+        Lane { weight, mean: mean + far, curvature, surplus, total, log_total, divergence }
     }
 }
 
-const LEAST_TOTAL: f64 = 1e-9;
+/// Less than 1 + x ever is.
+const LEAST: f64 = 1e-9;
 
 /// What is known of a lane once it has been summed.
 #[derive(Clone, Copy, Debug, Default)]

@@ -31,7 +31,10 @@ fn speeds<A: Element<Loss: Logit>>(name: &str) {
                     black_box(along(level, black_box(&z_p), &z_q, rate, &mut cells));
                 }
             });
-            println!("{name} {level:?} along {classes}: {:.2} ns / 16", time / (repeats * classes) as f64 * 16e9);
+            println!(
+                "{name} {level:?} along {classes}: {:.2} ns / 16",
+                time / (repeats * classes) as f64 * 16e9
+            );
         }
         for classes in [10, 21, 64] {
             let (z_p, z_q) = pair::<A>(classes * COLUMNS, 1.0, 2.0, 0.0, &mut rng);
@@ -54,7 +57,11 @@ fn speeds<A: Element<Loss: Logit>>(name: &str) {
                     black_box(&lanes);
                 }
             });
-            println!("{name} {level:?} across {classes}: {:.2} ns / 16, turned {:.2}", time / count * 16e9, turn / count * 16e9);
+            println!(
+                "{name} {level:?} across {classes}: {:.2} ns / 16, turned {:.2}",
+                time / count * 16e9,
+                turn / count * 16e9
+            );
         }
     }
 }

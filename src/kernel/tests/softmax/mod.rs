@@ -83,3 +83,39 @@ pub fn turned<A: Element<Loss: Logit>>(
     }
     found
 }
+
+/// Lanes beside each other, a few classes at a time, from the middle of others.
+pub fn beside<A: Element<Loss = A> + Logit>(
+    level: Level,
+    z_p: &[A],
+    z_q: &[A],
+    classes: usize,
+    rate: A,
+) -> Vec<Lane> {
+    let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
+    let (mut columns, mut cells) = (Columns::new(classes, rate), RowCells::default());
+    let mut lanes = Lanes::default();
+    let mut found = vec![];
+    for (z_p, z_q) in z_p.chunks(classes * 7).zip(z_q.chunks(classes * 7)) {
+        for (i, (p, q)) in z_p.iter().zip(z_q).enumerate() {
+            rows.0[i % classes][i / classes + 50] = *p;
+            rows.1[i % classes][i / classes + 50] = *q;
+        }
+        columns.restart();
+        columns.add_peaks(level, &rows.0, &rows.1);
+        columns.shift(level);
+        for _ in 0..2 {
+            columns.clear();
+            for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
+                columns.add(level, 3 * k, p, q, &mut cells);
+            }
+            columns.end_part(level);
+            columns.lanes(level, &mut lanes);
+            if !columns.recentre(level, &lanes) {
+                break;
+            }
+        }
+        found.extend((50..50 + z_p.len() / classes).map(|i| lanes.lane(i)));
+    }
+    found
+}

@@ -119,3 +119,31 @@ pub fn exact(z_p: &[f64], z_q: &[f64], temperature: f64) -> Exact {
         p: rounded(&mut p.iter().copied()),
     }
 }
+
+/// What a lane comes to, special values included, in `f64`.
+pub struct Naive {
+    pub divergence: f64,
+    pub p: Vec<f64>,
+    pub q: Vec<f64>,
+    pub log_ratio: Vec<f64>,
+}
+
+pub fn naive(z_p: &[f64], z_q: &[f64], temperature: f64) -> Naive {
+    let log_softmax = |z: &[f64]| -> Vec<f64> {
+        let peak = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = z.iter().map(|z| ((z - peak) / temperature).exp()).sum();
+        z.iter().map(|z| (z - peak) / temperature - sum.ln()).collect()
+    };
+    let (x, y) = (log_softmax(z_p), log_softmax(z_q));
+    let valid = x.iter().chain(&y).all(|x| !x.is_nan());
+    let poison = if valid { 0.0 } else { f64::NAN };
+    let log_ratio: Vec<_> = x
+        .iter()
+        .zip(&y)
+        .map(|(&x, &y)| if x == f64::NEG_INFINITY { 0.0 } else { x - y } + poison)
+        .collect();
+    let p: Vec<_> = x.iter().map(|x| x.exp() + poison).collect();
+    let q = y.iter().map(|y| y.exp() + poison).collect();
+    let term = |(&p, &d): (&f64, &f64)| if d == f64::INFINITY { d } else { p * d };
+    Naive { divergence: p.iter().zip(&log_ratio).map(term).sum::<f64>() + poison, p, q, log_ratio }
+}
