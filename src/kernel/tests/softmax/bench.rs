@@ -5,8 +5,9 @@ use super::value::pair;
 use super::{across, along};
 use crate::element::Element;
 use crate::kernel::softmax::{COLUMNS, Cells, Columns, Lanes, Logit, RowCells, transpose};
+use crate::kernel::softmax::{Peaks, Slopes, Sums, transpose_back};
 use crate::kernel::tests::random;
-use crate::kernel::{Float, Level};
+use crate::kernel::{CHUNK, Float, Level};
 
 fn best(mut work: impl FnMut()) -> f64 {
     (0..15)
@@ -21,7 +22,7 @@ fn best(mut work: impl FnMut()) -> f64 {
 fn speeds<A: Element<Loss: Logit>>(name: &str) {
     let mut rng = random();
     let rate = <A::Loss as Float>::from_f64(0.5);
-    for level in Level::all() {
+    for level in Level::all().into_iter().skip(1) {
         for classes in [1000, 32000] {
             let (z_p, z_q) = pair::<A>(classes, 1.0, 2.0, 0.0, &mut rng);
             let mut cells = Cells::default();
@@ -33,6 +34,40 @@ fn speeds<A: Element<Loss: Logit>>(name: &str) {
             });
             println!(
                 "{name} {level:?} along {classes}: {:.2} ns / 16",
+                time / (repeats * classes) as f64 * 16e9
+            );
+        }
+        for (classes, twice) in [(1000, false), (1000, true), (32000, true)] {
+            let (z_p, z_q) = pair::<A>(classes, 1.0, 2.0, 0.0, &mut rng);
+            let mut cells = Cells::default();
+            let (_, shift) = along(level, &z_p, &z_q, rate, &mut cells);
+            let mut out = vec![A::default(); classes];
+            let repeats = 200_000 / classes;
+            let time = best(|| {
+                for _ in 0..repeats {
+                    let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
+                    peaks_p.add(level, black_box(&z_p));
+                    peaks_q.add(level, &z_q);
+                    let mut sums = Sums::default();
+                    for (p, q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
+                        sums.add(level, p, q, &shift, &mut cells, !twice);
+                    }
+                    let lane = sums.part().lane(peaks_p.value(), peaks_q.value());
+                    let slopes = Slopes::new(&lane, 0.3);
+                    for ((p, q), out) in
+                        z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)).zip(out.chunks_mut(CHUNK))
+                    {
+                        if twice {
+                            cells.fill(level, p, q, &shift, true);
+                        }
+                        let len = out.len();
+                        slopes.d_inputs(level, &cells.weight[..len], &cells.excess[..len], out);
+                    }
+                    black_box(&out);
+                }
+            });
+            println!(
+                "{name} {level:?} gradient {classes} twice {twice}: {:.2} ns / 16",
                 time / (repeats * classes) as f64 * 16e9
             );
         }
@@ -57,6 +92,27 @@ fn speeds<A: Element<Loss: Logit>>(name: &str) {
                     black_box(&lanes);
                 }
             });
+            let slopes = std::array::from_fn(|i| Slopes::new(&lanes.lane(i), 0.3));
+            let mut rows = vec![[A::default(); COLUMNS]; classes];
+            let mut out = vec![A::default(); classes * COLUMNS];
+            let gradient = best(|| {
+                for _ in 0..repeats {
+                    for ((p, q), out) in p.iter().zip(&q).zip(&mut rows) {
+                        columns.gradients(level, p, q, &slopes, &mut cells, Some(out), None);
+                    }
+                    black_box(&rows);
+                }
+            });
+            let back = best(|| {
+                for _ in 0..repeats {
+                    transpose_back(black_box(&rows), black_box(&mut out));
+                }
+            });
+            println!(
+                "{name} {level:?} across {classes}, gradient: {:.2} ns / 16, back {:.2}",
+                gradient / count * 16e9,
+                back / count * 16e9
+            );
             println!(
                 "{name} {level:?} across {classes}: {:.2} ns / 16, turned {:.2}",
                 time / count * 16e9,

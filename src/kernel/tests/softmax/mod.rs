@@ -1,12 +1,14 @@
 //! The divergence of two softmaxes against double-double sums, layouts against each other.
 
 mod bench;
+mod gradient;
 mod oracle;
 mod value;
 
 use crate::element::Element;
 use crate::kernel::softmax::{
-    COLUMNS, Cells, Columns, Lane, Lanes, Logit, Peaks, Row, RowCells, Shift, Sums, transpose,
+    COLUMNS, Cells, Columns, Lane, Lanes, Logit, Part, Peaks, Row, RowCells, Shift, Slopes, Sums,
+    transpose,
 };
 use crate::kernel::{CHUNK, Level};
 
@@ -118,4 +120,67 @@ pub fn beside<A: Element<Loss = A> + Logit>(
         found.extend((50..50 + z_p.len() / classes).map(|i| lanes.lane(i)));
     }
     found
+}
+
+/// The gradients of one lane among others beside each other.
+pub fn turned_gradients<A: Element<Loss = A> + Logit>(
+    level: Level,
+    z_p: &[A],
+    z_q: &[A],
+    rate: A,
+    v: f64,
+) -> [Vec<A>; 2] {
+    let classes = z_p.len();
+    let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
+    transpose(z_p, &mut rows.0);
+    transpose(z_q, &mut rows.1);
+    let (mut columns, mut cells) = (Columns::new(classes, rate), RowCells::default());
+    let mut lanes = Lanes::default();
+    across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
+    let slopes = std::array::from_fn(|i| Slopes::new(&lanes.lane(i), v));
+    let mut out = [vec![], vec![]];
+    for (p, q) in rows.0.iter().zip(&rows.1) {
+        let mut rows = ([A::ZERO; COLUMNS], [A::ZERO; COLUMNS]);
+        let (d_input, d_target) = (Some(&mut rows.0), Some(&mut rows.1));
+        columns.gradients(level, p, q, &slopes, &mut cells, d_input, d_target);
+        out[0].push(rows.0[0]);
+        out[1].push(rows.1[0]);
+    }
+    out
+}
+
+/// A lane of many classes, at temperature 1, in parts: its classes behind and below each other.
+pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, Lane) {
+    let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
+    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
+        let (mut more_p, mut more_q) = (Peaks::default(), Peaks::default());
+        more_p.add(level, z_p);
+        more_q.add(level, z_q);
+        peaks_p.merge(&more_p);
+        peaks_q.merge(&more_q);
+    }
+    let (peak_p, peak_q) = (peaks_p.value(), peaks_q.value());
+    let (shift, mut cells) = (Shift::between(peak_p, peak_q, 1.0), Cells::default());
+    let mut whole = Part::default();
+    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
+        let mut sums = Sums::default();
+        for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
+            sums.add(level, z_p, z_q, &shift, &mut cells, false);
+        }
+        whole.join(&sums.part());
+    }
+
+    let rows = |z: &[f32]| z.iter().map(|&z| [z; COLUMNS]).collect::<Vec<_>>();
+    let (z_p, z_q) = (rows(z_p), rows(z_q));
+    let mut columns = Columns::new(z_p.len(), 1.0);
+    columns.restart();
+    columns.add_peaks(level, &z_p, &z_q);
+    columns.shift(level);
+    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
+        columns.add(level, 0, z_p, z_q, &mut RowCells::default());
+        columns.end_part(level);
+    }
+    let mut lanes = Lanes::default();
+    columns.lanes(level, &mut lanes);
+    (whole.lane(peak_p, peak_q), lanes.lane(COLUMNS - 1))
 }

@@ -232,6 +232,24 @@ fn bits_are_the_same_whatever_the_layout() {
     same_bits::<f64>();
 }
 
+/// A lane cut into parts, along and across.
+#[test]
+fn parts_are_joined_in_turn() {
+    let mut rng = random();
+    let (z_p, mut z_q) = pair::<f32>(5000, 1e-3, 3.0, 1.0, &mut rng);
+    z_q[1234] = -300.0;
+    let exact = exact(&wide(&z_p), &wide(&z_q), 1.0).divergence;
+    for part in [16, 1024, 2048] {
+        for level in Level::all() {
+            let (along, across) = super::in_parts(level, &z_p, &z_q, part);
+            assert_eq!(bits(along.divergence), bits(across.divergence), "{part}");
+            assert_eq!(bits(along.mean), bits(across.mean), "{part}");
+            let error = along.divergence / exact - 1.0;
+            assert!(error.abs() < 1e-6, "{part}: {error:e}");
+        }
+    }
+}
+
 #[test]
 #[ignore]
 fn table() {
