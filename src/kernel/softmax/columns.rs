@@ -2,8 +2,7 @@
 
 use super::FEW;
 use super::cell::{Logit, Shift, cell, finite_part};
-use super::gradient::Slopes;
-use super::lane::{Lane, Part, greater, tree};
+use super::lane::{Cells, Lane, Part, greater, tree};
 use crate::element::Element;
 use crate::kernel::{Level, STRIPES};
 
@@ -29,22 +28,6 @@ pub struct Columns<T> {
     far: Row<f64>,
     /// The same over the parts that have ended.
     parts: [Row<f64>; 4],
-}
-
-/// The cells of one class of every lane.
-#[derive(Clone, Debug)]
-pub struct RowCells<T> {
-    pub weight: Row<T>,
-    pub log_ratio: Row<T>,
-    pub curvature: Row<T>,
-    pub excess: Row<T>,
-}
-
-impl<T: Logit> Default for RowCells<T> {
-    fn default() -> Self {
-        let zeros = [T::ZERO; COLUMNS];
-        RowCells { weight: zeros, log_ratio: zeros, curvature: zeros, excess: zeros }
-    }
 }
 
 impl<T: Logit> Columns<T> {
@@ -133,13 +116,23 @@ impl<T: Logit> Columns<T> {
         Shift { peak: self.quarters[i], rate: self.rate, hi: self.hi[i], lo: self.lo[i] }
     }
 
+    /// The cells of one class, all that gradients and terms need.
+    pub fn fill(&self, level: Level, z_p: &Row<T>, z_q: &Row<T>, cells: &mut Cells<T, COLUMNS>) {
+        level.run(
+            #[inline(always)]
+            || {
+                self.cells::<true>(z_p, z_q, cells);
+            },
+        );
+    }
+
     /// The cells of one class; whether some needed care.
     #[inline(always)]
-    pub fn cells<const EXCESS: bool>(
+    fn cells<const EXCESS: bool>(
         &self,
         z_p: &Row<T>,
         z_q: &Row<T>,
-        cells: &mut RowCells<T>,
+        cells: &mut Cells<T, COLUMNS>,
     ) -> bool {
         self.cells_here::<false, EXCESS>(z_p, z_q, cells);
         let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
@@ -154,7 +147,7 @@ impl<T: Logit> Columns<T> {
         &self,
         z_p: &Row<T>,
         z_q: &Row<T>,
-        cells: &mut RowCells<T>,
+        cells: &mut Cells<T, COLUMNS>,
     ) {
         for i in 0..COLUMNS {
             let cell = cell::<T, ANY>(z_p[i], z_q[i], &self.shift_of(i));
@@ -174,7 +167,7 @@ impl<T: Logit> Columns<T> {
         first: usize,
         z_p: &[Row<T>],
         z_q: &[Row<T>],
-        cells: &mut RowCells<T>,
+        cells: &mut Cells<T, COLUMNS>,
     ) {
         level.run(
             #[inline(always)]
@@ -195,7 +188,7 @@ impl<T: Logit> Columns<T> {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, stripe: usize, cells: &RowCells<T>) {
+    fn add_row(&mut self, stripe: usize, cells: &Cells<T, COLUMNS>) {
         let weight = &mut self.weight[stripe];
         let mean = &mut self.mean[stripe];
         let curvature = &mut self.curvature[stripe];
@@ -241,41 +234,11 @@ impl<T: Logit> Columns<T> {
             },
         );
     }
-
-    /// The gradients of one class: ∂z_q and ∂z_p, where wanted.
-    pub fn gradients<A: Element<Loss = T>>(
-        &self,
-        level: Level,
-        z_p: &Row<T>,
-        z_q: &Row<T>,
-        slopes: &[Slopes<T>; COLUMNS],
-        cells: &mut RowCells<T>,
-        d_input: Option<&mut Row<A>>,
-        d_target: Option<&mut Row<A>>,
-    ) {
-        level.run(
-            #[inline(always)]
-            || {
-                self.cells::<true>(z_p, z_q, cells);
-                let (weight, excess) = (&cells.weight, &cells.excess);
-                if let Some(out) = d_input {
-                    for i in 0..COLUMNS {
-                        out[i] = A::narrow(slopes[i].d_input(weight[i], excess[i]).to_f64());
-                    }
-                }
-                if let Some(out) = d_target {
-                    let ratio = &cells.log_ratio;
-                    for i in 0..COLUMNS {
-                        out[i] = A::narrow(slopes[i].d_target(weight[i], ratio[i]).to_f64());
-                    }
-                }
-            },
-        );
-    }
 }
 
+/// A lane's stripes, added up.
 #[inline(always)]
-fn folded(stripes: &[Row<f64>], i: usize) -> f64 {
+pub fn folded(stripes: &[Row<f64>], i: usize) -> f64 {
     match stripes {
         [only] => only[i],
         _ => tree(std::array::from_fn(|stripe| stripes[stripe][i])),

@@ -1,34 +1,30 @@
-//! ln q where the target is given as it is.
+//! ln q where the target is given as it is: the rest is the term of a log-probability.
 //!
 //! ln q = (z − max z)/τ − ln S, S = Σe^((z − max z)/τ), ln S in two parts of the computing type: the
 //! error is that of (z − max z)/τ, three roundings, and of the last subtraction.
 
+use super::FEW;
 use super::cell::Logit;
+use super::columns::{COLUMNS, Row, folded};
+use super::gradient::PerLane;
 use super::lane::{add_values, tree};
 use crate::element::Element;
 use crate::kernel::exp::{exp, exp_of_normal};
 use crate::kernel::ln::ln_of_normal;
 use crate::kernel::{CHUNK, Level, STRIPES};
 
-/// S over the classes of a lane.
-#[derive(Clone, Copy, Debug)]
-pub struct LogSum<T> {
-    peak: T,
-    rate: T,
-    sums: [f64; STRIPES],
-}
+/// S over the classes of a lane of many.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TotalSum([f64; STRIPES]);
 
-impl<T: Logit> LogSum<T> {
-    /// Nothing yet, counted from the greatest logit.
-    pub fn from(peak: T, rate: T) -> Self {
-        LogSum { peak, rate, sums: [0.0; STRIPES] }
-    }
-
+impl TotalSum {
     /// Adds the next classes, of which a multiple of [`STRIPES`] came before; at most [`CHUNK`].
-    pub fn add<A: Element<Loss = T>>(
+    pub fn add<T: Logit, A: Element<Loss = T>>(
         &mut self,
         level: Level,
         logits: &[A],
+        peak: T,
+        rate: T,
         weights: &mut [T; CHUNK],
     ) {
         level.run(
@@ -36,69 +32,127 @@ impl<T: Logit> LogSum<T> {
             || {
                 let weights = &mut weights[..logits.len()];
                 for (weight, logit) in weights.iter_mut().zip(logits) {
-                    *weight = weight_of((logit.widen() - self.peak) * self.rate);
+                    *weight = weight_of(logit.widen(), peak, rate);
                 }
-                add_values(&mut self.sums, weights);
+                add_values(&mut self.0, weights);
             },
         );
     }
 
     /// S of a part; parts are added in turn.
     pub fn value(&self) -> f64 {
-        tree(self.sums)
+        tree(self.0)
     }
 }
 
-/// eʸ for y ≤ 0, 0 where it would not be normal; NaN stays.
+/// S over the classes of lanes beside each other.
+#[derive(Clone, Debug)]
+pub struct TotalColumns(Vec<Row<f64>>);
+
+impl TotalColumns {
+    /// Room for lanes of so many classes.
+    pub fn new(classes: usize) -> Self {
+        TotalColumns(vec![[0.0; COLUMNS]; if classes <= FEW { 1 } else { STRIPES }])
+    }
+
+    /// Adds one class, number `class` of its part.
+    pub fn add<T: Logit>(
+        &mut self,
+        level: Level,
+        class: usize,
+        logits: &Row<T>,
+        peaks: &Row<T>,
+        rate: T,
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                let mut weights = [T::ZERO; COLUMNS];
+                for i in 0..COLUMNS {
+                    weights[i] = weight_of(logits[i], peaks[i], rate);
+                }
+                let stripe = class % self.0.len();
+                for (sum, weight) in self.0[stripe].iter_mut().zip(weights) {
+                    *sum += weight.to_f64();
+                }
+            },
+        );
+    }
+
+    /// S of a part of one lane.
+    pub fn value(&self, lane: usize) -> f64 {
+        folded(&self.0, lane)
+    }
+}
+
+/// e^((z − max z)/τ), 0 where it would not be normal; NaN stays.
 #[inline(always)]
-fn weight_of<T: Logit>(y: T) -> T {
+fn weight_of<T: Logit>(z: T, peak: T, rate: T) -> T {
+    let y = log_weight(z, peak, rate);
     let weight = exp_of_normal(y);
     let weight = if y < T::LOWEST { T::ZERO } else { weight };
     if y.is_nan() { y } else { weight }
 }
 
-/// ln q of a chunk, from max z, 1/τ and S.
-pub fn log_softmax<T: Logit, A: Element<Loss = T>>(
-    level: Level,
-    logits: &[A],
+/// (z − max z)/τ, in quarters, between which no difference overflows.
+#[inline(always)]
+fn log_weight<T: Logit>(z: T, peak: T, rate: T) -> T {
+    let quarter = T::from_f64(0.25);
+    z.mul_add(quarter, -(peak * quarter)) * (T::from_f64(4.0) * rate)
+}
+
+/// What ln q is counted from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Total<T> {
     peak: T,
     rate: T,
-    sum: f64,
+    /// ln S in two parts.
+    log: (T, T),
+}
+
+impl<T: Logit> Total<T> {
+    /// From max z, 1/τ and S.
+    #[inline(always)]
+    pub fn new(peak: T, rate: T, sum: f64) -> Self {
+        let (hi, lo) = ln_of_normal(sum);
+        let log = if sum.is_nan() { sum } else { hi + lo };
+        let head = T::from_f64(log);
+        let rest = (log - head.to_f64()) + (lo - (log - hi));
+        Total { peak, rate, log: (head, T::from_f64(rest)) }
+    }
+}
+
+/// ln q.
+pub fn log_softmax<T: Logit, A: Element<Loss = T>>(
+    level: Level,
+    total: impl PerLane<Total<T>>,
+    logits: &[A],
     out: &mut [T],
 ) {
     level.run(
         #[inline(always)]
         || {
-            let (hi, lo) = log_in_parts::<T>(sum);
-            for (out, logit) in out.iter_mut().zip(logits) {
-                *out = ((logit.widen() - peak) * rate - hi) - lo;
+            for (i, (out, logit)) in out.iter_mut().zip(logits).enumerate() {
+                let Total { peak, rate, log } = total.at(i);
+                *out = (log_weight(logit.widen(), peak, rate) - log.0) - log.1;
             }
         },
     );
 }
 
-/// ln S in two parts.
-#[inline(always)]
-fn log_in_parts<T: Logit>(sum: f64) -> (T, T) {
-    let (hi, lo) = ln_of_normal(sum);
-    let log = if sum.is_nan() { sum } else { hi + lo };
-    let head = T::from_f64(log);
-    (head, T::from_f64((log - head.to_f64()) + (lo - (log - hi))))
-}
-
-/// ∂z_q = q·Σvt − v·t of a chunk, v = uκ/τ, where the target is given: from ln q, Σvt and vt.
+/// ∂z_q = q·Σvt − v·t, v = uκ/τ, from ln q, Σvt and vt.
 pub fn d_logits<T: Logit, A: Element<Loss = T>>(
     level: Level,
+    sums: impl PerLane<f64>,
     log_q: &[T],
-    total: f64,
     shares: &[f64],
     out: &mut [A],
 ) {
     level.run(
         #[inline(always)]
         || {
-            for ((out, &x), share) in out.iter_mut().zip(log_q).zip(shares) {
-                *out = A::narrow(exp(x).to_f64() * total - share);
+            for (i, ((out, &x), share)) in out.iter_mut().zip(log_q).zip(shares).enumerate() {
+                *out = A::narrow(exp(x).to_f64() * sums.at(i) - share);
             }
         },
     );

@@ -8,30 +8,59 @@
 //!
 //! Where the divergence is infinite, ∂z_p is −∞, and NaN (∞ − ∞) at the class that makes it so; 0 where p is 0.
 
+use super::FEW;
 use super::cell::{Logit, remainders};
-use super::lane::{Lane, tree};
+use super::columns::{COLUMNS, Lanes, Row, folded};
+use super::lane::{Cells, Lane, tree};
 use crate::element::Element;
-use crate::kernel::{Level, STRIPES};
+use crate::kernel::{Float, Level, STRIPES};
+
+/// Something that each lane has.
+pub trait PerLane<S>: Copy {
+    /// That of the element at `index`.
+    fn at(self, index: usize) -> S;
+}
+
+/// The elements are the classes of one lane.
+#[derive(Clone, Copy, Debug)]
+pub struct One<'a, S>(pub &'a S);
+
+/// The elements are one class of lanes beside each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a, S>(pub &'a [S; COLUMNS]);
+
+impl<S: Copy> PerLane<S> for One<'_, S> {
+    #[inline(always)]
+    fn at(self, _: usize) -> S {
+        *self.0
+    }
+}
+
+impl<S: Copy> PerLane<S> for Beside<'_, S> {
+    #[inline(always)]
+    fn at(self, index: usize) -> S {
+        self.0[index]
+    }
+}
 
 /// What gradients are made of where one factor holds for a lane, rounded to the computing type.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Slopes<T> {
     /// v/(S(1 + x)).
-    pub excess: T,
+    excess: T,
     /// −v·x/(S(1 + x)).
-    pub weight: T,
+    weight: T,
     /// v/S.
-    pub share: T,
+    share: T,
     /// a.
-    pub mean: T,
+    mean: T,
 }
 
 impl<T: Logit> Slopes<T> {
     /// For the factor v.
     #[inline(always)]
     pub fn new(lane: &Lane, v: f64) -> Self {
-        // NaN where the divergence is.
-        let share = v / lane.weight + (lane.log_total - lane.log_total);
+        let share = v / lane.weight + lane.zero_or_nan();
         let excess = share / lane.total;
         Slopes {
             excess: T::from_f64(excess),
@@ -40,58 +69,51 @@ impl<T: Logit> Slopes<T> {
             mean: T::from_f64(lane.mean),
         }
     }
-
-    /// ∂z_q of a class.
-    #[inline(always)]
-    pub fn d_input(&self, weight: T, excess: T) -> T {
-        excess.mul_add(self.excess, weight * self.weight)
-    }
-
-    /// ∂z_p of a class.
-    #[inline(always)]
-    pub fn d_target(&self, weight: T, ratio: T) -> T {
-        let share = weight * self.share;
-        if share == T::ZERO { share } else { share * (ratio - self.mean) }
-    }
-
-    /// ∂z_q of a chunk.
-    pub fn d_inputs<A: Element<Loss = T>>(
-        &self,
-        level: Level,
-        weight: &[T],
-        excess: &[T],
-        out: &mut [A],
-    ) {
-        level.run(
-            #[inline(always)]
-            || {
-                for ((out, &e), &g) in out.iter_mut().zip(weight).zip(excess) {
-                    *out = A::narrow(self.d_input(e, g).to_f64());
-                }
-            },
-        );
-    }
-
-    /// ∂z_p of a chunk.
-    pub fn d_targets<A: Element<Loss = T>>(
-        &self,
-        level: Level,
-        weight: &[T],
-        ratio: &[T],
-        out: &mut [A],
-    ) {
-        level.run(
-            #[inline(always)]
-            || {
-                for ((out, &e), &ratio) in out.iter_mut().zip(weight).zip(ratio) {
-                    *out = A::narrow(self.d_target(e, ratio).to_f64());
-                }
-            },
-        );
-    }
 }
 
-/// Σve and Σve(D + 1) over the classes of a lane.
+/// ∂z_q.
+pub fn d_inputs<T: Logit, A: Element<Loss = T>, const N: usize>(
+    level: Level,
+    slopes: impl PerLane<Slopes<T>>,
+    cells: &Cells<T, N>,
+    out: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            for (i, ((out, &e), g)) in
+                out.iter_mut().zip(&cells.weight).zip(&cells.excess).enumerate()
+            {
+                let slopes = slopes.at(i);
+                *out = A::narrow(g.mul_add(slopes.excess, e * slopes.weight).to_f64());
+            }
+        },
+    );
+}
+
+/// ∂z_p.
+pub fn d_targets<T: Logit, A: Element<Loss = T>, const N: usize>(
+    level: Level,
+    slopes: impl PerLane<Slopes<T>>,
+    cells: &Cells<T, N>,
+    out: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            for (i, ((out, &e), &ratio)) in
+                out.iter_mut().zip(&cells.weight).zip(&cells.log_ratio).enumerate()
+            {
+                let slopes = slopes.at(i);
+                let share = e * slopes.share;
+                let slope = if share == T::ZERO { share } else { share * (ratio - slopes.mean) };
+                *out = A::narrow(slope.to_f64());
+            }
+        },
+    );
+}
+
+/// Σve and Σve(D + 1) over the classes of a lane of many.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UpstreamSums {
     weight: [f64; STRIPES],
@@ -99,20 +121,20 @@ pub struct UpstreamSums {
 }
 
 impl UpstreamSums {
-    /// Adds the next classes of a lane of many, of which a multiple of [`STRIPES`] came before.
-    pub fn add<T: Logit>(
+    /// Adds the next classes, of which a multiple of [`STRIPES`] came before.
+    pub fn add<T: Logit, const N: usize>(
         &mut self,
         level: Level,
         lane: &Lane,
-        weight: &[T],
-        ratio: &[T],
+        cells: &Cells<T, N>,
         factors: &[f64],
     ) {
         level.run(
             #[inline(always)]
             || {
-                for (i, ((&e, &ratio), &v)) in weight.iter().zip(ratio).zip(factors).enumerate() {
-                    let (share, slope) = parts(e, ratio, v, lane.log_total);
+                let cells = cells.weight.iter().zip(&cells.log_ratio);
+                for (i, (&v, (&e, &ratio))) in factors.iter().zip(cells).enumerate() {
+                    let (share, slope) = upstream_parts(e, ratio, v, lane.log_total);
                     self.weight[i % STRIPES] += share;
                     self.slope[i % STRIPES] += slope;
                 }
@@ -120,93 +142,180 @@ impl UpstreamSums {
         );
     }
 
-    /// U and V; those of parts are added in turn before.
-    pub fn value(&self, lane: &Lane) -> (f64, f64) {
-        (tree(self.weight) / lane.weight, tree(self.slope) / lane.weight)
+    /// Σve and Σve(D + 1); those of the parts of a lane are added in turn.
+    pub fn value(&self) -> (f64, f64) {
+        (tree(self.weight), tree(self.slope))
+    }
+}
+
+/// The same over the classes of lanes beside each other.
+#[derive(Clone, Debug)]
+pub struct UpstreamColumns {
+    weight: Vec<Row<f64>>,
+    slope: Vec<Row<f64>>,
+}
+
+impl UpstreamColumns {
+    /// Room for lanes of so many classes.
+    pub fn new(classes: usize) -> Self {
+        let zeros = vec![[0.0; COLUMNS]; if classes <= FEW { 1 } else { STRIPES }];
+        UpstreamColumns { weight: zeros.clone(), slope: zeros }
+    }
+
+    /// Adds one class, number `class` of its part.
+    pub fn add<T: Logit>(
+        &mut self,
+        level: Level,
+        class: usize,
+        lanes: &Lanes,
+        cells: &Cells<T, COLUMNS>,
+        factors: &Row<f64>,
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                let stripe = class % self.weight.len();
+                let (weight, slope) = (&mut self.weight[stripe], &mut self.slope[stripe]);
+                for i in 0..COLUMNS {
+                    let (e, ratio) = (cells.weight[i], cells.log_ratio[i]);
+                    let (share, more) = upstream_parts(e, ratio, factors[i], lanes.log_total[i]);
+                    weight[i] += share;
+                    slope[i] += more;
+                }
+            },
+        );
+    }
+
+    /// Σve and Σve(D + 1) of one lane.
+    pub fn value(&self, lane: usize) -> (f64, f64) {
+        (folded(&self.weight, lane), folded(&self.slope, lane))
     }
 }
 
 /// ve and ve(D + 1), 0 where the former is.
 #[inline(always)]
-fn parts<T: Logit>(weight: T, ratio: T, v: f64, log_total: f64) -> (f64, f64) {
+fn upstream_parts<T: Logit>(weight: T, ratio: T, v: f64, log_total: f64) -> (f64, f64) {
     let share = v * weight.to_f64();
     let slope = share * (ratio.to_f64() + (log_total + 1.0));
     (share, if share == 0.0 { share } else { slope })
 }
 
-/// ∂z_q of a chunk, one factor a class; U as [`UpstreamSums::value`] gives it.
-pub fn d_inputs_each<A: Element<Loss: Logit>>(
+/// What gradients are made of where each class has its own factor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SlopesEach {
+    /// 1/S.
+    share: f64,
+    /// U/(S(1 + x)).
+    other: f64,
+    /// V.
+    mean: f64,
+    /// ln(1 + x).
+    log_total: f64,
+}
+
+impl SlopesEach {
+    /// From Σve and Σve(D + 1).
+    #[inline(always)]
+    pub fn new(lane: &Lane, (weight, slope): (f64, f64)) -> Self {
+        let share = 1.0 / lane.weight + lane.zero_or_nan();
+        SlopesEach {
+            share,
+            other: weight / lane.weight * share / lane.total,
+            mean: slope / lane.weight,
+            log_total: lane.log_total,
+        }
+    }
+}
+
+/// ∂z_q, one factor a class.
+pub fn d_inputs_each<T: Logit, A: Element<Loss = T>, const N: usize>(
     level: Level,
-    lane: &Lane,
-    u: f64,
-    weight: &[A::Loss],
-    excess: &[A::Loss],
+    slopes: impl PerLane<SlopesEach>,
+    cells: &Cells<T, N>,
     factors: &[f64],
     out: &mut [A],
 ) {
-    use crate::kernel::Float;
     level.run(
         #[inline(always)]
         || {
-            let valid = lane.log_total - lane.log_total;
-            let (p, q) = (1.0 / lane.weight + valid, u / (lane.weight * lane.total) + valid);
-            for (((out, e), g), v) in out.iter_mut().zip(weight).zip(excess).zip(factors) {
-                let (e, g) = (e.to_f64(), g.to_f64());
-                *out = A::narrow((e + g) * q - v * e * p);
+            let cells = cells.weight.iter().zip(&cells.excess);
+            for (i, ((out, v), (e, g))) in out.iter_mut().zip(factors).zip(cells).enumerate() {
+                let (slopes, e, g) = (slopes.at(i), e.to_f64(), g.to_f64());
+                *out = A::narrow((e + g) * slopes.other - v * e * slopes.share);
             }
         },
     );
 }
 
-/// ∂z_p of a chunk, one factor a class; V as [`UpstreamSums::value`] gives it.
-pub fn d_targets_each<A: Element<Loss: Logit>>(
+/// ∂z_p, one factor a class.
+pub fn d_targets_each<T: Logit, A: Element<Loss = T>, const N: usize>(
     level: Level,
-    lane: &Lane,
-    v_mean: f64,
-    weight: &[A::Loss],
-    ratio: &[A::Loss],
+    slopes: impl PerLane<SlopesEach>,
+    cells: &Cells<T, N>,
     factors: &[f64],
     out: &mut [A],
 ) {
-    use crate::kernel::Float;
     level.run(
         #[inline(always)]
         || {
-            let p = 1.0 / lane.weight + (lane.log_total - lane.log_total);
-            for (((out, &e), &ratio), &v) in out.iter_mut().zip(weight).zip(ratio).zip(factors) {
-                let (_, slope) = parts(e, ratio, v, lane.log_total);
+            let cells = cells.weight.iter().zip(&cells.log_ratio);
+            for (i, ((out, &v), (&e, &ratio))) in out.iter_mut().zip(factors).zip(cells).enumerate()
+            {
+                let slopes = slopes.at(i);
+                let (_, slope) = upstream_parts(e, ratio, v, slopes.log_total);
                 let e = e.to_f64();
-                *out = A::narrow(if e == 0.0 { e * p } else { (slope - e * v_mean) * p });
+                let slope = if e == 0.0 { e } else { slope - e * slopes.mean };
+                *out = A::narrow(slope * slopes.share);
             }
         },
     );
 }
 
-/// The terms p·D of a chunk, or p·φ(D) (generalized), rounded to the computing type.
-pub fn softmax_terms<T: Logit, const GENERALIZED: bool>(
+/// What terms are made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shares<T> {
+    /// 1/S.
+    share: T,
+    /// 1/(S(1 + x)).
+    other: T,
+    /// ln(1 + x).
+    log_total: T,
+}
+
+impl<T: Logit> Shares<T> {
+    /// Those of a lane.
+    #[inline(always)]
+    pub fn new(lane: &Lane) -> Self {
+        let share = 1.0 / lane.weight + lane.zero_or_nan();
+        Shares {
+            share: T::from_f64(share),
+            other: T::from_f64(share / lane.total),
+            log_total: T::from_f64(lane.log_total),
+        }
+    }
+}
+
+/// The terms p·D, or p·φ(D) (generalized), rounded to the computing type.
+pub fn softmax_terms<T: Logit, const GENERALIZED: bool, const N: usize>(
     level: Level,
-    lane: &Lane,
-    weight: &[T],
-    ratio: &[T],
-    excess: &[T],
+    shares: impl PerLane<Shares<T>>,
+    cells: &Cells<T, N>,
     out: &mut [T],
 ) {
     level.run(
         #[inline(always)]
         || {
-            let valid = lane.log_total - lane.log_total;
-            let share = T::from_f64(1.0 / lane.weight + valid);
-            let other = T::from_f64(1.0 / (lane.weight * lane.total) + valid);
-            let log_total = T::from_f64(lane.log_total);
-            for (((out, &e), &ratio), &g) in out.iter_mut().zip(weight).zip(ratio).zip(excess) {
-                let (p, d) = (e * share, ratio + log_total);
+            for (i, out) in out.iter_mut().enumerate() {
+                let shares = shares.at(i);
+                let (e, g) = (cells.weight[i], cells.excess[i]);
+                let (p, d) = (e * shares.share, cells.log_ratio[i] + shares.log_total);
                 let plain = if d == T::INFINITY { d } else { p * d };
                 *out = if !GENERALIZED {
                     plain
                 } else if (d.abs() <= T::FAR) & (e > T::ZERO) {
                     p * remainders(d).0
                 } else {
-                    (e + g) * other + (plain - p)
+                    (e + g) * shares.other + (plain - p)
                 };
             }
         },

@@ -55,18 +55,18 @@ pub fn greater<T: Logit>(old: T, new: T) -> T {
     if new > old { new } else { old }
 }
 
-/// Room for the cells of a chunk.
+/// Room for the cells of a chunk of classes, or of one class of lanes beside each other.
 #[derive(Clone, Debug)]
-pub struct Cells<T> {
-    pub weight: [T; CHUNK],
-    pub log_ratio: [T; CHUNK],
-    pub curvature: [T; CHUNK],
-    pub excess: [T; CHUNK],
+pub struct Cells<T, const N: usize = CHUNK> {
+    pub weight: [T; N],
+    pub log_ratio: [T; N],
+    pub curvature: [T; N],
+    pub excess: [T; N],
 }
 
-impl<T: Logit> Default for Cells<T> {
+impl<T: Logit, const N: usize> Default for Cells<T, N> {
     fn default() -> Self {
-        let zeros = [T::ZERO; CHUNK];
+        let zeros = [T::ZERO; N];
         Cells { weight: zeros, log_ratio: zeros, curvature: zeros, excess: zeros }
     }
 }
@@ -316,6 +316,12 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// 0, or NaN where the divergence is.
+    #[inline(always)]
+    pub fn zero_or_nan(&self) -> f64 {
+        self.log_total - self.log_total
+    }
+
     /// Whether F is so much more than KL that the rounding errors of its terms count: sum again with the
     /// shift [less](Shift::less) [`log_total`](Self::log_total), once.
     #[inline(always)]

@@ -30,9 +30,12 @@ mod gradient;
 mod lane;
 
 pub use cell::{Logit, Shift};
-pub use columns::{COLUMNS, Columns, Lanes, Row, RowCells, transpose, transpose_back};
-pub use given::{LogSum, d_logits, log_softmax};
-pub use gradient::{Slopes, UpstreamSums, d_inputs_each, d_targets_each, softmax_terms};
+pub use columns::{COLUMNS, Columns, Lanes, Row, transpose, transpose_back};
+pub use given::{Total, TotalColumns, TotalSum, d_logits, log_softmax};
+pub use gradient::{
+    Beside, One, PerLane, Shares, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs,
+    d_inputs_each, d_targets, d_targets_each, softmax_terms,
+};
 pub use lane::{Cells, Lane, Part, Peaks, Sums};
 
 /// Up to so many classes are summed one after the other.

@@ -4,7 +4,9 @@ use std::time::Instant;
 use super::value::pair;
 use super::{across, along};
 use crate::element::Element;
-use crate::kernel::softmax::{COLUMNS, Cells, Columns, Lanes, Logit, RowCells, transpose};
+use crate::kernel::softmax::{
+    Beside, COLUMNS, Cells, Columns, Lanes, Logit, One, d_inputs, transpose,
+};
 use crate::kernel::softmax::{Peaks, Slopes, Sums, transpose_back};
 use crate::kernel::tests::random;
 use crate::kernel::{CHUNK, Float, Level};
@@ -60,8 +62,8 @@ fn speeds<A: Element<Loss: Logit>>(name: &str) {
                         if twice {
                             cells.fill(level, p, q, &shift, true);
                         }
-                        let len = out.len();
-                        slopes.d_inputs(level, &cells.weight[..len], &cells.excess[..len], out);
+
+                        d_inputs(level, One(&slopes), &cells, out);
                     }
                     black_box(&out);
                 }
@@ -84,7 +86,7 @@ fn speeds<A: Element<Loss: Logit>>(name: &str) {
                 }
             });
             let mut columns = Columns::new(classes, rate);
-            let mut cells = RowCells::default();
+            let mut cells = Cells::default();
             let mut lanes = Lanes::default();
             let time = best(|| {
                 for _ in 0..repeats {
@@ -98,7 +100,8 @@ fn speeds<A: Element<Loss: Logit>>(name: &str) {
             let gradient = best(|| {
                 for _ in 0..repeats {
                     for ((p, q), out) in p.iter().zip(&q).zip(&mut rows) {
-                        columns.gradients(level, p, q, &slopes, &mut cells, Some(out), None);
+                        columns.fill(level, p, q, &mut cells);
+                        d_inputs(level, Beside(&slopes), &cells, out);
                     }
                     black_box(&rows);
                 }

@@ -3,8 +3,8 @@ use super::value::{normal, pair, wide};
 use super::{along, turned_gradients};
 use crate::element::Element;
 use crate::kernel::softmax::{
-    Cells, Lane, LogSum, Logit, Peaks, Shift, Slopes, UpstreamSums, d_inputs_each, d_targets_each,
-    log_softmax, softmax_terms,
+    Cells, Lane, Logit, One, Peaks, Shares, Shift, Slopes, SlopesEach, Total, TotalSum,
+    UpstreamSums, d_inputs, d_inputs_each, d_targets, d_targets_each, log_softmax, softmax_terms,
 };
 use crate::kernel::tests::{all_bits, random};
 use crate::kernel::{CHUNK, Float, Level};
@@ -35,8 +35,8 @@ fn uniform<A: Element<Loss: Logit>>(
     let len = z_p.len();
     let slopes = Slopes::new(&lane, v);
     let mut out = [vec![A::default(); len], vec![A::default(); len]];
-    slopes.d_inputs(level, &cells.weight[..len], &cells.excess[..len], &mut out[0]);
-    slopes.d_targets(level, &cells.weight[..len], &cells.log_ratio[..len], &mut out[1]);
+    d_inputs(level, One(&slopes), &cells, &mut out[0]);
+    d_targets(level, One(&slopes), &cells, &mut out[1]);
     out
 }
 
@@ -50,13 +50,12 @@ fn each<A: Element<Loss: Logit>>(
 ) -> [Vec<A>; 2] {
     let (lane, cells) = cells(level, z_p, z_q, rate);
     let len = z_p.len();
-    let (weight, ratio) = (&cells.weight[..len], &cells.log_ratio[..len]);
     let mut sums = UpstreamSums::default();
-    sums.add(level, &lane, weight, ratio, v);
-    let (share, slope) = sums.value(&lane);
+    sums.add(level, &lane, &cells, v);
+    let slopes = SlopesEach::new(&lane, sums.value());
     let mut out = [vec![A::default(); len], vec![A::default(); len]];
-    d_inputs_each(level, &lane, share, weight, &cells.excess[..len], v, &mut out[0]);
-    d_targets_each(level, &lane, slope, weight, ratio, v, &mut out[1]);
+    d_inputs_each(level, One(&slopes), &cells, v, &mut out[0]);
+    d_targets_each(level, One(&slopes), &cells, v, &mut out[1]);
     out
 }
 
@@ -162,9 +161,9 @@ fn check_specials(z_p: &[f64], z_q: &[f64]) {
     let (lane, cells) = cells(Level::best(), z_p, z_q, 0.5);
     let (mut terms, mut generalized) = (vec![0.0; z_p.len()], vec![0.0; z_p.len()]);
     let level = Level::best();
-    let (e, ratio, g) = (&cells.weight, &cells.log_ratio, &cells.excess);
-    softmax_terms::<f64, false>(level, &lane, e, ratio, g, &mut terms);
-    softmax_terms::<f64, true>(level, &lane, e, ratio, g, &mut generalized);
+    let shares = Shares::new(&lane);
+    softmax_terms::<f64, false, _>(level, One(&shares), &cells, &mut terms);
+    softmax_terms::<f64, true, _>(level, One(&shares), &cells, &mut generalized);
     for i in 0..z_p.len() {
         let (p, d) = (of.p[i], of.log_ratio[i]);
         let difference = of.q[i] - p;
@@ -190,13 +189,13 @@ fn terms_are_accurate() {
         let of = exact(&wide(&z_p), &wide(&z_q), 2.0);
         let (lane, cells) = cells(Level::best(), &z_p, &z_q, 0.5);
         let mut out = vec![0.0f32; 1000];
-        let (e, ratio, g) = (&cells.weight, &cells.log_ratio, &cells.excess);
-        softmax_terms::<f32, false>(Level::best(), &lane, e, ratio, g, &mut out);
+        let shares = Shares::new(&lane);
+        softmax_terms::<f32, false, _>(Level::best(), One(&shares), &cells, &mut out);
         for i in 0..1000 {
             let error = f64::from(out[i]) - of.p[i] * of.log_ratio[i];
             assert!(error.abs() < 2e-6 * of.p[i] * (of.log_ratio[i].abs() + noise), "{i}");
         }
-        softmax_terms::<f32, true>(Level::best(), &lane, e, ratio, g, &mut out);
+        softmax_terms::<f32, true, _>(Level::best(), One(&shares), &cells, &mut out);
         for i in 0..1000 {
             let d = of.log_ratio[i];
             let phi = if d.abs() < 1e-2 {
@@ -250,11 +249,11 @@ fn log_q<A: Element<Loss: Logit>>(level: Level, z: &[A], rate: f64) -> Vec<A::Lo
     let rate = <A::Loss as Float>::from_f64(rate);
     let mut peaks = Peaks::default();
     peaks.add(level, z);
-    let mut sum = LogSum::from(peaks.value(), rate);
+    let (peak, mut sum) = (peaks.value(), TotalSum::default());
     let mut room = [<A::Loss as Float>::ZERO; CHUNK];
-    z.chunks(CHUNK).for_each(|z| sum.add(level, z, &mut room));
+    z.chunks(CHUNK).for_each(|z| sum.add(level, z, peak, rate, &mut room));
     let mut out = vec![<A::Loss as Float>::ZERO; z.len()];
-    log_softmax(level, z, peaks.value(), rate, sum.value(), &mut out);
+    log_softmax(level, One(&Total::new(peak, rate, sum.value())), z, &mut out);
     out
 }
 

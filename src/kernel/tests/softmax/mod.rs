@@ -7,8 +7,8 @@ mod value;
 
 use crate::element::Element;
 use crate::kernel::softmax::{
-    COLUMNS, Cells, Columns, Lane, Lanes, Logit, Part, Peaks, Row, RowCells, Shift, Slopes, Sums,
-    transpose,
+    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, Part, Peaks, Row, Shift, Slopes, Sums,
+    d_inputs, d_targets, transpose,
 };
 use crate::kernel::{CHUNK, Level};
 
@@ -46,7 +46,7 @@ pub fn across<T: Logit>(
     z_p: &[Row<T>],
     z_q: &[Row<T>],
     columns: &mut Columns<T>,
-    cells: &mut RowCells<T>,
+    cells: &mut Cells<T, COLUMNS>,
     lanes: &mut Lanes,
 ) {
     columns.restart();
@@ -74,7 +74,7 @@ pub fn turned<A: Element<Loss: Logit>>(
     let zero = [<A::Loss as crate::kernel::Float>::ZERO; COLUMNS];
     let mut rows = (vec![zero; classes], vec![zero; classes]);
     let mut columns = Columns::new(classes, rate);
-    let mut cells = RowCells::default();
+    let mut cells = Cells::default();
     let mut found = vec![];
     let mut lanes = Lanes::default();
     for (z_p, z_q) in z_p.chunks(classes * COLUMNS).zip(z_q.chunks(classes * COLUMNS)) {
@@ -95,7 +95,7 @@ pub fn beside<A: Element<Loss = A> + Logit>(
     rate: A,
 ) -> Vec<Lane> {
     let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
-    let (mut columns, mut cells) = (Columns::new(classes, rate), RowCells::default());
+    let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
     let mut lanes = Lanes::default();
     let mut found = vec![];
     for (z_p, z_q) in z_p.chunks(classes * 7).zip(z_q.chunks(classes * 7)) {
@@ -134,15 +134,16 @@ pub fn turned_gradients<A: Element<Loss = A> + Logit>(
     let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
     transpose(z_p, &mut rows.0);
     transpose(z_q, &mut rows.1);
-    let (mut columns, mut cells) = (Columns::new(classes, rate), RowCells::default());
+    let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
     let mut lanes = Lanes::default();
     across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
     let slopes = std::array::from_fn(|i| Slopes::new(&lanes.lane(i), v));
     let mut out = [vec![], vec![]];
     for (p, q) in rows.0.iter().zip(&rows.1) {
         let mut rows = ([A::ZERO; COLUMNS], [A::ZERO; COLUMNS]);
-        let (d_input, d_target) = (Some(&mut rows.0), Some(&mut rows.1));
-        columns.gradients(level, p, q, &slopes, &mut cells, d_input, d_target);
+        columns.fill(level, p, q, &mut cells);
+        d_inputs(level, Beside(&slopes), &cells, &mut rows.0);
+        d_targets(level, Beside(&slopes), &cells, &mut rows.1);
         out[0].push(rows.0[0]);
         out[1].push(rows.1[0]);
     }
@@ -177,7 +178,7 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
     columns.add_peaks(level, &z_p, &z_q);
     columns.shift(level);
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
-        columns.add(level, 0, z_p, z_q, &mut RowCells::default());
+        columns.add(level, 0, z_p, z_q, &mut Cells::default());
         columns.end_part(level);
     }
     let mut lanes = Lanes::default();
