@@ -30,6 +30,7 @@ impl TotalSum {
         level.run(
             #[inline(always)]
             || {
+                let (peak, rate) = (peak, rate);
                 let weights = &mut weights[..logits.len()];
                 for (weight, logit) in weights.iter_mut().zip(logits) {
                     *weight = weight_of(logit.widen(), peak, rate);
@@ -132,9 +133,11 @@ pub fn log_softmax<T: Logit, A: Element<Loss = T>>(
     level.run(
         #[inline(always)]
         || {
-            for (i, (out, logit)) in out.iter_mut().zip(logits).enumerate() {
+            let (total, out) = (total, &mut *out);
+            let logits = &logits[..out.len()];
+            for i in 0..out.len() {
                 let Total { peak, rate, log } = total.at(i);
-                *out = (log_weight(logit.widen(), peak, rate) - log.0) - log.1;
+                out[i] = (log_weight(logits[i].widen(), peak, rate) - log.0) - log.1;
             }
         },
     );
@@ -151,8 +154,10 @@ pub fn d_logits<T: Logit, A: Element<Loss = T>>(
     level.run(
         #[inline(always)]
         || {
-            for (i, ((out, &x), share)) in out.iter_mut().zip(log_q).zip(shares).enumerate() {
-                *out = A::narrow(exp(x).to_f64() * sums.at(i) - share);
+            let (sums, out) = (sums, &mut *out);
+            let (log_q, shares) = (&log_q[..out.len()], &shares[..out.len()]);
+            for i in 0..out.len() {
+                out[i] = A::narrow(exp(log_q[i]).to_f64() * sums.at(i) - shares[i]);
             }
         },
     );

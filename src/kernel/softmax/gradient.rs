@@ -13,7 +13,7 @@ use super::cell::{Logit, remainders};
 use super::columns::{COLUMNS, Lanes, Row, folded};
 use super::lane::{Cells, Lane, tree};
 use crate::element::Element;
-use crate::kernel::{Float, Level, STRIPES};
+use crate::kernel::{Level, STRIPES};
 
 /// Something that each lane has.
 pub trait PerLane<S>: Copy {
@@ -23,16 +23,16 @@ pub trait PerLane<S>: Copy {
 
 /// The elements are the classes of one lane.
 #[derive(Clone, Copy, Debug)]
-pub struct One<'a, S>(pub &'a S);
+pub struct One<S>(pub S);
 
 /// The elements are one class of lanes beside each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Beside<'a, S>(pub &'a [S; COLUMNS]);
 
-impl<S: Copy> PerLane<S> for One<'_, S> {
+impl<S: Copy> PerLane<S> for One<S> {
     #[inline(always)]
     fn at(self, _: usize) -> S {
-        *self.0
+        self.0
     }
 }
 
@@ -81,11 +81,12 @@ pub fn d_inputs<T: Logit, A: Element<Loss = T>, const N: usize>(
     level.run(
         #[inline(always)]
         || {
-            for (i, ((out, &e), g)) in
-                out.iter_mut().zip(&cells.weight).zip(&cells.excess).enumerate()
-            {
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, excess) = (&cells.weight[..out.len()], &cells.excess[..out.len()]);
+            for i in 0..out.len() {
                 let slopes = slopes.at(i);
-                *out = A::narrow(g.mul_add(slopes.excess, e * slopes.weight).to_f64());
+                let slope = excess[i].mul_add(slopes.excess, weight[i] * slopes.weight);
+                out[i] = A::narrow(slope.to_f64());
             }
         },
     );
@@ -101,13 +102,13 @@ pub fn d_targets<T: Logit, A: Element<Loss = T>, const N: usize>(
     level.run(
         #[inline(always)]
         || {
-            for (i, ((out, &e), &ratio)) in
-                out.iter_mut().zip(&cells.weight).zip(&cells.log_ratio).enumerate()
-            {
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
+            for i in 0..out.len() {
                 let slopes = slopes.at(i);
-                let share = e * slopes.share;
-                let slope = if share == T::ZERO { share } else { share * (ratio - slopes.mean) };
-                *out = A::narrow(slope.to_f64());
+                let share = weight[i] * slopes.share;
+                let slope = share * (ratio[i] - slopes.mean);
+                out[i] = A::narrow(if share == T::ZERO { share } else { slope }.to_f64());
             }
         },
     );
@@ -238,10 +239,12 @@ pub fn d_inputs_each<T: Logit, A: Element<Loss = T>, const N: usize>(
     level.run(
         #[inline(always)]
         || {
-            let cells = cells.weight.iter().zip(&cells.excess);
-            for (i, ((out, v), (e, g))) in out.iter_mut().zip(factors).zip(cells).enumerate() {
-                let (slopes, e, g) = (slopes.at(i), e.to_f64(), g.to_f64());
-                *out = A::narrow((e + g) * slopes.other - v * e * slopes.share);
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, excess) = (&cells.weight[..out.len()], &cells.excess[..out.len()]);
+            let factors = &factors[..out.len()];
+            for i in 0..out.len() {
+                let (slopes, e, g) = (slopes.at(i), weight[i].to_f64(), excess[i].to_f64());
+                out[i] = A::narrow((e + g) * slopes.other - factors[i] * e * slopes.share);
             }
         },
     );
@@ -258,14 +261,15 @@ pub fn d_targets_each<T: Logit, A: Element<Loss = T>, const N: usize>(
     level.run(
         #[inline(always)]
         || {
-            let cells = cells.weight.iter().zip(&cells.log_ratio);
-            for (i, ((out, &v), (&e, &ratio))) in out.iter_mut().zip(factors).zip(cells).enumerate()
-            {
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
+            let factors = &factors[..out.len()];
+            for i in 0..out.len() {
                 let slopes = slopes.at(i);
-                let (_, slope) = upstream_parts(e, ratio, v, slopes.log_total);
-                let e = e.to_f64();
+                let (_, slope) = upstream_parts(weight[i], ratio[i], factors[i], slopes.log_total);
+                let e = weight[i].to_f64();
                 let slope = if e == 0.0 { e } else { slope - e * slopes.mean };
-                *out = A::narrow(slope * slopes.share);
+                out[i] = A::narrow(slope * slopes.share);
             }
         },
     );
@@ -305,12 +309,15 @@ pub fn softmax_terms<T: Logit, const GENERALIZED: bool, const N: usize>(
     level.run(
         #[inline(always)]
         || {
-            for (i, out) in out.iter_mut().enumerate() {
+            let (shares, out) = (shares, &mut *out);
+            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
+            let excess = &cells.excess[..out.len()];
+            for i in 0..out.len() {
                 let shares = shares.at(i);
-                let (e, g) = (cells.weight[i], cells.excess[i]);
-                let (p, d) = (e * shares.share, cells.log_ratio[i] + shares.log_total);
+                let (e, g) = (weight[i], excess[i]);
+                let (p, d) = (e * shares.share, ratio[i] + shares.log_total);
                 let plain = if d == T::INFINITY { d } else { p * d };
-                *out = if !GENERALIZED {
+                out[i] = if !GENERALIZED {
                     plain
                 } else if (d.abs() <= T::FAR) & (e > T::ZERO) {
                     p * remainders(d).0

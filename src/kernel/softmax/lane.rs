@@ -182,11 +182,15 @@ impl Sums {
                 if !care {
                     return add_products(&mut self.mean, weight, ratio);
                 }
-                for (i, (e, &ratio)) in weight.iter().zip(ratio).enumerate() {
-                    let (ratio, far) = finite_part(*e, ratio);
-                    self.far += far;
-                    let mean = &mut self.mean[i % STRIPES];
-                    *mean = e.to_f64().mul_add(ratio.to_f64(), *mean);
+                let mut finite = [A::Loss::ZERO; CHUNK];
+                for ((finite, &e), &ratio) in finite.iter_mut().zip(weight).zip(ratio) {
+                    *finite = finite_part(e, ratio).0;
+                }
+                add_products(&mut self.mean, weight, &finite[..len]);
+                for (&e, &ratio) in weight.iter().zip(ratio) {
+                    if ratio.abs() > A::Loss::FAR {
+                        self.far += finite_part(e, ratio).1;
+                    }
                 }
             },
         );

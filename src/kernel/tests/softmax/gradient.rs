@@ -3,10 +3,12 @@ use super::value::{normal, pair, wide};
 use super::{along, turned_gradients};
 use crate::element::Element;
 use crate::kernel::softmax::{
-    Cells, Lane, Logit, One, Peaks, Shares, Shift, Slopes, SlopesEach, Total, TotalSum,
-    UpstreamSums, d_inputs, d_inputs_each, d_targets, d_targets_each, log_softmax, softmax_terms,
+    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, One, Peaks, Shares, Shift, Slopes,
+    SlopesEach, Total, TotalColumns, TotalSum, UpstreamColumns, UpstreamSums, d_inputs,
+    d_inputs_each, d_logits, d_targets, d_targets_each, log_softmax, softmax_terms, transpose,
+    transpose_back,
 };
-use crate::kernel::tests::{all_bits, random};
+use crate::kernel::tests::{all_bits, bits, random};
 use crate::kernel::{CHUNK, Float, Level};
 
 /// The cells of a lane once summed, its excesses too.
@@ -35,8 +37,8 @@ fn uniform<A: Element<Loss: Logit>>(
     let len = z_p.len();
     let slopes = Slopes::new(&lane, v);
     let mut out = [vec![A::default(); len], vec![A::default(); len]];
-    d_inputs(level, One(&slopes), &cells, &mut out[0]);
-    d_targets(level, One(&slopes), &cells, &mut out[1]);
+    d_inputs(level, One(slopes), &cells, &mut out[0]);
+    d_targets(level, One(slopes), &cells, &mut out[1]);
     out
 }
 
@@ -54,8 +56,8 @@ fn each<A: Element<Loss: Logit>>(
     sums.add(level, &lane, &cells, v);
     let slopes = SlopesEach::new(&lane, sums.value());
     let mut out = [vec![A::default(); len], vec![A::default(); len]];
-    d_inputs_each(level, One(&slopes), &cells, v, &mut out[0]);
-    d_targets_each(level, One(&slopes), &cells, v, &mut out[1]);
+    d_inputs_each(level, One(slopes), &cells, v, &mut out[0]);
+    d_targets_each(level, One(slopes), &cells, v, &mut out[1]);
     out
 }
 
@@ -162,8 +164,8 @@ fn check_specials(z_p: &[f64], z_q: &[f64]) {
     let (mut terms, mut generalized) = (vec![0.0; z_p.len()], vec![0.0; z_p.len()]);
     let level = Level::best();
     let shares = Shares::new(&lane);
-    softmax_terms::<f64, false, _>(level, One(&shares), &cells, &mut terms);
-    softmax_terms::<f64, true, _>(level, One(&shares), &cells, &mut generalized);
+    softmax_terms::<f64, false, _>(level, One(shares), &cells, &mut terms);
+    softmax_terms::<f64, true, _>(level, One(shares), &cells, &mut generalized);
     for i in 0..z_p.len() {
         let (p, d) = (of.p[i], of.log_ratio[i]);
         let difference = of.q[i] - p;
@@ -190,12 +192,12 @@ fn terms_are_accurate() {
         let (lane, cells) = cells(Level::best(), &z_p, &z_q, 0.5);
         let mut out = vec![0.0f32; 1000];
         let shares = Shares::new(&lane);
-        softmax_terms::<f32, false, _>(Level::best(), One(&shares), &cells, &mut out);
+        softmax_terms::<f32, false, _>(Level::best(), One(shares), &cells, &mut out);
         for i in 0..1000 {
             let error = f64::from(out[i]) - of.p[i] * of.log_ratio[i];
             assert!(error.abs() < 2e-6 * of.p[i] * (of.log_ratio[i].abs() + noise), "{i}");
         }
-        softmax_terms::<f32, true, _>(Level::best(), One(&shares), &cells, &mut out);
+        softmax_terms::<f32, true, _>(Level::best(), One(shares), &cells, &mut out);
         for i in 0..1000 {
             let d = of.log_ratio[i];
             let phi = if d.abs() < 1e-2 {
@@ -253,7 +255,7 @@ fn log_q<A: Element<Loss: Logit>>(level: Level, z: &[A], rate: f64) -> Vec<A::Lo
     let mut room = [<A::Loss as Float>::ZERO; CHUNK];
     z.chunks(CHUNK).for_each(|z| sum.add(level, z, peak, rate, &mut room));
     let mut out = vec![<A::Loss as Float>::ZERO; z.len()];
-    log_softmax(level, One(&Total::new(peak, rate, sum.value())), z, &mut out);
+    log_softmax(level, One(Total::new(peak, rate, sum.value())), z, &mut out);
     out
 }
 
@@ -274,6 +276,84 @@ fn log_softmax_is_accurate() {
                 let error = (f64::from(single[i]) - exact).abs();
                 assert!(error <= 2.4e-7 * (1.0 + exact.abs()), "{error:e}");
             }
+        }
+    }
+}
+
+/// A given target: sums of lanes beside each other, and the gradient's formula.
+#[test]
+fn given_targets_beside_each_other() {
+    let mut rng = random();
+    let (level, rate, classes) = (Level::best(), 0.4f32, 100);
+    let (z, t) = pair::<f32>(classes, f64::INFINITY, 2.0, 0.0, &mut rng);
+    let log_q_along = log_q(level, &z, f64::from(rate));
+    let peak = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut totals = TotalColumns::new(classes);
+    let row = |z: f32| std::array::from_fn(|i| if i == 77 { z } else { 0.5 });
+    for (class, &z) in z.iter().enumerate() {
+        totals.add(level, class, &row(z), &row(peak), rate);
+    }
+    let total = [Total::new(peak, rate, totals.value(77)); COLUMNS];
+    for (z, expected) in z.iter().zip(&log_q_along) {
+        let mut out = [0.0f32; COLUMNS];
+        log_softmax(level, Beside(&total), &row(*z), &mut out);
+        assert_eq!(out[77].to_bits(), expected.to_bits());
+    }
+    let shares: Vec<_> = t.iter().map(|&t| f64::from(t)).collect();
+    let sum: f64 = shares.iter().sum();
+    let mut out = vec![0.0f32; classes];
+    d_logits(level, One(sum), &log_q_along, &shares, &mut out);
+    for i in 0..classes {
+        let expected = f64::from(log_q_along[i]).exp() * sum - shares[i];
+        assert!((f64::from(out[i]) - expected).abs() < 1e-6 * (1.0 + expected.abs()));
+    }
+}
+
+/// One upstream a class, lanes beside each other.
+#[test]
+fn upstreams_beside_each_other() {
+    let mut rng = random();
+    let (level, classes) = (Level::best(), 100);
+    let (z_p, mut z_q) = pair::<f32>(classes, 1.0, 2.0, 0.0, &mut rng);
+    for missing in [false, true] {
+        if missing {
+            z_q[7] = f32::NEG_INFINITY;
+        }
+        let v: Vec<_> = (0..classes).map(|_| normal(&mut rng)).collect();
+        let expected = each(level, &z_p, &z_q, 0.5, &v);
+        let row = |z: &[f32]| z.iter().map(|&z| [z; COLUMNS]).collect::<Vec<_>>();
+        let (z_p, z_q) = (row(&z_p), row(&z_q));
+        let (mut columns, mut cells) = (Columns::new(classes, 0.5), Cells::default());
+        let mut lanes = Lanes::default();
+        super::across(level, &z_p, &z_q, &mut columns, &mut cells, &mut lanes);
+        let mut sums = UpstreamColumns::new(classes);
+        for class in 0..classes {
+            columns.fill(level, &z_p[class], &z_q[class], &mut cells);
+            sums.add(level, class, &lanes, &cells, &[v[class]; COLUMNS]);
+        }
+        let slopes = std::array::from_fn(|i| SlopesEach::new(&lanes.lane(i), sums.value(i)));
+        for class in 0..classes {
+            columns.fill(level, &z_p[class], &z_q[class], &mut cells);
+            let (v, mut out) = ([v[class]; COLUMNS], [0.0f32; COLUMNS]);
+            d_inputs_each(level, Beside(&slopes), &cells, &v, &mut out);
+            assert_eq!(bits(out[9]), bits(expected[0][class]), "{class}");
+            d_targets_each(level, Beside(&slopes), &cells, &v, &mut out);
+            assert_eq!(bits(out[9]), bits(expected[1][class]), "{class}");
+        }
+    }
+}
+
+#[test]
+fn turned_lanes_turn_back() {
+    for classes in 1..=70 {
+        for lanes in [1, 5, COLUMNS] {
+            let z: Vec<_> = (0..classes * lanes).map(|i| i as f32).collect();
+            let mut rows = vec![[0.0; COLUMNS]; classes];
+            transpose(&z, &mut rows);
+            let mut back = vec![f32::NAN; z.len()];
+            transpose_back(&rows, &mut back);
+            assert_eq!(back, z);
+            assert!((0..classes).all(|class| rows[class][lanes..].iter().all(|&z| z == 0.0)));
         }
     }
 }
