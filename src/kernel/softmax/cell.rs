@@ -175,8 +175,8 @@ fn far_cell<T: Logit>(z_p: T, z_q: T, ratio: T, y: T, shift: &Shift<T>) -> Cell<
     let (absent, gone) = (z_p == -T::INFINITY, z_q == -T::INFINITY);
     // The weight in q, e·e^(−ε), without the cancellation of y − ε: from the greatest logit of p, where y = 0.
     let opposite = shift.log_ratio_in_quarters(shift.peak, z_q);
-    let other = if gone { T::ZERO } else { exp(-opposite) };
-    let weight = if absent { T::ZERO } else { exp(y) };
+    let other = if gone { T::ZERO } else { exp_or_nothing(-opposite) };
+    let weight = exp_or_nothing(y);
     let missing = !absent & (gone | ((ratio == T::INFINITY) & (weight > T::ZERO)));
     let excess = other - weight;
     // 0 · ∞ = 0, but a NaN is not swallowed: it is in one of the weights.
@@ -184,6 +184,14 @@ fn far_cell<T: Logit>(z_p: T, z_q: T, ratio: T, y: T, shift: &Shift<T>) -> Cell<
     let log_ratio = if nothing { T::ZERO } else { ratio };
     let log_ratio = if missing & !weight.is_nan() { T::INFINITY } else { log_ratio };
     Cell { weight, log_ratio, curvature: excess, excess }
+}
+
+/// eʸ, where underflow, slow on many machines, is not computed.
+#[inline(always)]
+fn exp_or_nothing<T: Logit>(y: T) -> T {
+    let nothing = y < T::UNDERFLOW;
+    let value = exp(if nothing { T::ZERO } else { y });
+    if nothing { T::ZERO } else { value }
 }
 
 /// φ(ε) and expm1(−ε) for |ε| ≤ `FAR`.
