@@ -279,7 +279,7 @@ impl Part {
     #[inline(always)]
     pub fn lane<T: Logit>(&self, peak_p: T, peak_q: T) -> Lane {
         // 0, or NaN where a maximum is infinite.
-        let valid = ((peak_p - peak_p) + (peak_q - peak_q)).to_f64();
+        let valid = (T::ZERO * peak_p + T::ZERO * peak_q).to_f64();
         let weight = self.weight + valid;
         let (mean, curvature) = (self.mean / weight, self.curvature / weight);
         let surplus = curvature - mean;
@@ -323,7 +323,7 @@ impl Lane {
     /// 0, or NaN where the divergence is.
     #[inline(always)]
     pub fn zero_or_nan(&self) -> f64 {
-        self.log_total - self.log_total
+        0.0 * self.log_total
     }
 
     /// Whether F is so much more than KL that the rounding errors of its terms count: sum again with the
