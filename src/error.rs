@@ -68,6 +68,11 @@ pub enum Error {
         /// The sum of its probabilities.
         mass: f64,
     },
+    /// τ, 1/τ or τ² is not a normal number above 0 of the computing type.
+    InvalidTemperature {
+        /// The temperature τ.
+        temperature: f64,
+    },
     /// A name that is no reduction's.
     UnknownReduction {
         /// The name.
@@ -128,6 +133,10 @@ impl fmt::Display for Error {
             Error::NotADistribution { operand, index, mass } => write!(
                 f,
                 "{operand} {index:?} is not a distribution: its mass is {mass}, or a number in it is out of range"
+            ),
+            Error::InvalidTemperature { temperature } => write!(
+                f,
+                "temperature {temperature} is not above 0 with a square and an inverse that are normal numbers"
             ),
             Error::UnknownReduction { name } => write!(
                 f,

@@ -104,14 +104,16 @@ mod error;
 mod exact;
 mod kernel;
 mod lanes;
+mod logits;
 mod loss;
 mod partial;
 mod reduction;
 
 pub use batch::{Batch, Gradients};
-pub use diagnosis::{Diagnosis, LikelyCause, Offender, OperandReport};
+pub use diagnosis::{Diagnosis, Holds, LikelyCause, Offender, OperandReport};
 pub use element::Element;
 pub use error::{Error, Operand};
+pub use logits::{KLDivWithLogitsLoss, Target};
 pub use loss::KLDivLoss;
 pub use ndarray;
 pub use partial::Partial;

@@ -46,12 +46,12 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let look = Look { level: self.level, rule: self.rule, tolerance, axis: self.axis };
         let tally = if self.input.is_empty() { self.nothing(tolerance) } else { look.all(all) };
         let Tally { lanes, negative_terms, negative_divergences, input, target, .. } = &tally;
-        let log_target = self.rule.is_log_target();
+        let holds = self.rule.holds();
         let proper_along = |operand| self.proper_along(operand, look);
         let case = (*lanes, tolerance);
         let likely_causes = match lanes * self.input.len() {
             0 => vec![],
-            _ => likely_causes([input, target], log_target, case, proper_along),
+            _ => likely_causes([input, target], holds, case, proper_along),
         };
         Diagnosis {
             distributions: *lanes,
@@ -60,8 +60,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
             tolerance,
             negative_terms: *negative_terms,
             negative_divergences: *negative_divergences,
-            input: input.report(true, *lanes),
-            target: target.report(log_target, *lanes),
+            input: input.report(holds[0], *lanes),
+            target: target.report(holds[1], *lanes),
             likely_causes,
             most_negative_term: tally.most_negative_term,
             first_negative_divergence: tally.first_negative_divergence,
@@ -89,11 +89,12 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         (0..self.input.ndim()).filter(|&axis| axis != self.axis).find(|&axis| {
             let all = Arrays { weights: None, ..self.arrays(None, None, None) };
             let tally = Look { axis, ..look }.all(all);
-            let (side, log) = match operand {
-                Operand::Input => (&tally.input, true),
-                Operand::Target => (&tally.target, self.rule.is_log_target()),
+            let [input, target] = self.rule.holds();
+            let readings = match operand {
+                Operand::Input => tally.input.readings(input),
+                Operand::Target => tally.target.readings(target),
             };
-            2 * side.readings(log)[0].proper >= tally.lanes
+            readings.is_some_and(|[claimed, _]| 2 * claimed.proper >= tally.lanes)
         })
     }
 }
@@ -143,6 +144,10 @@ struct Look {
 }
 
 impl Look {
+    fn of_logits(self) -> bool {
+        matches!(self.rule, Rule::Logits(_))
+    }
+
     fn all<A: Element, D: Dimension>(self, arrays: Arrays<'_, A, D>) -> Tally {
         match self.rule {
             Rule::Probabilities => self.all_of::<Probability, A, D>(arrays),
@@ -151,6 +156,8 @@ impl Look {
             Rule::GeneralizedLogProbabilities => {
                 self.all_of::<GeneralizedLogProbability, A, D>(arrays)
             }
+            // Terms of logits are not looked at.
+            Rule::Logits(_) => self.all_of::<Probability, A, D>(arrays),
         }
     }
 
@@ -196,7 +203,7 @@ impl Look {
         tally.lanes += lanes.len();
         for (place, lane) in lanes.enumerate() {
             let divergence = A::Loss::from_f64(sums[0][place]).to_f64();
-            if divergence < 0.0 {
+            if divergence < 0.0 && !self.of_logits() {
                 tally.negative_divergences += 1;
                 tally.first_negative_divergence.get_or_insert_with(|| (index(lane), divergence));
             }
@@ -234,10 +241,12 @@ impl<K: Term, A: Element> Summands<A, 5> for Seen<'_, K> {
         let terms = &mut numbers[0][..input.len()];
         let ahead = Ahead { arrays: [&[]; 3], output: &[] };
         kernel::terms::<K, A>(level, chunk, ahead, terms);
-        level.run(
-            #[inline(always)]
-            || self.terms::<A>(terms, rect),
-        );
+        if !self.look.of_logits() {
+            level.run(
+                #[inline(always)]
+                || self.terms::<A>(terms, rect),
+            );
+        }
         for (i, operand) in [input, target].into_iter().enumerate() {
             exps(level, operand, A::Loss::ZERO, &mut numbers[2 * i + 1]);
             copies(level, operand, &mut numbers[2 * i + 2]);

@@ -3,6 +3,7 @@
 mod call;
 mod chunk;
 mod diagnose;
+mod softmax;
 mod survey;
 mod validate;
 mod visit;
@@ -12,9 +13,11 @@ mod worker;
 mod tests;
 
 pub use call::Gradients;
+pub(crate) use softmax::Softmax;
 
 use ndarray::{ArrayRef, Dimension};
 
+use crate::diagnosis::Holds;
 use crate::element::Element;
 use crate::error::Error;
 use crate::kernel::{Float, Level};
@@ -33,17 +36,29 @@ pub(crate) enum Rule {
     GeneralizedProbabilities,
     /// Log-probabilities against log-probabilities, eʸ·φ(d).
     GeneralizedLogProbabilities,
+    /// Logits against whatever the target holds.
+    Logits(Softmax),
 }
 
 impl Rule {
-    fn is_log_target(self) -> bool {
-        matches!(self, Rule::LogProbabilities | Rule::GeneralizedLogProbabilities)
+    /// What input and target hold.
+    fn holds(self) -> [Holds; 2] {
+        match self {
+            Rule::Probabilities | Rule::GeneralizedProbabilities => {
+                [Holds::LogProbabilities, Holds::Probabilities]
+            }
+            Rule::LogProbabilities | Rule::GeneralizedLogProbabilities => {
+                [Holds::LogProbabilities, Holds::LogProbabilities]
+            }
+            Rule::Logits(softmax) => [Holds::Logits, softmax.target.into()],
+        }
     }
 }
 
 /// An input and a target that fit each other, under the settings of a criterion.
 ///
-/// Made by [`KLDivLoss::batch`](crate::KLDivLoss::batch); borrows its operands and is `Copy`. [`weights`](Self::weights) gives each
+/// Made by [`KLDivLoss::batch`](crate::KLDivLoss::batch) and
+/// [`KLDivWithLogitsLoss::batch`](crate::KLDivWithLogitsLoss::batch); borrows its operands and is `Copy`. [`weights`](Self::weights) gives each
 /// distribution its weight; every other method computes.
 #[derive(Debug)]
 pub struct Batch<'a, R, A: Element, D: Dimension> {

@@ -2,8 +2,9 @@
 
 use ndarray::{ArrayView1, Axis, Dimension};
 
-use super::survey::{LANES, Numbers, Summands, Survey, weighted};
-use super::{Batch, Rule};
+use super::Batch;
+use super::survey::{Numbers, Summands, Survey, weighted};
+use crate::diagnosis::Holds;
 use crate::element::Element;
 use crate::error::{Error, Operand};
 use crate::kernel::{Chunk, Float, Level, copies, exps};
@@ -28,14 +29,12 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let Some(tolerance) = self.tolerance.filter(|_| self.distributions() > 0) else {
             return Ok(());
         };
+        let check = Check { level: self.level, holds: self.rule.holds(), tolerance };
+        let Some(operand) = check.first() else { return Ok(()) };
         let found = if self.input.is_empty() {
-            self.first_weighted().filter(|_| tolerance < 1.0).map(|index| Offence {
-                index,
-                operand: Operand::Input,
-                mass: 0,
-            })
+            let offends = self.first_weighted().filter(|_| tolerance < 1.0);
+            offends.map(|index| Offence { index, operand, mass: 0 })
         } else {
-            let check = Check { level: self.level, rule: self.rule, tolerance };
             let lengths = without(self.input.shape(), self.axis);
             for_each_patch(
                 self.arrays(None, None, None),
@@ -64,11 +63,17 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 #[derive(Clone, Copy)]
 struct Check {
     level: Level,
-    rule: Rule,
+    holds: [Holds; 2],
     tolerance: f64,
 }
 
 impl Check {
+    /// The first operand that is checked.
+    fn first(self) -> Option<Operand> {
+        let both = self.holds.into_iter().zip([Operand::Input, Operand::Target]);
+        both.into_iter().find(|&(holds, _)| holds != Holds::Logits).map(|(_, operand)| operand)
+    }
+
     /// The first offence in a patch.
     fn patch<A: Element>(self, patch: &Patch<'_, A>, lengths: &[usize]) -> Option<Offence> {
         let mut survey = Survey::<A, 2>::new(self.level, patch);
@@ -76,16 +81,17 @@ impl Check {
             let mut masses = Masses { check: self, out_of_range: false };
             let sums = survey.lanes(lanes.clone(), &mut masses);
             for (place, lane) in lanes.enumerate() {
-                let in_range = |operand: Operand| {
-                    !masses.out_of_range || self.is_in_range(patch, operand, lane)
+                let offends = |i: usize| {
+                    let operand = [&patch.unit.input, &patch.unit.target][i];
+                    let in_range =
+                        || !masses.out_of_range || self.is_in_range(i, operand.row(lane));
+                    self.holds[i] != Holds::Logits
+                        && !((sums[i][place] - 1.0).abs() <= self.tolerance && in_range())
                 };
-                let offends = |operand: Operand, mass: f64| {
-                    !((mass - 1.0).abs() <= self.tolerance && in_range(operand))
-                };
-                let both = [(Operand::Input, sums[0][place]), (Operand::Target, sums[1][place])];
-                if let Some((operand, mass)) = both.into_iter().find(|&(o, m)| offends(o, m)) {
+                if let Some(i) = [0, 1].into_iter().find(|&i| offends(i)) {
                     let index = patch.index(lane, lengths);
-                    return Some(Offence { index, operand, mass: mass.to_bits() });
+                    let operand = [Operand::Input, Operand::Target][i];
+                    return Some(Offence { index, operand, mass: sums[i][place].to_bits() });
                 }
             }
         }
@@ -93,15 +99,11 @@ impl Check {
     }
 
     /// Whether all numbers of a lane are what they may be.
-    fn is_in_range<A: Element>(self, patch: &Patch<'_, A>, operand: Operand, lane: usize) -> bool {
-        let logs =
-            |lane: ArrayView1<'_, A>| lane.iter().all(|x| x.widen().to_f64() <= self.tolerance);
-        match operand {
-            Operand::Input => logs(patch.unit.input.row(lane)),
-            Operand::Target if self.rule.is_log_target() => logs(patch.unit.target.row(lane)),
-            Operand::Target => {
-                patch.unit.target.row(lane).iter().all(|t| t.widen() >= A::Loss::ZERO)
-            }
+    fn is_in_range<A: Element>(self, i: usize, lane: ArrayView1<'_, A>) -> bool {
+        match self.holds[i] {
+            Holds::Probabilities => lane.iter().all(|t| t.widen() >= A::Loss::ZERO),
+            Holds::LogProbabilities => lane.iter().all(|x| x.widen().to_f64() <= self.tolerance),
+            Holds::Logits => true,
         }
     }
 }
@@ -114,16 +116,16 @@ struct Masses {
 }
 
 impl<A: Element> Summands<A, 2> for Masses {
-    fn fill(&mut self, chunk: Chunk<'_, A>, _: &Rect, [q, p]: &mut Numbers<A::Loss, 2>) {
-        let Check { level, rule, tolerance } = self.check;
+    fn fill(&mut self, chunk: Chunk<'_, A>, _: &Rect, numbers: &mut Numbers<A::Loss, 2>) {
+        let Check { level, holds, tolerance } = self.check;
         // Rounded, the limit must not grow.
         let limit = A::Loss::from_f64(tolerance * (1.0 - 1e-6));
-        self.out_of_range |= exps(level, chunk.input, limit, q);
-        self.out_of_range |= match rule.is_log_target() {
-            true => exps(level, chunk.target, limit, p),
-            false => copies(level, chunk.target, p),
-        };
+        for ((operand, holds), out) in [chunk.input, chunk.target].iter().zip(holds).zip(numbers) {
+            self.out_of_range |= match holds {
+                Holds::Probabilities => copies(level, operand, out),
+                Holds::LogProbabilities => exps(level, operand, limit, out),
+                Holds::Logits => false,
+            };
+        }
     }
 }
-
-const _: () = assert!(LANES <= crate::kernel::CHUNK);

@@ -1,10 +1,10 @@
 //! Known mistakes, and what they look like.
 
-use super::Side;
+use super::{Holds, Reading, Side};
 use crate::error::Operand;
 
-/// A mistake that the figures look like. Where half of the distributions or more are proper, the
-/// setting is taken to be right, and none is named.
+/// A mistake that the figures look like. Where half of an operand's distributions or more are proper,
+/// none is named.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LikelyCause {
@@ -37,66 +37,70 @@ pub enum LikelyCause {
 
 /// What may have gone wrong. `proper_along` tells along which axis most masses of an operand are 1.
 pub(crate) fn likely_causes(
-    [input, target]: [&Side; 2],
-    log_target: bool,
+    sides: [&Side; 2],
+    holds: [Holds; 2],
     (distributions, tolerance): (usize, f64),
     proper_along: impl Fn(Operand) -> Option<usize>,
 ) -> Vec<LikelyCause> {
-    let case = Case { distributions, tolerance };
-    let sides = [(Operand::Input, input, true), (Operand::Target, target, log_target)];
-    let is_other = |side: &Side, log| case.is_other(side, log);
-    if is_other(input, true) && !log_target && is_other(target, false) {
+    let case = |i: usize| {
+        let [claimed, other] = sides[i].readings(holds[i])?;
+        let operand = [Operand::Input, Operand::Target][i];
+        let case = Case { operand, side: sides[i], claimed, other, distributions, tolerance };
+        (!case.most(claimed.proper)).then_some(case)
+    };
+    let cases = [case(0), case(1)];
+    let swapped = |case: &Option<Case<'_>>| case.is_some_and(Case::is_other);
+    if holds[0] != holds[1] && cases.iter().all(swapped) {
         return vec![LikelyCause::Swapped];
     }
-    let cause = |(operand, side, log): (Operand, &Side, bool)| {
-        if case.most(side.readings(log)[0].proper) {
-            return None;
-        }
-        if is_other(side, log) {
-            return Some(match (operand, log) {
+    let cause = |(case, holds): (Case<'_>, Holds)| {
+        if case.is_other() {
+            return Some(match (case.operand, holds) {
                 (Operand::Input, _) => LikelyCause::ProbabilitiesAsInput,
-                (Operand::Target, false) => LikelyCause::LogProbabilitiesAsTarget,
-                (Operand::Target, true) => LikelyCause::ProbabilitiesAsLogTarget,
+                (_, Holds::LogProbabilities) => LikelyCause::ProbabilitiesAsLogTarget,
+                _ => LikelyCause::LogProbabilitiesAsTarget,
             });
         }
-        if let Some(axis) = proper_along(operand) {
-            return Some(LikelyCause::ClassAxis { operand, axis });
-        }
-        case.scaled(operand, side, log).or_else(|| case.logits(operand, side, log))
+        let operand = case.operand;
+        let along = proper_along(operand).map(|axis| LikelyCause::ClassAxis { operand, axis });
+        along.or_else(|| case.scaled(holds)).or_else(|| case.logits())
     };
-    sides.into_iter().filter_map(cause).collect()
+    let cases = cases.into_iter().zip(holds).filter_map(|(case, holds)| Some((case?, holds)));
+    cases.filter_map(cause).collect()
 }
 
+/// An operand most of whose distributions are none.
 #[derive(Clone, Copy)]
-struct Case {
+struct Case<'s> {
+    operand: Operand,
+    side: &'s Side,
+    claimed: &'s Reading,
+    other: &'s Reading,
     distributions: usize,
     tolerance: f64,
 }
 
-impl Case {
-    fn most(self, count: usize) -> bool {
+impl Case<'_> {
+    fn most(&self, count: usize) -> bool {
         2 * count >= self.distributions
     }
 
-    /// Whether the side is not what it should be but the other.
-    fn is_other(self, side: &Side, log: bool) -> bool {
-        let [claimed, other] = side.readings(log);
-        !self.most(claimed.proper) && self.most(other.proper)
+    /// Whether it is not what it should be, but the other.
+    fn is_other(self) -> bool {
+        self.most(self.other.proper)
     }
 
-    fn scaled(self, operand: Operand, side: &Side, log: bool) -> Option<LikelyCause> {
-        let [claimed, _] = side.readings(log);
-        let range = claimed.heaviest - claimed.lightest;
-        let same = range <= self.tolerance * claimed.heaviest && claimed.heaviest < f64::INFINITY;
-        let positive = claimed.lightest > 0.0 && (log || claimed.out_of_range == 0);
-        let mass = claimed.heaviest;
-        let is_scaled = self.distributions > 1 && same && positive && side.nan == 0;
-        is_scaled.then_some(LikelyCause::Scaled { operand, mass })
+    fn scaled(&self, holds: Holds) -> Option<LikelyCause> {
+        let Reading { lightest, heaviest: mass, out_of_range, .. } = *self.claimed;
+        let same = mass - lightest <= self.tolerance * mass && mass < f64::INFINITY;
+        let positive = lightest > 0.0 && (holds == Holds::LogProbabilities || out_of_range == 0);
+        let is_scaled = self.distributions > 1 && same && positive && self.side.nan == 0;
+        is_scaled.then_some(LikelyCause::Scaled { operand: self.operand, mass })
     }
 
-    fn logits(self, operand: Operand, side: &Side, log: bool) -> Option<LikelyCause> {
-        let [claimed, _] = side.readings(log);
-        let scores = self.most(claimed.lanes_out_of_range) && side.nan + side.plus_infinity == 0;
-        scores.then_some(LikelyCause::Logits(operand))
+    fn logits(&self) -> Option<LikelyCause> {
+        let finite = self.side.nan + self.side.plus_infinity == 0;
+        let scores = self.most(self.claimed.lanes_out_of_range) && finite;
+        scores.then_some(LikelyCause::Logits(self.operand))
     }
 }

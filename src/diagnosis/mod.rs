@@ -6,6 +6,8 @@ mod text;
 pub use cause::LikelyCause;
 pub(crate) use cause::likely_causes;
 
+use crate::logits::Target;
+
 /// What [`Batch::diagnose`](crate::Batch::diagnose) found. `Display` says it in a few sentences.
 ///
 /// An index of a distribution is its position with the class axis left out. Distributions of weight 0
@@ -21,7 +23,8 @@ pub struct Diagnosis {
     pub classes: usize,
     /// How far a mass may be from 1.
     pub tolerance: f64,
-    /// How many terms are negative. That is nothing bad.
+    /// How many terms are negative. That is nothing bad. From logits terms and divergences are not
+    /// looked at.
     pub negative_terms: usize,
     /// The most negative term and its index, the class axis included; of several the lowest index.
     pub most_negative_term: Option<(Vec<usize>, f64)>,
@@ -54,20 +57,40 @@ impl Diagnosis {
     }
 }
 
-/// Whether an operand holds what it should: probabilities t ≥ 0 with |Σt − 1| ≤ tolerance, or
-/// log-probabilities x ≤ tolerance with |Σeˣ − 1| ≤ tolerance.
+/// What an operand holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holds {
+    /// Probabilities: t ≥ 0 with |Σt − 1| ≤ tolerance.
+    Probabilities,
+    /// Log-probabilities: x ≤ tolerance with |Σeˣ − 1| ≤ tolerance.
+    LogProbabilities,
+    /// Logits, of which nothing is asked.
+    Logits,
+}
+
+impl From<Target> for Holds {
+    fn from(target: Target) -> Holds {
+        match target {
+            Target::Logits => Holds::Logits,
+            Target::Probabilities => Holds::Probabilities,
+            Target::LogProbabilities => Holds::LogProbabilities,
+        }
+    }
+}
+
+/// Whether an operand holds what it should.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OperandReport {
-    /// Whether it should hold log-probabilities.
-    pub log: bool,
+    /// What it should hold.
+    pub holds: Holds,
     /// How many of its distributions are none.
     pub improper: usize,
     /// The first of them.
     pub first: Option<Offender>,
     /// The one whose mass is farthest from 1, NaN being farther than anything; of several the first.
     pub worst: Option<Offender>,
-    /// Numbers that no such distribution has: t < 0, or x > tolerance.
+    /// How many of its numbers no such distribution has: t < 0, or x > tolerance.
     pub out_of_range: usize,
     /// NaN.
     pub nan: usize,
@@ -191,19 +214,21 @@ impl Side {
         self.as_probabilities.merge(other.as_probabilities);
     }
 
-    /// As it should be read, and the other way.
-    pub fn readings(&self, log: bool) -> [&Reading; 2] {
-        match log {
-            true => [&self.as_logs, &self.as_probabilities],
-            false => [&self.as_probabilities, &self.as_logs],
+    /// As it should be read, and the other way; nothing of logits.
+    pub fn readings(&self, holds: Holds) -> Option<[&Reading; 2]> {
+        match holds {
+            Holds::LogProbabilities => Some([&self.as_logs, &self.as_probabilities]),
+            Holds::Probabilities => Some([&self.as_probabilities, &self.as_logs]),
+            Holds::Logits => None,
         }
     }
 
     /// What is said of it.
-    pub fn report(&self, log: bool, distributions: usize) -> OperandReport {
-        let [claimed, _] = self.readings(log);
+    pub fn report(&self, holds: Holds, distributions: usize) -> OperandReport {
+        let nothing = Reading { proper: distributions, ..Reading::default() };
+        let claimed = self.readings(holds).map_or(&nothing, |[claimed, _]| claimed);
         OperandReport {
-            log,
+            holds,
             improper: distributions - claimed.proper,
             first: claimed.first.clone(),
             worst: claimed.worst.clone(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Diagnosis, LikelyCause, OperandReport};
+use super::{Diagnosis, Holds, LikelyCause, OperandReport};
 use crate::error::Operand;
 
 impl fmt::Display for Diagnosis {
@@ -14,8 +14,10 @@ impl fmt::Display for Diagnosis {
         writeln!(f, ". Masses may be {} from 1.", self.tolerance)?;
         self.operand(f, Operand::Input, &self.input)?;
         self.operand(f, Operand::Target, &self.target)?;
-        self.terms(f)?;
-        self.divergences(f)?;
+        if self.input.holds != Holds::Logits {
+            self.terms(f)?;
+            self.divergences(f)?;
+        }
         self.likely_causes.iter().try_for_each(|cause| write!(f, "\nLikely cause: {cause}."))
     }
 }
@@ -27,7 +29,11 @@ impl Diagnosis {
         operand: Operand,
         report: &OperandReport,
     ) -> fmt::Result {
-        let holds = if report.log { "log-probabilities" } else { "probabilities" };
+        let (holds, limit) = match report.holds {
+            Holds::Probabilities => ("probabilities", "below 0"),
+            Holds::LogProbabilities => ("log-probabilities", "above 0"),
+            Holds::Logits => ("logits", ""),
+        };
         write!(f, "The {operand} ")?;
         match (&report.first, &report.worst) {
             (Some(first), Some(worst)) => {
@@ -43,12 +49,11 @@ impl Diagnosis {
             }
             _ => write!(f, "holds {holds}, as it should")?,
         }
-        let limit = if report.log { "above 0" } else { "below 0" };
         let counts = [
             (report.out_of_range, limit),
             (report.nan, "NaN"),
             (report.plus_infinity, "+∞"),
-            (if report.log { 0 } else { report.minus_infinity }, "−∞"),
+            (report.minus_infinity, "−∞"),
         ];
         for (count, what) in counts.into_iter().filter(|&(count, _)| count > 0) {
             write!(f, "; {} {what}", counted(count, "number"))?;
@@ -92,10 +97,13 @@ impl fmt::Display for LikelyCause {
                 write!(f, "the input holds probabilities; it should hold their logarithms")
             }
             LikelyCause::LogProbabilitiesAsTarget => {
-                write!(f, "the target holds log-probabilities; say so by .log_target(true)")
+                write!(f, "the target holds log-probabilities, which the criterion must be told")
             }
             LikelyCause::ProbabilitiesAsLogTarget => {
-                write!(f, "the target holds probabilities, but .log_target(true) says it does not")
+                write!(
+                    f,
+                    "the target holds probabilities, but the criterion takes them for logarithms"
+                )
             }
             LikelyCause::Swapped => write!(
                 f,

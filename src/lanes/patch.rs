@@ -5,7 +5,7 @@ use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 use super::arrays::Arrays;
 use super::bundle::{Bundle, Turn, Unit};
 use super::plan::merges;
-use super::pool::{TASK, join, threads};
+use super::pool::{join, task};
 use crate::element::Element;
 
 /// Neighbouring lanes that are not parted where their classes are not neighbours.
@@ -50,7 +50,7 @@ pub fn for_each_patch<A: Element, D: Dimension, R: Send>(
     visit: &(impl Fn(Patch<'_, A>) -> R + Sync),
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let task = if arrays.input.len() > TASK && threads() > 1 { TASK } else { usize::MAX };
+    let task = task(arrays.input.len());
     let bundle = arrays.bundle(Some(class_axis)).turn(&ClassesLast(class_axis));
     let lanes = bundle.input.ndim() - 1;
     let rows: Vec<_> = bundle.strides().iter().map(|row| row[..lanes].to_vec()).collect();
