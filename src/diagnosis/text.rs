@@ -11,7 +11,7 @@ impl fmt::Display for Diagnosis {
         if self.skipped > 0 {
             write!(f, "; {} of weight 0 skipped", self.skipped)?;
         }
-        writeln!(f, ". Masses may be {} from 1.", self.tolerance)?;
+        writeln!(f, ". A mass may be {} from 1.", self.tolerance)?;
         self.operand(f, Operand::Input, &self.input)?;
         self.operand(f, Operand::Target, &self.target)?;
         if self.input.holds != Holds::Logits {
@@ -38,13 +38,10 @@ impl Diagnosis {
         match (&report.first, &report.worst) {
             (Some(first), Some(worst)) => {
                 let (improper, all) = (report.improper, self.distributions);
-                write!(
-                    f,
-                    "should hold {holds}, but {improper} of {all} masses or numbers are wrong: "
-                )?;
-                write!(f, "first at {:?} with mass {}", first.index, short(first.mass))?;
+                write!(f, "should hold {holds}, but does not in {improper} of {all}: ")?;
+                write!(f, "first{} with mass {}", at(&first.index), short(first.mass))?;
                 if first != worst {
-                    write!(f, ", worst at {:?} with mass {}", worst.index, short(worst.mass))?;
+                    write!(f, ", worst{} with mass {}", at(&worst.index), short(worst.mass))?;
                 }
             }
             _ => write!(f, "holds {holds}, as it should")?,
@@ -70,8 +67,9 @@ impl Diagnosis {
         let are = if self.negative_terms == 1 { "is" } else { "are" };
         writeln!(
             f,
-            "{count} ({share:.1} %) {are} negative, at most {} at {index:?}: only sums over the classes of proper distributions cannot be.",
-            short(*term)
+            "{count} ({share:.1} %) {are} negative, the most {}{}: only sums over the classes of distributions cannot be.",
+            short(*term),
+            at(index)
         )
     }
 
@@ -86,7 +84,7 @@ impl Diagnosis {
         } else {
             "the operands are not distributions"
         };
-        write!(f, "{count} {are} negative, first {} at {index:?}: {why}.", short(*divergence))
+        write!(f, "{count} {are} negative, the first {}{}: {why}.", short(*divergence), at(index))
     }
 }
 
@@ -123,6 +121,11 @@ impl fmt::Display for LikelyCause {
             ),
         }
     }
+}
+
+/// The place of what has one.
+fn at(index: &[usize]) -> String {
+    if index.is_empty() { String::new() } else { format!(" at {index:?}") }
 }
 
 fn counted(count: usize, what: &str) -> String {

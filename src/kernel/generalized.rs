@@ -83,7 +83,8 @@ impl<T: Real> Parts<T> {
     #[inline(always)]
     fn slope<const ANY: bool>(self) -> T {
         let Parts { t, d, .. } = self;
-        let near = -(t * (d * (-d).mul_add(T::phi_over_square(d), T::ONE)));
+        // Adding +0 makes a zero positive, as it is with special care.
+        let near = (-t).mul_add(d * (-d).mul_add(T::phi_over_square(d), T::ONE), T::ZERO);
         let q = self.exp_x::<ANY>();
         let far = q - t;
         if !ANY {
