@@ -71,10 +71,27 @@ impl<R: Reduction> KLDivLoss<R> {
         KLDivLoss { log_target, ..self }
     }
 
-    /// Whether a class contributes t·(ln t − x) − t + eˣ instead, which is never negative.
+    /// Whether a class contributes the generalized term instead,
     ///
-    /// Over two proper distributions the sum is the same; see the crate's page on
-    /// [the form that is never negative](crate#a-form-that-is-never-negative).
+    /// > t·(ln t − x) − t + eˣ = t·φ(d) with d = ln t − x, φ(d) = e^(−d) − 1 + d
+    ///
+    /// which is never negative, and 0 only where t = eˣ. Over two proper distributions the sum is the
+    /// same. See [when to use it, and how accurate it is](crate#a-form-that-is-never-negative).
+    ///
+    /// Its derivatives are ∂/∂x = eˣ − t and ∂/∂t = d; of a log target, ∂/∂y = eʸ·(y − x). A call takes
+    /// up to 2.5 times as long as the plain one where arithmetic limits it, and hardly longer where memory does.
+    ///
+    /// ```
+    /// use kldiv::{KLDivLoss, Pointwise, Sum};
+    /// use ndarray::array;
+    ///
+    /// let (log_q, p) = (array![0.2_f64, 0.3, 0.5].ln(), array![0.6, 0.3, 0.1]);
+    /// let terms = KLDivLoss::new(Pointwise).generalized(true).forward(&log_q, &p)?;
+    /// assert!(terms.iter().all(|&term| term >= 0.0));
+    /// let plain = KLDivLoss::new(Sum).forward(&log_q, &p)?;
+    /// assert!((terms.sum() - plain).abs() < 1e-15);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub const fn generalized(self, generalized: bool) -> Self {
         KLDivLoss { generalized, ..self }

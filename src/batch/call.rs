@@ -87,6 +87,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// |---|---|---|
     /// | probabilities t | −u·t | u·(ln t + 1 − x) |
     /// | log-probabilities y | −u·eʸ | u·eʸ·(y − x + 1) |
+    /// | probabilities t, [generalized](crate::KLDivLoss::generalized) | u·(eˣ − t) | u·(ln t − x) |
+    /// | log-probabilities y, generalized | u·(eˣ − eʸ) | u·eʸ·(y − x) |
     ///
     /// # Errors
     /// [`OutputShape`](Error::OutputShape) where the upstream does not have the output's shape,
