@@ -21,6 +21,21 @@ pub type Numbers<T, const N: usize> = [[T; CHUNK]; N];
 pub trait Summands<A: Element, const N: usize> {
     /// Puts the numbers of a chunk into the first places. `rect` tells where it stands in the patch.
     fn fill(&mut self, chunk: Chunk<'_, A>, rect: &Rect, numbers: &mut Numbers<A::Loss, N>);
+
+    /// Adds the numbers of a chunk of one lane to its sums.
+    fn add(
+        &mut self,
+        level: Level,
+        chunk: Chunk<'_, A>,
+        rect: &Rect,
+        numbers: &mut Numbers<A::Loss, N>,
+        sums: &mut [LaneSum; N],
+    ) {
+        self.fill(chunk, rect, numbers);
+        for (sum, numbers) in sums.iter_mut().zip(numbers) {
+            sum.add(level, &numbers[..chunk.input.len()]);
+        }
+    }
 }
 
 /// Room for a survey of a patch.
@@ -66,12 +81,7 @@ impl<'p, 'a, A: Element, const N: usize> Survey<'p, 'a, A, N> {
     }
 
     fn chunk(&mut self, rect: &Rect, summands: &mut impl Summands<A, N>) {
-        let [input, target] = &mut self.operands;
-        let unit = &self.patch.unit;
-        let chunk = Chunk {
-            input: read(&unit.input, rect, input),
-            target: read(&unit.target, rect, target),
-        };
+        let chunk = chunk(self.patch, rect, &mut self.operands);
         summands.fill(chunk, rect, &mut self.numbers);
     }
 
@@ -111,10 +121,9 @@ impl<'p, 'a, A: Element, const N: usize> Survey<'p, 'a, A, N> {
     ) -> [f64; N] {
         let mut sums = [LaneSum::default(); N];
         for classes in steps(classes, CHUNK) {
-            self.chunk(&(lane..lane + 1, classes.clone()), summands);
-            for (sum, numbers) in sums.iter_mut().zip(&self.numbers) {
-                sum.add(self.level, &numbers[..classes.len()]);
-            }
+            let rect = (lane..lane + 1, classes);
+            let chunk = chunk(self.patch, &rect, &mut self.operands);
+            summands.add(self.level, chunk, &rect, &mut self.numbers, &mut sums);
         }
         sums.map(LaneSum::value)
     }
@@ -166,6 +175,17 @@ impl<'p, 'a, A: Element, const N: usize> Survey<'p, 'a, A, N> {
             sums.copy_from_slice(&stripes[..LANES]);
         }
         self.stripes = stripes;
+    }
+}
+
+fn chunk<'c, A: Element>(
+    patch: &'c Patch<'_, A>,
+    rect: &Rect,
+    [input, target]: &'c mut [Scratch<A>; 2],
+) -> Chunk<'c, A> {
+    Chunk {
+        input: read(&patch.unit.input, rect, input),
+        target: read(&patch.unit.target, rect, target),
     }
 }
 

@@ -7,7 +7,7 @@ use super::survey::{Numbers, Summands, Survey, weighted};
 use crate::diagnosis::Holds;
 use crate::element::Element;
 use crate::error::{Error, Operand};
-use crate::kernel::{Chunk, Float, Level, copies, exps};
+use crate::kernel::{Chunk, Float, LaneSum, Level, add_copies, add_exps, copies, exps};
 use crate::lanes::{Patch, Rect, for_each_patch, without};
 use crate::reduction::Reduction;
 
@@ -80,13 +80,19 @@ impl Check {
         for lanes in weighted(patch) {
             let mut masses = Masses { check: self, out_of_range: false };
             let sums = survey.lanes(lanes.clone(), &mut masses);
+            let far = |mass: &f64| !((mass - 1.0).abs() <= self.tolerance);
+            let any = sums.iter().map(|masses| {
+                masses[..lanes.len()].iter().fold(false, |any, mass| any | far(mass))
+            });
+            if !masses.out_of_range && !any.fold(false, |any, far| any | far) {
+                continue;
+            }
             for (place, lane) in lanes.enumerate() {
                 let offends = |i: usize| {
                     let operand = [&patch.unit.input, &patch.unit.target][i];
                     let in_range =
                         || !masses.out_of_range || self.is_in_range(i, operand.row(lane));
-                    self.holds[i] != Holds::Logits
-                        && !((sums[i][place] - 1.0).abs() <= self.tolerance && in_range())
+                    self.holds[i] != Holds::Logits && (far(&sums[i][place]) || !in_range())
                 };
                 if let Some(i) = [0, 1].into_iter().find(|&i| offends(i)) {
                     let index = patch.index(lane, lengths);
@@ -115,15 +121,38 @@ struct Masses {
     out_of_range: bool,
 }
 
+impl Masses {
+    /// No number above it is in range: rounded, it must not grow.
+    fn limit<T: Float>(&self) -> T {
+        T::from_f64(self.check.tolerance * (1.0 - 1e-6))
+    }
+}
+
 impl<A: Element> Summands<A, 2> for Masses {
     fn fill(&mut self, chunk: Chunk<'_, A>, _: &Rect, numbers: &mut Numbers<A::Loss, 2>) {
-        let Check { level, holds, tolerance } = self.check;
-        // Rounded, the limit must not grow.
-        let limit = A::Loss::from_f64(tolerance * (1.0 - 1e-6));
+        let Check { level, holds, .. } = self.check;
         for ((operand, holds), out) in [chunk.input, chunk.target].iter().zip(holds).zip(numbers) {
             self.out_of_range |= match holds {
                 Holds::Probabilities => copies(level, operand, out),
-                Holds::LogProbabilities => exps(level, operand, limit, out),
+                Holds::LogProbabilities => exps(level, operand, self.limit(), out),
+                Holds::Logits => false,
+            };
+        }
+    }
+
+    fn add(
+        &mut self,
+        level: Level,
+        chunk: Chunk<'_, A>,
+        _: &Rect,
+        _: &mut Numbers<A::Loss, 2>,
+        sums: &mut [LaneSum; 2],
+    ) {
+        let holds = self.check.holds;
+        for ((operand, holds), sum) in [chunk.input, chunk.target].iter().zip(holds).zip(sums) {
+            self.out_of_range |= match holds {
+                Holds::Probabilities => add_copies(level, operand, sum),
+                Holds::LogProbabilities => add_exps(level, operand, self.limit(), sum),
                 Holds::Logits => false,
             };
         }

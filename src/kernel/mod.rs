@@ -21,7 +21,7 @@ mod tests;
 pub use float::Float;
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 pub(crate) use level::Level;
-pub(crate) use mass::{copies, exps};
+pub(crate) use mass::{add_copies, add_exps, copies, exps};
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
 };
