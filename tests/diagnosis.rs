@@ -81,7 +81,8 @@ fn naive<A: Number>(
                     .zip(is)
                     .for_each(|(count, is)| *count += usize::from(is));
             }
-            if !((mass - 1.0).abs() <= tolerance) || out > 0 {
+            let is_one = (mass - 1.0).abs() <= tolerance;
+            if !is_one || out > 0 {
                 found.improper[i] += 1;
                 found.first[i].get_or_insert_with(|| index.clone());
             }

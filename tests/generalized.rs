@@ -15,18 +15,18 @@ const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
 /// Whether the target is logarithmic, inputs, targets; term, ∂/∂x and ∂/∂target of every pair, of eˣ and t.
-type Row = (bool, Vec<f64>, Vec<f64>, [fn(f64, f64) -> f64; 3]);
+type Row = (bool, Vec<f64>, Vec<f64>, [Gives; 3]);
+type Gives = fn(f64, f64) -> f64;
 
 fn table<A: Number>() -> Vec<Row> {
     let (tiny, max) = (A::TINY, A::MAX);
     let finite = [-max, -1000.0, -1.0, 0.0, -0.0, 3.0, 1000.0, max];
     let positive = [tiny, 0.25, 1.0, max];
-    let row = |log, x: &[f64], t: &[f64], gives: [fn(f64, f64) -> f64; 3]| -> Row {
+    let row = |log, x: &[f64], t: &[f64], gives: [Gives; 3]| -> Row {
         (log, x.to_vec(), t.to_vec(), gives)
     };
-    let (q, slope): (fn(f64, f64) -> f64, fn(f64, f64) -> f64) = (|q, _| q, |q, t| q - t);
-    let (zero, inf, minus, nan): (fn(f64, f64) -> f64, fn(f64, f64) -> f64, _, _) =
-        (|_, _| 0.0, |_, _| INF, |_: f64, _: f64| -INF, |_: f64, _: f64| NAN);
+    let [q, slope]: [Gives; 2] = [|q, _| q, |q, t| q - t];
+    let [zero, inf, minus, nan]: [Gives; 4] = [|_, _| 0.0, |_, _| INF, |_, _| -INF, |_, _| NAN];
     vec![
         row(false, &finite, &[0.0, -0.0], [q, q, minus]),
         row(false, &[-INF], &[0.0, -0.0], [zero, zero, inf]),

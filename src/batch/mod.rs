@@ -109,7 +109,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
     /// The same, whose calls check that the operands are distributions if there is a tolerance.
     pub(crate) fn validated(self, tolerance: Option<f64>) -> Result<Self, Error> {
         match tolerance {
-            Some(tolerance) if !(tolerance >= 0.0 && tolerance < f64::INFINITY) => {
+            Some(tolerance) if !(0.0..f64::INFINITY).contains(&tolerance) => {
                 Err(Error::InvalidTolerance { tolerance })
             }
             _ => Ok(Batch { tolerance, ..self }),

@@ -80,11 +80,11 @@ impl Check {
         for lanes in weighted(patch) {
             let mut masses = Masses { check: self, out_of_range: false };
             let sums = survey.lanes(lanes.clone(), &mut masses);
-            let far = |mass: &f64| !((mass - 1.0).abs() <= self.tolerance);
-            let any = sums.iter().map(|masses| {
-                masses[..lanes.len()].iter().fold(false, |any, mass| any | far(mass))
-            });
-            if !masses.out_of_range && !any.fold(false, |any, far| any | far) {
+            let is_one = |mass: &f64| (mass - 1.0).abs() <= self.tolerance;
+            let all = |sums: &[f64]| sums.iter().fold(true, |all, mass| all & is_one(mass));
+            let looked_at = self.holds.map(|holds| holds != Holds::Logits);
+            let mut fine = sums.iter().zip(looked_at).filter(|(_, looked_at)| *looked_at);
+            if !masses.out_of_range && fine.all(|(sums, _)| all(&sums[..lanes.len()])) {
                 continue;
             }
             for (place, lane) in lanes.enumerate() {
@@ -92,7 +92,7 @@ impl Check {
                     let operand = [&patch.unit.input, &patch.unit.target][i];
                     let in_range =
                         || !masses.out_of_range || self.is_in_range(i, operand.row(lane));
-                    self.holds[i] != Holds::Logits && (far(&sums[i][place]) || !in_range())
+                    looked_at[i] && !(is_one(&sums[i][place]) && in_range())
                 };
                 if let Some(i) = [0, 1].into_iter().find(|&i| offends(i)) {
                     let index = patch.index(lane, lengths);

@@ -7,7 +7,9 @@
 //! **Far**: eˣ + t·(d − 1), of which at d = −2 three sevenths cancel, and less beyond. t·expm1(−d) would
 //! overflow.
 //!
-//! **Error.** Of itself, beside what `exp` and `ln` bring: see `tests/generalized.rs`.
+//! **Error.** The worst of `tests/fixtures/generalized.py`, `exp` and `ln` included, in ulp of itself: log
+//! target, term 2.9 (f32) and 2.0 (f64), slope 2.7 and 1.9; probability target, beside 2η/|d| of the term
+//! and η/|d| of the slope, 3.2 and 1.9, 1.6 and 2.0, with η = 1.4e−8 and 2.8e−17 the error of ln t.
 
 use super::exp::{Exp, exp, exp_of_normal};
 use super::float::Float;
