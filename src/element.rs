@@ -5,7 +5,8 @@ use std::fmt::{Debug, Display};
 #[cfg(feature = "half")]
 use half::{bf16, f16};
 
-use crate::kernel::{Float, Real};
+use crate::kernel::Float;
+use crate::kernel::softmax::Logit;
 #[cfg(feature = "half")]
 use crate::kernel::{narrow_bf16, narrow_f16, round_f16, widen_bf16, widen_f16};
 
@@ -33,7 +34,7 @@ pub trait Element:
     Sealed + Copy + Debug + Display + Default + PartialOrd + Send + Sync + 'static
 {
     /// What it is computed in, and what the loss is: `f32` for all but `f64`.
-    type Loss: Element<Loss = Self::Loss> + Real;
+    type Loss: Element<Loss = Self::Loss> + Logit;
 
     /// To the computing type, exactly.
     #[doc(hidden)]

@@ -108,6 +108,7 @@ mod error;
 mod exact;
 mod kernel;
 mod lanes;
+mod logits;
 mod loss;
 mod partial;
 mod reduction;
@@ -117,6 +118,7 @@ pub use element::Element;
 pub use error::Error;
 #[cfg(feature = "half")]
 pub use half;
+pub use logits::{KLDivWithLogitsLoss, Target};
 pub use loss::KLDivLoss;
 pub use ndarray;
 pub use partial::Partial;

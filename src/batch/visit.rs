@@ -3,6 +3,7 @@
 use ndarray::{ArrayRef, Axis, Dimension};
 
 use super::Rule;
+use super::softmax::{Softmax, visit_unit};
 use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
@@ -56,7 +57,19 @@ impl Visit {
         match self.rule {
             Rule::Probabilities => self.all_of::<Probability, A, D>(arrays, axis),
             Rule::LogProbabilities => self.all_of::<LogProbability, A, D>(arrays, axis),
+            Rule::Logits(softmax) => {
+                let visit = |unit: Unit<'_, A>| self.logits(softmax, unit);
+                for_each_unit(arrays, Some(axis), &visit, &merged)
+            }
         }
+    }
+
+    fn logits<A: Element>(&self, softmax: Softmax, unit: Unit<'_, A>) -> ExactSum {
+        let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
+        let mut worker = Worker::<A>::new(self, &mut total, &mut room);
+        visit_unit(self, softmax, unit, &mut worker);
+        worker.flush();
+        total
     }
 
     fn all_of<K: Term, A: Element, D: Dimension>(
@@ -76,7 +89,7 @@ impl Visit {
         match self.wanted {
             Wanted::Nothing | Wanted::Terms => false,
             Wanted::Distributions => true,
-            Wanted::Total => !self.few(),
+            Wanted::Total => !self.few() || matches!(self.rule, Rule::Logits(_)),
         }
     }
 

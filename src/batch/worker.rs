@@ -8,7 +8,9 @@ use super::chunk::Room;
 use super::visit::{PART, Visit, Wanted};
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{CHUNK, FEW_STRIPES, Float, LaneSum, STRIPES, Term, add_to_each, sum_each};
+use crate::kernel::{
+    CHUNK, FEW_STRIPES, Float, LaneSum, STRIPES, Term, add_to_each, narrow, sum_each,
+};
 use crate::lanes::{Rect, Scratch, Unit, read, write};
 
 const _: () = assert!(CHUNK <= BLOCK);
@@ -156,9 +158,7 @@ impl<'v, A: Element> Worker<'v, A> {
         match (self.visit.wanted, value) {
             (Wanted::Distributions, Some(value)) => {
                 write(value, &rect, &mut self.room.output, |out| {
-                    for (out, &sum) in out.iter_mut().zip(&*sums) {
-                        *out = A::Loss::from_f64(sum);
-                    }
+                    narrow(self.visit.level, sums, out)
                 });
             }
             (Wanted::Total, _) => self.wait(sums),
@@ -197,7 +197,7 @@ fn in_parts(classes: usize, mut part: impl FnMut(Range<usize>) -> f64) -> f64 {
 }
 
 /// Whether the classes of a lane lie apart but those of neighbouring lanes together.
-fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bool {
+pub fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bool {
     let steps = |view: &ArrayView2<'_, A>| (view.strides()[0], view.strides()[1]);
     let apart = |(lane, class): (isize, isize)| lane == 1 && class != 1;
     input.nrows() >= 16
@@ -210,14 +210,17 @@ fn tile(classes: usize) -> (usize, usize) {
     if classes <= CHUNK { (CHUNK / classes, classes) } else { (1, CHUNK) }
 }
 
-/// All rectangles of at most tall × wide.
+/// All rectangles of at most tall × wide, row by row.
 fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Iterator<Item = Rect> {
-    steps(0..lanes, tall)
-        .flat_map(move |lanes| steps(0..classes, wide).map(move |classes| (lanes.clone(), classes)))
+    let across = classes.div_ceil(wide);
+    (0..lanes.div_ceil(tall) * across).map(move |tile| {
+        let (lane, class) = (tile / across * tall, tile % across * wide);
+        (lane..lanes.min(lane + tall), class..classes.min(class + wide))
+    })
 }
 
 /// The range in steps.
-fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(step).map(move |start| start..end.min(start + step))
 }

@@ -11,6 +11,7 @@ mod half;
 mod level;
 mod ln;
 mod pass;
+pub(crate) mod softmax;
 mod sum;
 mod term;
 
@@ -24,6 +25,6 @@ pub(crate) use level::Level;
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
 };
-pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, sum_each};
+pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each};
 pub use term::Real;
 pub(crate) use term::{LogProbability, Probability, Term};

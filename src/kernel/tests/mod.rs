@@ -7,6 +7,7 @@ mod exp;
 mod half;
 mod levels;
 mod ln;
+mod softmax;
 mod sum;
 mod term;
 
