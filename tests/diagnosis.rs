@@ -33,7 +33,7 @@ struct Found {
 }
 
 /// Masses are compared no nearer than this to a tolerance or to each other.
-fn naive<A: Number>(
+fn naive<A: Number<Wide = A>>(
     criterion: KLDivLoss<Pointwise>,
     [x, t]: [&ArrayD<A>; 2],
     weights: &ArrayD<A>,
@@ -150,7 +150,7 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
-fn check<A: Number>(case: &Case) {
+fn check<A: Number<Wide = A>>(case: &Case) {
     let operands = case.operands.each_ref().map(|array| array.mapv(A::of));
     let weights = case.weights.mapv(A::of);
     let stores = operands.each_ref().map(|array| case.layout.store(array));

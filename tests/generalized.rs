@@ -18,7 +18,7 @@ const NAN: f64 = f64::NAN;
 type Row = (bool, Vec<f64>, Vec<f64>, [Gives; 3]);
 type Gives = fn(f64, f64) -> f64;
 
-fn table<A: Number>() -> Vec<Row> {
+fn table<A: Number<Wide = A>>() -> Vec<Row> {
     let (tiny, max) = (A::TINY, A::MAX);
     let finite = [-max, -1000.0, -1.0, 0.0, -0.0, 3.0, 1000.0, max];
     let positive = [tiny, 0.25, 1.0, max];
@@ -52,14 +52,14 @@ fn table<A: Number>() -> Vec<Row> {
     ]
 }
 
-fn is<A: Number>(ours: A, expected: f64) -> bool {
+fn is<A: Number<Wide = A>>(ours: A, expected: f64) -> bool {
     let (ours, expected) = (ours.to(), A::of(expected).to());
     let close = (ours - expected).abs() <= 3.0 * A::EPSILON * expected.abs();
     ours == expected || expected.is_finite() && close || ours.is_nan() && expected.is_nan()
 }
 
 /// The pair at every fourth position, ordinary neighbours elsewhere.
-fn check_row<A: Number>((log, xs, ts, gives): &Row, classes: usize) {
+fn check_row<A: Number<Wide = A>>((log, xs, ts, gives): &Row, classes: usize) {
     for (&x, &t) in xs.iter().flat_map(|x| ts.iter().map(move |t| (x, t))) {
         let special = |i: usize| i % 4 == classes % 4;
         let ordinary = |i: usize| -0.1 - (i % 7) as f64;
@@ -104,7 +104,7 @@ fn fixtures(name: &str) -> Array2<f64> {
 
 /// The largest errors of term and slope in ulp of themselves, once `eta`·(2/|d|) of the term and
 /// `eta`/|d| of the slope are taken off, which an error `eta` of ln t makes.
-fn worst<A: Number>(name: &str, log: bool, eta: f64) -> [f64; 2] {
+fn worst<A: Number<Wide = A>>(name: &str, log: bool, eta: f64) -> [f64; 2] {
     let rows = fixtures(name);
     let [x, target] = [0, 1].map(|i| rows.column(i).mapv(A::of));
     let criterion = KLDivLoss::new(Pointwise).log_target(log).generalized(true);
@@ -144,7 +144,7 @@ fn promises_hold() {
     }
 }
 
-fn check_promises<A: Number>(classes: usize, log_target: bool) {
+fn check_promises<A: Number<Wide = A>>(classes: usize, log_target: bool) {
     let operands = Operands::<A>::random(&[17, classes], 1, log_target);
     for reduction in REDUCTIONS {
         let criterion = KLDivLoss::new(reduction).log_target(log_target).generalized(true);
@@ -183,7 +183,7 @@ fn finite() -> impl Strategy<Value = f64> {
         .prop_filter("finite", |number| number.is_finite())
 }
 
-fn check_sign<A: Number>(x: f64, t: f64, log: bool) {
+fn check_sign<A: Number<Wide = A>>(x: f64, t: f64, log: bool) {
     let [x, t] = [x, t].map(|number| arr1(&[A::of(number)]));
     let criterion = KLDivLoss::new(Pointwise).log_target(log).generalized(true);
     let term = criterion.forward(&x, &t).unwrap()[0];

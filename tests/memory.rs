@@ -124,6 +124,19 @@ fn check_logits(n: usize, classes: usize, axis: usize) {
     }
 }
 
+/// Half as many bytes, and no copy in single precision.
+#[cfg(feature = "half")]
+fn check_half(n: usize, classes: usize, axis: usize) {
+    let [x, t] = operands(n, classes, axis).map(|array| array.mapv(kldiv::half::bf16::from_f32));
+    let at = |what: &str| format!("{what} of {:?} along {axis} in bf16", x.dim());
+    let sum = KLDivLoss::new(Sum).axis(Axis(axis)).batch(&x, &t).unwrap();
+    check(&at("sum"), n / 2, 0, || sum.forward().unwrap());
+    check(&at("gradient"), n / 2, 2 * n, || sum.value_and_grad().unwrap());
+    check(&at("gradients"), n / 2, 4 * n, || sum.backward(&1.0).unwrap());
+    let terms = KLDivLoss::new(Pointwise).axis(Axis(axis)).batch(&x, &t).unwrap();
+    check(&at("terms"), n / 2, 4 * n, || terms.forward().unwrap());
+}
+
 /// One test, since there is one count.
 #[test]
 fn only_outputs_are_allocated() {
@@ -137,5 +150,7 @@ fn only_outputs_are_allocated() {
     }
     for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (1_000_000, 1)] {
         check_into(1_000_000, classes, axis);
+        #[cfg(feature = "half")]
+        check_half(2_000_000, classes, axis);
     }
 }
