@@ -36,13 +36,13 @@ fn hash<'a, A: Number>(numbers: impl IntoIterator<Item = &'a A>) -> u64 {
 
 /// `Sum`, `Mean`, `BatchMean`, `DistributionMean`, `SumOver(7)`, weighted `DistributionMean`; hashes of
 /// `Pointwise`, `PerDistribution`, the gradient of `Mean`, and both of weighted `PerDistribution`.
-fn bits<A: Number>(log_target: bool, classes: usize) -> [u64; 11] {
+fn bits<A: Number>(log_target: bool, generalized: bool, classes: usize) -> [u64; 11] {
     let [x, t] = operands::<A>(log_target, classes);
     let weights = Array1::from_iter([1.0, 0.5, 0.0, 1.75, 3.0].map(A::Loss::of));
     let upstream = Array1::from_iter([1.0, -0.25, 3.0, 0.375, 2.0].map(A::Loss::of));
     macro_rules! criterion {
         ($reduction:expr) => {
-            KLDivLoss::new($reduction).log_target(log_target)
+            KLDivLoss::new($reduction).log_target(log_target).generalized(generalized)
         };
     }
     let mean = criterion!(DistributionMean).batch(&x, &t).unwrap().weights(&weights).unwrap();
@@ -65,7 +65,7 @@ fn bits<A: Number>(log_target: bool, classes: usize) -> [u64; 11] {
 
 fn line<A: Number>(log_target: bool, classes: usize) -> String {
     let kind = if log_target { "log-probabilities" } else { "probabilities" };
-    let bits = bits::<A>(log_target, classes).map(|bits| format!("{bits:x}"));
+    let bits = bits::<A>(log_target, false, classes).map(|bits| format!("{bits:x}"));
     let (scalars, hashes) = bits.split_at(6);
     let name = A::NAME;
     format!("{name} {kind} {classes}\n    {}\n    {}\n", scalars.join(" "), hashes.join(" "))
@@ -92,6 +92,25 @@ fn bits_of_16_bit_operands_are_as_they_were() {
     let computed: String = settings.map(lines).collect();
     assert!(computed == GOLDEN_HALF, "not the golden bits; those computed are\n\n{computed}");
 }
+
+/// One hash of everything that is computed of a kind of target.
+fn hash_of_generalized<A: Number>(log_target: bool) -> u64 {
+    let bits = [3, 64, 65, 1000].map(|classes| bits::<A>(log_target, true, classes));
+    bits.as_flattened().iter().fold(0, |hash, bits| (hash ^ bits).wrapping_mul(0x100_0000_01b3))
+}
+
+#[test]
+fn generalized_bits_are_as_they_were() {
+    let computed =
+        [false, true].map(|log| [hash_of_generalized::<f32>(log), hash_of_generalized::<f64>(log)]);
+    assert!(computed == GENERALIZED, "not the golden hashes, but {computed:x?}");
+}
+
+/// Of probabilities and log-probabilities, in single and double precision.
+const GENERALIZED: [[u64; 2]; 2] = [
+    [0x1754_390d_a4f1_2853, 0x440d_471d_d42a_ba93],
+    [0x9028_73e4_a8f5_5777, 0xa5f3_922d_124f_dc56],
+];
 
 /// Type, target and classes; the bits of six losses; the hashes of five arrays of bits.
 const GOLDEN: &str = "\
