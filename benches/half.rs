@@ -8,7 +8,6 @@
 //! Small probabilities are subnormal in binary16: those of "vocab" mostly are. Each loss is compared with the
 //! one of the same numbers as `f32` before anything is timed. `RAYON_NUM_THREADS` sets the threads.
 
-#[allow(dead_code)]
 mod common;
 
 use std::fmt::Debug;

@@ -34,6 +34,7 @@
 //! | `log_target=True` | [`.log_target(true)`](KLDivLoss::log_target) |
 //! | classes along dimension 1 | [`.axis(Axis(1))`](KLDivLoss::axis) |
 //! | `loss.backward()` | [`value_and_grad`](KLDivLoss::value_and_grad), [`backward`](KLDivLoss::backward) |
+//! | `kl_div(log_softmax(z / T), …)` | [`KLDivWithLogitsLoss`], softmax fused in |
 //!
 //! # Why are some values negative?
 //!
@@ -94,7 +95,8 @@
 //! # Where to change what
 //!
 //! A new reduction touches `reduction/`; a new divergence is a term in `kernel/term.rs`. The way of
-//! the data is check (`batch/`), lay out lanes (`lanes/`), compute (`kernel/`), sum (`exact.rs`).
+//! the data is check (`batch/`), lay out lanes (`lanes/`), compute (`kernel/`), sum (`exact.rs`); from
+//! logits, `batch/softmax/` lays lanes before the solvers of `kernel/softmax/`.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
