@@ -7,12 +7,15 @@ use super::softmax::{Softmax, visit_unit};
 use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{CHUNK, Level, LogProbability, Probability, Term};
+use crate::kernel::{
+    CHUNK, GeneralizedLogProbability, GeneralizedProbability, Level, LogProbability, Probability,
+    Term,
+};
 use crate::lanes::{Arrays, Unit, for_each_unit, join};
 
 /// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
 /// distributions' sums, and those have more stripes. Part of what the bits are defined by.
-const FEW: usize = 64;
+pub const FEW: usize = 64;
 
 /// So many classes are summed in one go; a longer distribution is the exact sum of such parts.
 pub const PART: usize = 1 << 16;
@@ -57,6 +60,12 @@ impl Visit {
         match self.rule {
             Rule::Probabilities => self.all_of::<Probability, A, D>(arrays, axis),
             Rule::LogProbabilities => self.all_of::<LogProbability, A, D>(arrays, axis),
+            Rule::GeneralizedProbabilities => {
+                self.all_of::<GeneralizedProbability, A, D>(arrays, axis)
+            }
+            Rule::GeneralizedLogProbabilities => {
+                self.all_of::<GeneralizedLogProbability, A, D>(arrays, axis)
+            }
             Rule::Logits(softmax) => {
                 let visit = |unit: Unit<'_, A>| self.logits(softmax, unit);
                 for_each_unit(arrays, Some(axis), &visit, &merged)
