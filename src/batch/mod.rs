@@ -3,6 +3,7 @@
 mod call;
 mod chunk;
 mod visit;
+mod waiting;
 mod worker;
 
 #[cfg(test)]

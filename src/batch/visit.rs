@@ -3,11 +3,13 @@
 use ndarray::{ArrayRef, Axis, Dimension};
 
 use super::Rule;
+use super::waiting::Waiting;
 use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{CHUNK, Level, LogProbability, Probability, Term};
-use crate::lanes::{Arrays, Unit, for_each_unit, join};
+use crate::kernel::{CHUNK, Float, Level, LogProbability, Probability, Term};
+use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
+use crate::partial::moments::Moments;
 
 /// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
 /// distributions' sums, and those have more stripes. Part of what the bits are defined by.
@@ -27,6 +29,8 @@ pub enum Wanted {
     Distributions,
     /// The sum of all.
     Total,
+    /// That, and what is summed of each distribution.
+    Partial,
 }
 
 /// The settings of a visit.
@@ -68,16 +72,51 @@ impl Visit {
             || arrays.upstream.as_ref().is_some_and(|view| view.ndim() < arrays.input.ndim())
             || self.sums_lanes();
         let class_axis = by_lane.then_some(axis);
-        for_each_unit(arrays, class_axis, &|unit| self.unit::<K, A>(unit), &merged)
+        for_each_unit(arrays, class_axis, &|unit| self.unit::<K, A>(unit, None), &merged)
+    }
+
+    /// Visits everything distribution by distribution, and returns the total and what was summed of each.
+    pub fn partial<A: Element, D: Dimension>(
+        &self,
+        arrays: Arrays<'_, A, D>,
+        axis: usize,
+    ) -> (ExactSum, Moments) {
+        if arrays.input.is_empty() {
+            return (ExactSum::default(), nothing(self.level, &arrays, axis));
+        }
+        match self.rule {
+            Rule::Probabilities => self.partial_of::<Probability, A, D>(arrays, axis),
+            Rule::LogProbabilities => self.partial_of::<LogProbability, A, D>(arrays, axis),
+        }
+    }
+
+    fn partial_of<K: Term, A: Element, D: Dimension>(
+        &self,
+        arrays: Arrays<'_, A, D>,
+        axis: usize,
+    ) -> (ExactSum, Moments) {
+        let visit = |unit: Unit<'_, A>| {
+            let mut moments = Moments::default();
+            (self.unit::<K, A>(unit, Some(&mut moments)), moments)
+        };
+        for_each_unit(arrays, Some(axis), &visit, &|(a, mut moments), (b, more)| {
+            moments.merge(&more);
+            (merged(a, b), moments)
+        })
     }
 
     /// Whether the sums of distributions are needed.
     pub fn sums_lanes(&self) -> bool {
         match self.wanted {
             Wanted::Nothing | Wanted::Terms => false,
-            Wanted::Distributions => true,
+            Wanted::Distributions | Wanted::Partial => true,
             Wanted::Total => !self.few(),
         }
+    }
+
+    /// Whether the total is wanted.
+    pub fn totals(&self) -> bool {
+        matches!(self.wanted, Wanted::Total | Wanted::Partial)
     }
 
     /// Whether there are so few classes that the total is the sum of the terms.
@@ -85,10 +124,15 @@ impl Visit {
         self.classes <= FEW
     }
 
-    fn unit<K: Term, A: Element>(&self, unit: Unit<'_, A>) -> ExactSum {
+    fn unit<K: Term, A: Element>(
+        &self,
+        unit: Unit<'_, A>,
+        moments: Option<&mut Moments>,
+    ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
         let mut worker = Worker::<A>::new(self, &mut total, &mut room);
+        worker.moments = moments.map(Waiting::new);
         if long {
             self.long_lane::<K, A>(unit, &mut worker);
         } else {
@@ -124,6 +168,26 @@ impl Visit {
         total.add(sum);
         total
     }
+}
+
+/// Distributions without classes, whose divergence is 0.
+fn nothing<A: Element, D: Dimension>(
+    level: Level,
+    arrays: &Arrays<'_, A, D>,
+    axis: usize,
+) -> Moments {
+    let mut moments = Moments::default();
+    match arrays.weights {
+        None => {
+            moments.add_zeros(without(arrays.input.shape(), axis).iter().product::<usize>() as u64)
+        }
+        Some(weights) => {
+            for weight in weights.iter().filter(|&&weight| weight != A::Loss::ZERO) {
+                moments.add_weighted(level, &[0.0], &[weight.to_f64()]);
+            }
+        }
+    }
+    moments
 }
 
 fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {
