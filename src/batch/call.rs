@@ -155,7 +155,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let arrays = self.arrays(value, gradient, None);
         let total = self.visit(wanted, quotient(1.0, divisor)).all(arrays, self.axis);
         if let Wanted::Total = wanted {
-            output.fill(A::Loss::from_f64(quotient(total.value(), divisor)));
+            let loss = A::Loss::from_f64(quotient(total.value(), divisor));
+            output.first_mut().into_iter().for_each(|output| *output = loss);
         }
         Ok(())
     }
@@ -227,7 +228,8 @@ impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 }
 
 fn same_shape(expected: &[usize], found: &[usize]) -> Result<(), Error> {
-    if expected == found {
+    // Not ==: comparing no bytes at a dangling pointer costs some processors 70 ns.
+    if expected.iter().eq(found) {
         return Ok(());
     }
     Err(Error::OutputShape { expected: expected.to_vec(), found: found.to_vec() })

@@ -9,7 +9,9 @@ use super::visit::{PART, Visit, Wanted};
 use super::waiting::Waiting;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{CHUNK, FEW_STRIPES, Float, LaneSum, STRIPES, Term, add_to_each, sum_each};
+use crate::kernel::{
+    CHUNK, FEW_STRIPES, Float, LaneSum, STRIPES, Term, add_to_each, narrow, sum_each,
+};
 use crate::lanes::{Rect, Scratch, Unit, read, write};
 
 const _: () = assert!(CHUNK <= BLOCK);
@@ -162,9 +164,7 @@ impl<'v, A: Element> Worker<'v, A> {
         match (self.visit.wanted, value) {
             (Wanted::Distributions, Some(value)) => {
                 write(value, &rect, &mut self.room.output, |out| {
-                    for (out, &sum) in out.iter_mut().zip(&*sums) {
-                        *out = A::Loss::from_f64(sum);
-                    }
+                    narrow(self.visit.level, sums, out)
                 });
             }
             _ if self.visit.totals() && !self.visit.few() => self.wait(sums),
@@ -219,10 +219,13 @@ fn tile(classes: usize) -> (usize, usize) {
     if classes <= CHUNK { (CHUNK / classes, classes) } else { (1, CHUNK) }
 }
 
-/// All rectangles of at most tall × wide.
+/// All rectangles of at most tall × wide, row by row.
 fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Iterator<Item = Rect> {
-    steps(0..lanes, tall)
-        .flat_map(move |lanes| steps(0..classes, wide).map(move |classes| (lanes.clone(), classes)))
+    let across = classes.div_ceil(wide);
+    (0..lanes.div_ceil(tall) * across).map(move |tile| {
+        let (lane, class) = (tile / across * tall, tile % across * wide);
+        (lane..lanes.min(lane + tall), class..classes.min(class + wide))
+    })
 }
 
 /// The range in steps.

@@ -9,6 +9,8 @@ mod float;
 mod level;
 mod ln;
 mod pass;
+#[allow(dead_code, unused_imports)]
+pub(crate) mod softmax;
 mod sum;
 mod term;
 
@@ -20,6 +22,6 @@ pub(crate) use level::Level;
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
 };
-pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, sum_each};
+pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each};
 pub use term::Real;
 pub(crate) use term::{LogProbability, Probability, Term};

@@ -57,6 +57,14 @@ pub fn add_to_each<T: Float>(level: Level, sums: &mut [f64], terms: &[T]) {
     );
 }
 
+/// The sums, each rounded.
+pub fn narrow<T: Float>(level: Level, sums: &[f64], out: &mut [T]) {
+    level.run(
+        #[inline(always)]
+        || out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = T::from_f64(sum)),
+    );
+}
+
 /// The sums of distributions of few classes that lie one behind the other.
 pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
     level.run(

@@ -6,7 +6,7 @@ use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 
 use super::arrays::Arrays;
 use super::bundle::{Bundle, Turn, Unit};
-use super::pool::{TASK, join, threads};
+use super::pool::{TASK, join, task};
 use crate::element::Element;
 
 /// Neighbouring lanes that are not parted where their classes are not neighbours: enough to use up
@@ -25,7 +25,7 @@ pub fn for_each_unit<A: Element, D: Dimension, R: Send>(
     visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let task = if arrays.input.len() > TASK && threads() > 1 { TASK } else { usize::MAX };
+    let task = task(arrays.input.len());
     if let Some(unit) = arrays.dense(class_axis) {
         return halve(unit, task, visit, merge);
     }

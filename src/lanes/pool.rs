@@ -1,7 +1,22 @@
 //! The pool: the only place that names rayon.
 
-/// Elements that one thread takes at a time; no more than that are not worth a second thread.
+/// No more elements than that are worth a second thread.
 pub const TASK: usize = 1 << 16;
+/// Nor is it worth asking for work more often than once in so many,
+const LARGE_TASK: usize = 1 << 18;
+/// but every thread should ask a few times, that none waits long for the last.
+const TASKS: usize = 8;
+
+/// How many of `len` elements one thread takes at a time.
+pub fn task(len: usize) -> usize {
+    if len <= TASK {
+        return TASK; // No pool is started for that.
+    }
+    match threads() {
+        1 => usize::MAX,
+        threads => (len / (TASKS * threads)).clamp(TASK, LARGE_TASK),
+    }
+}
 
 /// Both results, computed beside each other where there are threads for it.
 #[cfg(feature = "rayon")]
@@ -16,7 +31,7 @@ pub fn join<R: Send>(a: impl FnOnce() -> R + Send, b: impl FnOnce() -> R + Send)
 }
 
 /// The threads of the pool that this was called in, or of the global one.
-pub fn threads() -> usize {
+fn threads() -> usize {
     #[cfg(feature = "rayon")]
     return rayon::current_num_threads();
     #[cfg(not(feature = "rayon"))]

@@ -5,6 +5,7 @@ mod accuracy;
 mod exp;
 mod levels;
 mod ln;
+mod softmax;
 mod sum;
 mod term;
 

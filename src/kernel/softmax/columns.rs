@@ -1,0 +1,339 @@
+//! Lanes beside each other, class after class; and short lanes turned to lie so.
+
+use super::FEW;
+use super::cell::{Logit, Shift, cell, finite_part};
+use super::lane::{Cells, Lane, Part, greater, tree};
+use crate::element::Element;
+use crate::kernel::{Level, STRIPES};
+
+/// Lanes beside each other. Where there are fewer, the rest must hold finite logits.
+pub const COLUMNS: usize = 128;
+
+/// One class of every lane.
+pub type Row<T> = [T; COLUMNS];
+
+/// Each lane's maxima, shift and sums.
+#[derive(Clone, Debug)]
+pub struct Columns<T> {
+    peaks_p: Row<T>,
+    peaks_q: Row<T>,
+    rate: T,
+    quarters: Row<T>,
+    hi: Row<T>,
+    lo: Row<T>,
+    /// Σe, Σeε and Σe·φ(ε), one row a stripe.
+    weight: Vec<Row<f64>>,
+    mean: Vec<Row<f64>>,
+    curvature: Vec<Row<f64>>,
+    far: Row<f64>,
+    /// The same over the parts that have ended.
+    parts: [Row<f64>; 4],
+}
+
+impl<T: Logit> Columns<T> {
+    /// Room for lanes of so many classes, at the rate 1/τ.
+    pub fn new(classes: usize, rate: T) -> Self {
+        let stripes = if classes <= FEW { 1 } else { STRIPES };
+        let zeros = vec![[0.0; COLUMNS]; stripes];
+        Columns {
+            peaks_p: [-T::INFINITY; COLUMNS],
+            peaks_q: [-T::INFINITY; COLUMNS],
+            rate,
+            quarters: [T::ZERO; COLUMNS],
+            hi: [T::ZERO; COLUMNS],
+            lo: [T::ZERO; COLUMNS],
+            weight: zeros.clone(),
+            mean: zeros.clone(),
+            curvature: zeros,
+            far: [0.0; COLUMNS],
+            parts: [[0.0; COLUMNS]; 4],
+        }
+    }
+
+    /// Other lanes from here on.
+    pub fn restart(&mut self) {
+        self.peaks_p = [-T::INFINITY; COLUMNS];
+        self.peaks_q = self.peaks_p;
+        self.clear();
+    }
+
+    /// Forgets the sums.
+    pub fn clear(&mut self) {
+        self.clear_part();
+        self.parts = [[0.0; COLUMNS]; 4];
+    }
+
+    fn clear_part(&mut self) {
+        for rows in [&mut self.weight, &mut self.mean, &mut self.curvature] {
+            rows.fill([0.0; COLUMNS]);
+        }
+        self.far = [0.0; COLUMNS];
+    }
+
+    /// Adds classes to the maxima.
+    pub fn add_peaks(&mut self, level: Level, z_p: &[Row<T>], z_q: &[Row<T>]) {
+        level.run(
+            #[inline(always)]
+            || {
+                for (peaks, rows) in [(&mut self.peaks_p, z_p), (&mut self.peaks_q, z_q)] {
+                    for row in rows {
+                        for i in 0..COLUMNS {
+                            peaks[i] = greater(peaks[i], row[i]);
+                        }
+                    }
+                }
+            },
+        );
+    }
+
+    /// Takes the shifts by the maxima.
+    pub fn shift(&mut self, level: Level) {
+        level.run(
+            #[inline(always)]
+            || {
+                for i in 0..COLUMNS {
+                    let shift = Shift::between(self.peaks_p[i], self.peaks_q[i], self.rate);
+                    (self.quarters[i], self.hi[i], self.lo[i]) = (shift.peak, shift.hi, shift.lo);
+                }
+            },
+        );
+    }
+
+    /// Takes better shifts for lanes that are off centre; whether there is one.
+    pub fn recentre(&mut self, level: Level, lanes: &Lanes) -> bool {
+        if !lanes.any_off_centre(level) {
+            return false;
+        }
+        for i in (0..COLUMNS).filter(|&i| lanes.lane(i).is_off_centre()) {
+            let shift = self.shift_of(i).less(lanes.log_total[i]);
+            (self.hi[i], self.lo[i]) = (shift.hi, shift.lo);
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn shift_of(&self, i: usize) -> Shift<T> {
+        Shift { peak: self.quarters[i], rate: self.rate, hi: self.hi[i], lo: self.lo[i] }
+    }
+
+    /// The cells of one class, all that gradients and terms need.
+    pub fn fill(&self, level: Level, z_p: &Row<T>, z_q: &Row<T>, cells: &mut Cells<T, COLUMNS>) {
+        level.run(
+            #[inline(always)]
+            || {
+                self.cells::<true>(z_p, z_q, cells);
+            },
+        );
+    }
+
+    /// The cells of one class; whether some needed care.
+    #[inline(always)]
+    fn cells<const EXCESS: bool>(
+        &self,
+        z_p: &Row<T>,
+        z_q: &Row<T>,
+        cells: &mut Cells<T, COLUMNS>,
+    ) -> bool {
+        self.cells_here::<false, EXCESS>(z_p, z_q, cells);
+        let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
+        if care {
+            self.cells_here::<true, true>(z_p, z_q, cells);
+        }
+        care
+    }
+
+    #[inline(always)]
+    fn cells_here<const ANY: bool, const EXCESS: bool>(
+        &self,
+        z_p: &Row<T>,
+        z_q: &Row<T>,
+        cells: &mut Cells<T, COLUMNS>,
+    ) {
+        for i in 0..COLUMNS {
+            let cell = cell::<T, ANY>(z_p[i], z_q[i], &self.shift_of(i));
+            cells.weight[i] = cell.weight;
+            cells.log_ratio[i] = cell.log_ratio;
+            cells.curvature[i] = cell.curvature;
+            if EXCESS {
+                cells.excess[i] = cell.excess;
+            }
+        }
+    }
+
+    /// Adds classes to the sums, the first of them number `first` of its part.
+    pub fn add(
+        &mut self,
+        level: Level,
+        first: usize,
+        z_p: &[Row<T>],
+        z_q: &[Row<T>],
+        cells: &mut Cells<T, COLUMNS>,
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                for (k, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
+                    if self.cells::<false>(z_p, z_q, cells) {
+                        for i in 0..COLUMNS {
+                            let (ratio, far) = finite_part(cells.weight[i], cells.log_ratio[i]);
+                            cells.log_ratio[i] = ratio;
+                            self.far[i] += far;
+                        }
+                    }
+                    let stripe = (first + k) % self.weight.len();
+                    self.add_row(stripe, cells);
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn add_row(&mut self, stripe: usize, cells: &Cells<T, COLUMNS>) {
+        let weight = &mut self.weight[stripe];
+        let mean = &mut self.mean[stripe];
+        let curvature = &mut self.curvature[stripe];
+        for i in 0..COLUMNS {
+            let e = cells.weight[i].to_f64();
+            weight[i] += e;
+            mean[i] = e.mul_add(cells.log_ratio[i].to_f64(), mean[i]);
+            curvature[i] += cells.curvature[i].to_f64();
+        }
+    }
+
+    /// Ends a part of the lanes.
+    pub fn end_part(&mut self, level: Level) {
+        level.run(
+            #[inline(always)]
+            || {
+                for i in 0..COLUMNS {
+                    self.parts[0][i] += folded(&self.weight, i);
+                    self.parts[1][i] += folded(&self.mean, i);
+                    self.parts[2][i] += folded(&self.curvature, i);
+                    self.parts[3][i] += self.far[i];
+                }
+                self.clear_part();
+            },
+        );
+    }
+
+    /// What the lanes' sums come to, all parts ended.
+    pub fn lanes(&self, level: Level, lanes: &mut Lanes) {
+        level.run(
+            #[inline(always)]
+            || {
+                let [weight, mean, curvature, far] = &self.parts;
+                for i in 0..COLUMNS {
+                    let part = Part {
+                        weight: weight[i],
+                        mean: mean[i],
+                        curvature: curvature[i],
+                        far: far[i],
+                    };
+                    lanes.set(i, part.lane(self.peaks_p[i], self.peaks_q[i]));
+                }
+            },
+        );
+    }
+}
+
+/// A lane's stripes, added up.
+#[inline(always)]
+pub fn folded(stripes: &[Row<f64>], i: usize) -> f64 {
+    match stripes {
+        [only] => only[i],
+        _ => tree(std::array::from_fn(|stripe| stripes[stripe][i])),
+    }
+}
+
+/// What is known of lanes beside each other.
+#[derive(Clone, Debug)]
+pub struct Lanes {
+    pub weight: Row<f64>,
+    pub mean: Row<f64>,
+    pub curvature: Row<f64>,
+    pub surplus: Row<f64>,
+    pub total: Row<f64>,
+    pub log_total: Row<f64>,
+    pub divergence: Row<f64>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        let row = [0.0; COLUMNS];
+        Lanes {
+            weight: row,
+            mean: row,
+            curvature: row,
+            surplus: row,
+            total: row,
+            log_total: row,
+            divergence: row,
+        }
+    }
+}
+
+impl Lanes {
+    #[inline(always)]
+    fn set(&mut self, i: usize, lane: Lane) {
+        self.weight[i] = lane.weight;
+        self.mean[i] = lane.mean;
+        self.curvature[i] = lane.curvature;
+        self.surplus[i] = lane.surplus;
+        self.total[i] = lane.total;
+        self.log_total[i] = lane.log_total;
+        self.divergence[i] = lane.divergence;
+    }
+
+    /// One of them.
+    #[inline(always)]
+    pub fn lane(&self, i: usize) -> Lane {
+        Lane {
+            weight: self.weight[i],
+            mean: self.mean[i],
+            curvature: self.curvature[i],
+            surplus: self.surplus[i],
+            total: self.total[i],
+            log_total: self.log_total[i],
+            divergence: self.divergence[i],
+        }
+    }
+
+    fn any_off_centre(&self, level: Level) -> bool {
+        level.run(
+            #[inline(always)]
+            || (0..COLUMNS).fold(false, |any, i| any | self.lane(i).is_off_centre()),
+        )
+    }
+}
+
+/// Classes turned at a time, that rows a power of two apart do not drive each other out of the cache.
+const TURNED: usize = 16;
+
+/// Lanes one behind the other, at most [`COLUMNS`], to rows, one a class.
+pub fn transpose<A: Element<Loss: Logit>>(lanes: &[A], rows: &mut [Row<A::Loss>]) {
+    let classes = rows.len();
+    for (block, rows) in rows.chunks_mut(TURNED).enumerate() {
+        let start = block * TURNED;
+        for (i, lane) in lanes.chunks_exact(classes).enumerate() {
+            for (row, logit) in rows.iter_mut().zip(&lane[start..]) {
+                row[i] = logit.widen();
+            }
+        }
+        for row in rows {
+            row[lanes.len() / classes..].fill(Default::default());
+        }
+    }
+}
+
+/// And back.
+pub fn transpose_back<A: Element>(rows: &[Row<A>], lanes: &mut [A]) {
+    let classes = rows.len();
+    for (block, rows) in rows.chunks(TURNED).enumerate() {
+        let start = block * TURNED;
+        for (i, lane) in lanes.chunks_exact_mut(classes).enumerate() {
+            for (row, out) in rows.iter().zip(&mut lane[start..]) {
+                *out = row[i];
+            }
+        }
+    }
+}

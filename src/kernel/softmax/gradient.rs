@@ -1,0 +1,330 @@
+//! Gradients and terms of a lane once its sums are known.
+//!
+//! One upstream u for the lane, v = uκ/τ:
+//! ∂z_q = v(q − p) = v/(S(1 + x))·(g − e·x), ∂z_p = v·p(D − KL) = v/S·e(ε − a).
+//!
+//! One upstream a class, v_j = u_jκ/τ, D = ε + ln(1 + x); with U = Σve/S and V = Σve(D + 1)/S:
+//! ∂z_q = U·q − v·p and ∂z_p = p(v(D + 1) − V).
+//!
+//! Where the divergence is infinite, ∂z_p is −∞, and NaN (∞ − ∞) at the class that makes it so; 0 where p is 0.
+
+use super::FEW;
+use super::cell::{Logit, remainders};
+use super::columns::{COLUMNS, Lanes, Row, folded};
+use super::lane::{Cells, Lane, tree};
+use crate::element::Element;
+use crate::kernel::{Level, STRIPES};
+
+/// Something that each lane has.
+pub trait PerLane<S>: Copy {
+    /// That of the element at `index`.
+    fn at(self, index: usize) -> S;
+}
+
+/// The elements are the classes of one lane.
+#[derive(Clone, Copy, Debug)]
+pub struct One<S>(pub S);
+
+/// The elements are one class of lanes beside each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a, S>(pub &'a [S; COLUMNS]);
+
+impl<S: Copy> PerLane<S> for One<S> {
+    #[inline(always)]
+    fn at(self, _: usize) -> S {
+        self.0
+    }
+}
+
+impl<S: Copy> PerLane<S> for Beside<'_, S> {
+    #[inline(always)]
+    fn at(self, index: usize) -> S {
+        self.0[index]
+    }
+}
+
+/// What gradients are made of where one factor holds for a lane, rounded to the computing type.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slopes<T> {
+    /// v/(S(1 + x)).
+    excess: T,
+    /// −v·x/(S(1 + x)).
+    weight: T,
+    /// v/S.
+    share: T,
+    /// a.
+    mean: T,
+}
+
+impl<T: Logit> Slopes<T> {
+    /// For the factor v.
+    #[inline(always)]
+    pub fn new(lane: &Lane, v: f64) -> Self {
+        let share = v / lane.weight + lane.zero_or_nan();
+        let excess = share / lane.total;
+        Slopes {
+            excess: T::from_f64(excess),
+            weight: T::from_f64(-(excess * lane.surplus)),
+            share: T::from_f64(share),
+            mean: T::from_f64(lane.mean),
+        }
+    }
+}
+
+/// ∂z_q.
+pub fn d_inputs<T: Logit, A: Element<Loss = T>, const N: usize>(
+    level: Level,
+    slopes: impl PerLane<Slopes<T>>,
+    cells: &Cells<T, N>,
+    out: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, excess) = (&cells.weight[..out.len()], &cells.excess[..out.len()]);
+            for i in 0..out.len() {
+                let slopes = slopes.at(i);
+                let slope = excess[i].mul_add(slopes.excess, weight[i] * slopes.weight);
+                out[i] = A::narrow(slope.to_f64());
+            }
+        },
+    );
+}
+
+/// ∂z_p.
+pub fn d_targets<T: Logit, A: Element<Loss = T>, const N: usize>(
+    level: Level,
+    slopes: impl PerLane<Slopes<T>>,
+    cells: &Cells<T, N>,
+    out: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
+            for i in 0..out.len() {
+                let slopes = slopes.at(i);
+                let share = weight[i] * slopes.share;
+                let slope = share * (ratio[i] - slopes.mean);
+                out[i] = A::narrow(if share == T::ZERO { share } else { slope }.to_f64());
+            }
+        },
+    );
+}
+
+/// Σve and Σve(D + 1) over the classes of a lane of many.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UpstreamSums {
+    weight: [f64; STRIPES],
+    slope: [f64; STRIPES],
+}
+
+impl UpstreamSums {
+    /// Adds the next classes, of which a multiple of [`STRIPES`] came before.
+    pub fn add<T: Logit, const N: usize>(
+        &mut self,
+        level: Level,
+        lane: &Lane,
+        cells: &Cells<T, N>,
+        factors: &[f64],
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                let cells = cells.weight.iter().zip(&cells.log_ratio);
+                for (i, (&v, (&e, &ratio))) in factors.iter().zip(cells).enumerate() {
+                    let (share, slope) = upstream_parts(e, ratio, v, lane.log_total);
+                    self.weight[i % STRIPES] += share;
+                    self.slope[i % STRIPES] += slope;
+                }
+            },
+        );
+    }
+
+    /// Σve and Σve(D + 1); those of the parts of a lane are added in turn.
+    pub fn value(&self) -> (f64, f64) {
+        (tree(self.weight), tree(self.slope))
+    }
+}
+
+/// The same over the classes of lanes beside each other.
+#[derive(Clone, Debug)]
+pub struct UpstreamColumns {
+    weight: Vec<Row<f64>>,
+    slope: Vec<Row<f64>>,
+}
+
+impl UpstreamColumns {
+    /// Room for lanes of so many classes.
+    pub fn new(classes: usize) -> Self {
+        let zeros = vec![[0.0; COLUMNS]; if classes <= FEW { 1 } else { STRIPES }];
+        UpstreamColumns { weight: zeros.clone(), slope: zeros }
+    }
+
+    /// Adds one class, number `class` of its part.
+    pub fn add<T: Logit>(
+        &mut self,
+        level: Level,
+        class: usize,
+        lanes: &Lanes,
+        cells: &Cells<T, COLUMNS>,
+        factors: &Row<f64>,
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                let stripe = class % self.weight.len();
+                let (weight, slope) = (&mut self.weight[stripe], &mut self.slope[stripe]);
+                for i in 0..COLUMNS {
+                    let (e, ratio) = (cells.weight[i], cells.log_ratio[i]);
+                    let (share, more) = upstream_parts(e, ratio, factors[i], lanes.log_total[i]);
+                    weight[i] += share;
+                    slope[i] += more;
+                }
+            },
+        );
+    }
+
+    /// Σve and Σve(D + 1) of one lane.
+    pub fn value(&self, lane: usize) -> (f64, f64) {
+        (folded(&self.weight, lane), folded(&self.slope, lane))
+    }
+}
+
+/// ve and ve(D + 1), 0 where the former is.
+#[inline(always)]
+fn upstream_parts<T: Logit>(weight: T, ratio: T, v: f64, log_total: f64) -> (f64, f64) {
+    let share = v * weight.to_f64();
+    let slope = share * (ratio.to_f64() + (log_total + 1.0));
+    (share, if share == 0.0 { share } else { slope })
+}
+
+/// What gradients are made of where each class has its own factor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SlopesEach {
+    /// 1/S.
+    share: f64,
+    /// U/(S(1 + x)).
+    other: f64,
+    /// V.
+    mean: f64,
+    /// ln(1 + x).
+    log_total: f64,
+}
+
+impl SlopesEach {
+    /// From Σve and Σve(D + 1).
+    #[inline(always)]
+    pub fn new(lane: &Lane, (weight, slope): (f64, f64)) -> Self {
+        let share = 1.0 / lane.weight + lane.zero_or_nan();
+        SlopesEach {
+            share,
+            other: weight / lane.weight * share / lane.total,
+            mean: slope / lane.weight,
+            log_total: lane.log_total,
+        }
+    }
+}
+
+/// ∂z_q, one factor a class.
+pub fn d_inputs_each<T: Logit, A: Element<Loss = T>, const N: usize>(
+    level: Level,
+    slopes: impl PerLane<SlopesEach>,
+    cells: &Cells<T, N>,
+    factors: &[f64],
+    out: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, excess) = (&cells.weight[..out.len()], &cells.excess[..out.len()]);
+            let factors = &factors[..out.len()];
+            for i in 0..out.len() {
+                let (slopes, e, g) = (slopes.at(i), weight[i].to_f64(), excess[i].to_f64());
+                out[i] = A::narrow((e + g) * slopes.other - factors[i] * e * slopes.share);
+            }
+        },
+    );
+}
+
+/// ∂z_p, one factor a class.
+pub fn d_targets_each<T: Logit, A: Element<Loss = T>, const N: usize>(
+    level: Level,
+    slopes: impl PerLane<SlopesEach>,
+    cells: &Cells<T, N>,
+    factors: &[f64],
+    out: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let (slopes, out) = (slopes, &mut *out);
+            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
+            let factors = &factors[..out.len()];
+            for i in 0..out.len() {
+                let slopes = slopes.at(i);
+                let (_, slope) = upstream_parts(weight[i], ratio[i], factors[i], slopes.log_total);
+                let e = weight[i].to_f64();
+                let slope = if e == 0.0 { e } else { slope - e * slopes.mean };
+                out[i] = A::narrow(slope * slopes.share);
+            }
+        },
+    );
+}
+
+/// What terms are made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shares<T> {
+    /// 1/S.
+    share: T,
+    /// 1/(S(1 + x)).
+    other: T,
+    /// ln(1 + x).
+    log_total: T,
+}
+
+impl<T: Logit> Shares<T> {
+    /// Those of a lane.
+    #[inline(always)]
+    pub fn new(lane: &Lane) -> Self {
+        let share = 1.0 / lane.weight + lane.zero_or_nan();
+        Shares {
+            share: T::from_f64(share),
+            other: T::from_f64(share / lane.total),
+            log_total: T::from_f64(lane.log_total),
+        }
+    }
+}
+
+/// The terms p·D, or p·φ(D) (generalized), rounded to the computing type.
+pub fn softmax_terms<T: Logit, const GENERALIZED: bool, const N: usize>(
+    level: Level,
+    shares: impl PerLane<Shares<T>>,
+    cells: &Cells<T, N>,
+    out: &mut [T],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let (shares, out) = (shares, &mut *out);
+            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
+            let excess = &cells.excess[..out.len()];
+            for i in 0..out.len() {
+                let shares = shares.at(i);
+                let (e, g) = (weight[i], excess[i]);
+                let (p, d) = (e * shares.share, ratio[i] + shares.log_total);
+                let plain = if d == T::INFINITY { d } else { p * d };
+                out[i] = if !GENERALIZED {
+                    plain
+                } else if (d.abs() <= T::FAR) & (e > T::ZERO) {
+                    p * remainders(d).0
+                } else {
+                    (e + g) * shares.other + (plain - p)
+                };
+            }
+        },
+    );
+}

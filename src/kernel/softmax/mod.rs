@@ -1,0 +1,42 @@
+//! The divergence of two softmaxes, and its gradients, from logits.
+//!
+//! **Mathematics.** p = softmax(z_p/τ), q = softmax(z_q/τ). With any number s, and
+//! - ε = (z_p − z_q)/τ − s, formed before anything is rounded away,
+//! - weights e = exp((z_p − max z_p)/τ), S = Σe, mean a = Σeε/S,
+//! - F = Σe·φ(ε)/S, φ(ε) = e^(−ε) − 1 + ε ≥ 0,
+//!
+//! the total Σp·e^(−ε) is 1 + x, x = F − a, so D = ln p − ln q = ε + ln(1 + x) and
+//!
+//! KL = a + ln(1 + x) = F − (x − ln(1 + x)).
+//!
+//! It holds whatever s is, and for any weights: a relative error of the weights or of ε changes KL by
+//! as much relatively, also near p = q, where KL is of the order of ε². One pass after the maxima does.
+//! s = (max z_p − max z_q)/τ; where F is much more than KL, that was a poor choice, and s − ln(1 + x),
+//! which makes ε = D, is taken in another pass ([`Lane::is_off_centre`]).
+//!
+//! **Gradients**, with g = e·expm1(−ε): q − p = (g/(1 + x) − e·x/(1 + x))/S and
+//! p·(D − KL) = e·(ε − a)/S, both without cancellation of numbers greater than ε.
+//!
+//! **Order of sums.** In `f64`. Up to [`FEW`] classes: one after the other. Beyond: class c in sum c mod
+//! [`STRIPES`](super::STRIPES), those as a tree; the sums of parts of a lane are added in turn.
+//!
+//! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
+//! class ([`columns`]); short lanes are turned into the latter. The bits are the same.
+
+mod cell;
+mod columns;
+mod given;
+mod gradient;
+mod lane;
+
+pub use cell::{Logit, Shift};
+pub use columns::{COLUMNS, Columns, Lanes, Row, transpose, transpose_back};
+pub use given::{Total, TotalColumns, TotalSum, d_logits, log_softmax};
+pub use gradient::{
+    Beside, One, PerLane, Shares, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs,
+    d_inputs_each, d_targets, d_targets_each, softmax_terms,
+};
+pub use lane::{Cells, Lane, Part, Peaks, Sums};
+
+/// Up to so many classes are summed one after the other.
+pub const FEW: usize = 64;

@@ -1,0 +1,187 @@
+//! The divergence of two softmaxes against double-double sums, layouts against each other.
+
+mod bench;
+mod gradient;
+mod oracle;
+mod value;
+
+use crate::element::Element;
+use crate::kernel::softmax::{
+    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, Part, Peaks, Row, Shift, Slopes, Sums,
+    d_inputs, d_targets, transpose,
+};
+use crate::kernel::{CHUNK, Level};
+
+/// A lane's classes behind each other.
+pub fn along<A: Element<Loss: Logit>>(
+    level: Level,
+    z_p: &[A],
+    z_q: &[A],
+    rate: A::Loss,
+    cells: &mut Cells<A::Loss>,
+) -> (Lane, Shift<A::Loss>) {
+    let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
+    peaks_p.add(level, z_p);
+    peaks_q.add(level, z_q);
+    let (peak_p, peak_q) = (peaks_p.value(), peaks_q.value());
+    let mut sum = |shift: &Shift<A::Loss>| {
+        let mut sums = Sums::default();
+        for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
+            sums.add(level, z_p, z_q, shift, cells, false);
+        }
+        sums.part().lane(peak_p, peak_q)
+    };
+    let shift = Shift::between(peak_p, peak_q, rate);
+    let lane = sum(&shift);
+    if lane.is_off_centre() {
+        let shift = shift.less(lane.log_total);
+        return (sum(&shift), shift);
+    }
+    (lane, shift)
+}
+
+/// Lanes beside each other.
+pub fn across<T: Logit>(
+    level: Level,
+    z_p: &[Row<T>],
+    z_q: &[Row<T>],
+    columns: &mut Columns<T>,
+    cells: &mut Cells<T, COLUMNS>,
+    lanes: &mut Lanes,
+) {
+    columns.restart();
+    columns.add_peaks(level, z_p, z_q);
+    columns.shift(level);
+    columns.add(level, 0, z_p, z_q, cells);
+    columns.end_part(level);
+    columns.lanes(level, lanes);
+    if columns.recentre(level, lanes) {
+        columns.clear();
+        columns.add(level, 0, z_p, z_q, cells);
+        columns.end_part(level);
+        columns.lanes(level, lanes);
+    }
+}
+
+/// Short lanes one behind the other.
+pub fn turned<A: Element<Loss: Logit>>(
+    level: Level,
+    z_p: &[A],
+    z_q: &[A],
+    classes: usize,
+    rate: A::Loss,
+) -> Vec<Lane> {
+    let zero = [<A::Loss as crate::kernel::Float>::ZERO; COLUMNS];
+    let mut rows = (vec![zero; classes], vec![zero; classes]);
+    let mut columns = Columns::new(classes, rate);
+    let mut cells = Cells::default();
+    let mut found = vec![];
+    let mut lanes = Lanes::default();
+    for (z_p, z_q) in z_p.chunks(classes * COLUMNS).zip(z_q.chunks(classes * COLUMNS)) {
+        transpose(z_p, &mut rows.0);
+        transpose(z_q, &mut rows.1);
+        across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
+        found.extend((0..z_p.len() / classes).map(|i| lanes.lane(i)));
+    }
+    found
+}
+
+/// Lanes beside each other, a few classes at a time, from the middle of others.
+pub fn beside<A: Element<Loss = A> + Logit>(
+    level: Level,
+    z_p: &[A],
+    z_q: &[A],
+    classes: usize,
+    rate: A,
+) -> Vec<Lane> {
+    let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
+    let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
+    let mut lanes = Lanes::default();
+    let mut found = vec![];
+    for (z_p, z_q) in z_p.chunks(classes * 7).zip(z_q.chunks(classes * 7)) {
+        for (i, (p, q)) in z_p.iter().zip(z_q).enumerate() {
+            rows.0[i % classes][i / classes + 50] = *p;
+            rows.1[i % classes][i / classes + 50] = *q;
+        }
+        columns.restart();
+        columns.add_peaks(level, &rows.0, &rows.1);
+        columns.shift(level);
+        for _ in 0..2 {
+            columns.clear();
+            for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
+                columns.add(level, 3 * k, p, q, &mut cells);
+            }
+            columns.end_part(level);
+            columns.lanes(level, &mut lanes);
+            if !columns.recentre(level, &lanes) {
+                break;
+            }
+        }
+        found.extend((50..50 + z_p.len() / classes).map(|i| lanes.lane(i)));
+    }
+    found
+}
+
+/// The gradients of one lane among others beside each other.
+pub fn turned_gradients<A: Element<Loss = A> + Logit>(
+    level: Level,
+    z_p: &[A],
+    z_q: &[A],
+    rate: A,
+    v: f64,
+) -> [Vec<A>; 2] {
+    let classes = z_p.len();
+    let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
+    transpose(z_p, &mut rows.0);
+    transpose(z_q, &mut rows.1);
+    let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
+    let mut lanes = Lanes::default();
+    across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
+    let slopes = std::array::from_fn(|i| Slopes::new(&lanes.lane(i), v));
+    let mut out = [vec![], vec![]];
+    for (p, q) in rows.0.iter().zip(&rows.1) {
+        let mut rows = ([A::ZERO; COLUMNS], [A::ZERO; COLUMNS]);
+        columns.fill(level, p, q, &mut cells);
+        d_inputs(level, Beside(&slopes), &cells, &mut rows.0);
+        d_targets(level, Beside(&slopes), &cells, &mut rows.1);
+        out[0].push(rows.0[0]);
+        out[1].push(rows.1[0]);
+    }
+    out
+}
+
+/// A lane of many classes, at temperature 1, in parts: its classes behind and below each other.
+pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, Lane) {
+    let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
+    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
+        let (mut more_p, mut more_q) = (Peaks::default(), Peaks::default());
+        more_p.add(level, z_p);
+        more_q.add(level, z_q);
+        peaks_p.merge(&more_p);
+        peaks_q.merge(&more_q);
+    }
+    let (peak_p, peak_q) = (peaks_p.value(), peaks_q.value());
+    let (shift, mut cells) = (Shift::between(peak_p, peak_q, 1.0), Cells::default());
+    let mut whole = Part::default();
+    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
+        let mut sums = Sums::default();
+        for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
+            sums.add(level, z_p, z_q, &shift, &mut cells, false);
+        }
+        whole.join(&sums.part());
+    }
+
+    let rows = |z: &[f32]| z.iter().map(|&z| [z; COLUMNS]).collect::<Vec<_>>();
+    let (z_p, z_q) = (rows(z_p), rows(z_q));
+    let mut columns = Columns::new(z_p.len(), 1.0);
+    columns.restart();
+    columns.add_peaks(level, &z_p, &z_q);
+    columns.shift(level);
+    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
+        columns.add(level, 0, z_p, z_q, &mut Cells::default());
+        columns.end_part(level);
+    }
+    let mut lanes = Lanes::default();
+    columns.lanes(level, &mut lanes);
+    (whole.lane(peak_p, peak_q), lanes.lane(COLUMNS - 1))
+}
