@@ -2,7 +2,8 @@
 
 use std::fmt::{Debug, Display};
 
-use crate::kernel::{Float, Real};
+use crate::kernel::Float;
+use crate::kernel::softmax::Logit;
 
 /// A number that losses are computed of: `f32` or `f64`.
 ///
@@ -11,7 +12,7 @@ pub trait Element:
     Sealed + Copy + Debug + Display + Default + PartialOrd + Send + Sync + 'static
 {
     /// What it is computed in, and what the loss is: `f32` for all but `f64`.
-    type Loss: Element<Loss = Self::Loss> + Real;
+    type Loss: Element<Loss = Self::Loss> + Logit;
 
     /// To the computing type, exactly.
     #[doc(hidden)]

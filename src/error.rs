@@ -53,6 +53,11 @@ pub enum Error {
         /// The denominator.
         denominator: f64,
     },
+    /// τ, 1/τ or τ² is not a normal number above 0 of the computing type.
+    InvalidTemperature {
+        /// The temperature τ.
+        temperature: f64,
+    },
     /// A name that is no reduction's.
     UnknownReduction {
         /// The name.
@@ -94,6 +99,10 @@ impl fmt::Display for Error {
             Error::InvalidDenominator { denominator } => {
                 write!(f, "denominator {denominator} is not finite and above 0")
             }
+            Error::InvalidTemperature { temperature } => write!(
+                f,
+                "temperature {temperature} is not above 0 with a square and an inverse that are normal numbers"
+            ),
             Error::UnknownReduction { name } => write!(
                 f,
                 "unknown reduction {name:?}; one of none, per_distribution, sum, mean, batchmean, distribution_mean, sum_over(n)"

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use kldiv::{KLDivLoss, PerDistribution, Sum};
+use kldiv::{KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Sum};
 use ndarray::{Array1, Array2, ArrayD, Axis, ShapeBuilder};
 use ndarray_npy::{WritableElement, write_npy};
 use ndarray_rand::RandomExt;
@@ -149,6 +149,21 @@ fn layouts_agree<A: WritableElement + Copy>(name: &str, of: fn(f64) -> A) {
             }
         }
     }
+}
+
+#[test]
+fn logits_are_taken_too() {
+    let room = Room::new("logits");
+    let [student, teacher] = pair(&[50, 12], |x| x as f32);
+    write_npy(room.path("q.npy"), &student).unwrap();
+    write_npy(room.path("p.npy"), &teacher).unwrap();
+    let criterion = KLDivWithLogitsLoss::new(Sum).temperature(2.0);
+    let partial = criterion.batch(&student, &teacher).unwrap().partial().unwrap();
+    let text = room.report(&["q.npy", "p.npy", "--logits", "--temperature", "2"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["mean"], partial.mean());
+    let error = room.error(&["q.npy", "p.npy", "--logits", "--temperature", "0"]);
+    assert!(error.contains("temperature"), "{error}");
 }
 
 #[test]

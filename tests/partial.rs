@@ -4,7 +4,9 @@ mod common;
 
 use common::layout::LAYOUTS;
 use common::{Number, Operands, Random};
-use kldiv::{Error, KLDivLoss, Partial, PerDistribution, Sum};
+use kldiv::{
+    DistributionMean, Error, KLDivLoss, KLDivWithLogitsLoss, Partial, PerDistribution, Sum,
+};
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 
 const SHAPES: [([usize; 3], usize); 9] = [
@@ -151,6 +153,32 @@ fn statistics_are_those_of_the_divergences() {
                 );
             }
             assert_eq!([found[0], found[3], found[4]], [expected[0], expected[3], expected[4]]);
+        }
+    }
+}
+
+#[test]
+fn from_logits_the_laws_are_the_same() {
+    for classes in [10, 100] {
+        let operands = Operands::<f32>::random(&[40, classes], 1, true);
+        let criterion = KLDivWithLogitsLoss::new(DistributionMean).temperature(2.0);
+        let criterion = criterion.times_temperature_squared(true);
+        let part = |rows: Slice, weighted: bool| {
+            let [input, target, weights] = [&operands.input, &operands.target, &operands.weights]
+                .map(|array| array.slice_axis(Axis(0), rows));
+            let batch = criterion.batch(&input, &target).unwrap();
+            let batch = if weighted { batch.weights(&weights).unwrap() } else { batch };
+            (batch.partial().unwrap(), batch.forward().unwrap_or_default())
+        };
+        for weighted in [false, true] {
+            let (whole, loss) = part(Slice::from(..), weighted);
+            assert_eq!(criterion.finish::<f32>(&whole).unwrap().to_bits(), loss.to_bits());
+            assert!((whole.mean() / f64::from(loss) - 1.0).abs() < 1e-6);
+            for at in [0, 1, 17, 40] {
+                let (head, tail) =
+                    (part(Slice::from(..at), weighted), part(Slice::from(at..), weighted));
+                assert_eq!(merged(&head.0, &tail.0), whole);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The loss: which criterion, with which settings.
 
-use kldiv::{Error, KLDivLoss, Partial, PerDistribution, Sum};
+use kldiv::{Error, KLDivLoss, KLDivWithLogitsLoss, Partial, PerDistribution, Sum};
 use ndarray::{ArrayD, Axis};
 
 use crate::npy::Number;
@@ -17,11 +17,17 @@ pub struct Measure {
 pub enum Holds {
     /// ln q, and p or ln p.
     Probabilities { log_target: bool },
+    /// Scores of both, to be divided by the temperature.
+    Logits { temperature: f64 },
 }
 
 impl Measure {
     pub fn new(axis: usize, options: &Options) -> Measure {
-        let holds = Holds::Probabilities { log_target: options.log_target };
+        let holds = if options.logits {
+            Holds::Logits { temperature: options.temperature }
+        } else {
+            Holds::Probabilities { log_target: options.log_target }
+        };
         Measure { axis, holds }
     }
 
@@ -39,6 +45,14 @@ impl Measure {
                 let batch = batch.batch(input, target)?;
                 let batch = weights.map_or(Ok(batch), |weights| batch.weights(weights))?;
                 let each = KLDivLoss::new(PerDistribution).axis(axis).log_target(log_target);
+                Ok((batch.partial()?, each.forward(input, target)?))
+            }
+            Holds::Logits { temperature } => {
+                let batch = KLDivWithLogitsLoss::new(Sum).axis(axis).temperature(temperature);
+                let batch = batch.batch(input, target)?;
+                let batch = weights.map_or(Ok(batch), |weights| batch.weights(weights))?;
+                let each = KLDivWithLogitsLoss::new(PerDistribution).axis(axis);
+                let each = each.temperature(temperature);
                 Ok((batch.partial()?, each.forward(input, target)?))
             }
         }

@@ -22,6 +22,12 @@ pub struct Options {
     /// The teacher's file holds log-probabilities
     #[arg(long)]
     pub log_target: bool,
+    /// Both files hold logits
+    #[arg(long, conflicts_with = "log_target")]
+    pub logits: bool,
+    /// What logits are divided by
+    #[arg(long, default_value_t = 1.0, requires = "logits")]
+    pub temperature: f64,
     /// One weight a distribution: an array without the class axis
     #[arg(long)]
     pub weights: Option<PathBuf>,

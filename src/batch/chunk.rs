@@ -80,7 +80,7 @@ impl<'v, A: Element> Room<'v, A> {
                 if self.visit.sums_lanes() {
                     sum(terms);
                 }
-                if self.visit.totals() && self.visit.few() {
+                if self.visit.totals_terms() {
                     weigh(level, weights, terms, &mut self.spread);
                     self.total.add_block(level, terms);
                 }

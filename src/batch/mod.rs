@@ -2,6 +2,7 @@
 
 mod call;
 mod chunk;
+mod softmax;
 mod visit;
 mod waiting;
 mod worker;
@@ -10,6 +11,7 @@ mod worker;
 mod tests;
 
 pub use call::Gradients;
+pub(crate) use softmax::Softmax;
 
 use ndarray::{ArrayRef, Dimension};
 
@@ -27,11 +29,14 @@ pub(crate) enum Rule {
     Probabilities,
     /// Log-probabilities against log-probabilities.
     LogProbabilities,
+    /// Logits against whatever the target holds.
+    Logits(Softmax),
 }
 
 /// An input and a target that fit each other, under the settings of a criterion.
 ///
-/// Made by [`KLDivLoss::batch`](crate::KLDivLoss::batch); borrows its operands and is `Copy`. [`weights`](Self::weights) gives each
+/// Made by [`KLDivLoss::batch`](crate::KLDivLoss::batch) and
+/// [`KLDivWithLogitsLoss::batch`](crate::KLDivWithLogitsLoss::batch); borrows its operands and is `Copy`. [`weights`](Self::weights) gives each
 /// distribution its weight; every other method computes.
 #[derive(Debug)]
 pub struct Batch<'a, R, A: Element, D: Dimension> {

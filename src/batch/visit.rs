@@ -3,6 +3,7 @@
 use ndarray::{ArrayRef, Axis, Dimension};
 
 use super::Rule;
+use super::softmax::{Softmax, visit_unit};
 use super::waiting::Waiting;
 use super::worker::Worker;
 use crate::element::Element;
@@ -60,7 +61,25 @@ impl Visit {
         match self.rule {
             Rule::Probabilities => self.all_of::<Probability, A, D>(arrays, axis),
             Rule::LogProbabilities => self.all_of::<LogProbability, A, D>(arrays, axis),
+            Rule::Logits(softmax) => {
+                let visit = |unit: Unit<'_, A>| self.logits(softmax, unit, None);
+                for_each_unit(arrays, Some(axis), &visit, &merged)
+            }
         }
+    }
+
+    fn logits<A: Element>(
+        &self,
+        softmax: Softmax,
+        unit: Unit<'_, A>,
+        moments: Option<&mut Moments>,
+    ) -> ExactSum {
+        let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
+        let mut worker = Worker::<A>::new(self, &mut total, &mut room);
+        worker.moments = moments.map(Waiting::new);
+        visit_unit(self, softmax, unit, &mut worker);
+        worker.flush();
+        total
     }
 
     fn all_of<K: Term, A: Element, D: Dimension>(
@@ -84,20 +103,15 @@ impl Visit {
         if arrays.input.is_empty() {
             return (ExactSum::default(), nothing(self.level, &arrays, axis));
         }
-        match self.rule {
-            Rule::Probabilities => self.partial_of::<Probability, A, D>(arrays, axis),
-            Rule::LogProbabilities => self.partial_of::<LogProbability, A, D>(arrays, axis),
-        }
-    }
-
-    fn partial_of<K: Term, A: Element, D: Dimension>(
-        &self,
-        arrays: Arrays<'_, A, D>,
-        axis: usize,
-    ) -> (ExactSum, Moments) {
         let visit = |unit: Unit<'_, A>| {
             let mut moments = Moments::default();
-            (self.unit::<K, A>(unit, Some(&mut moments)), moments)
+            let into = Some(&mut moments);
+            let loss = match self.rule {
+                Rule::Probabilities => self.unit::<Probability, A>(unit, into),
+                Rule::LogProbabilities => self.unit::<LogProbability, A>(unit, into),
+                Rule::Logits(softmax) => self.logits(softmax, unit, into),
+            };
+            (loss, moments)
         };
         for_each_unit(arrays, Some(axis), &visit, &|(a, mut moments), (b, more)| {
             moments.merge(&more);
@@ -110,13 +124,26 @@ impl Visit {
         match self.wanted {
             Wanted::Nothing | Wanted::Terms => false,
             Wanted::Distributions | Wanted::Partial => true,
-            Wanted::Total => !self.few(),
+            Wanted::Total => !self.adds_terms(),
         }
     }
 
-    /// Whether the total is wanted.
-    pub fn totals(&self) -> bool {
+    /// Whether the total is wanted, and is the sum of the terms.
+    pub fn totals_terms(&self) -> bool {
+        self.totals() && self.adds_terms()
+    }
+
+    /// Whether the total is wanted, and is the sum of the distributions' sums.
+    pub fn totals_lanes(&self) -> bool {
+        self.totals() && !self.adds_terms()
+    }
+
+    fn totals(&self) -> bool {
         matches!(self.wanted, Wanted::Total | Wanted::Partial)
+    }
+
+    fn adds_terms(&self) -> bool {
+        self.few() && !matches!(self.rule, Rule::Logits(_))
     }
 
     /// Whether there are so few classes that the total is the sum of the terms.

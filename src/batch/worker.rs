@@ -167,7 +167,7 @@ impl<'v, A: Element> Worker<'v, A> {
                     narrow(self.visit.level, sums, out)
                 });
             }
-            _ if self.visit.totals() && !self.visit.few() => self.wait(sums),
+            _ if self.visit.totals_lanes() => self.wait(sums),
             _ => {}
         }
     }
@@ -206,7 +206,7 @@ fn in_parts(classes: usize, mut part: impl FnMut(Range<usize>) -> f64) -> f64 {
 }
 
 /// Whether the classes of a lane lie apart but those of neighbouring lanes together.
-fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bool {
+pub fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bool {
     let steps = |view: &ArrayView2<'_, A>| (view.strides()[0], view.strides()[1]);
     let apart = |(lane, class): (isize, isize)| lane == 1 && class != 1;
     input.nrows() >= 16
@@ -229,7 +229,7 @@ fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Iterato
 }
 
 /// The range in steps.
-fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(step).map(move |start| start..end.min(start + step))
 }

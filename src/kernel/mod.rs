@@ -9,7 +9,6 @@ mod float;
 mod level;
 mod ln;
 mod pass;
-#[allow(dead_code, unused_imports)]
 pub(crate) mod softmax;
 mod sum;
 mod term;

@@ -326,7 +326,7 @@ pub fn transpose<A: Element<Loss: Logit>>(lanes: &[A], rows: &mut [Row<A::Loss>]
 }
 
 /// And back.
-pub fn transpose_back<A: Element>(rows: &[Row<A>], lanes: &mut [A]) {
+pub fn transpose_back<A: Copy>(rows: &[Row<A>], lanes: &mut [A]) {
     let classes = rows.len();
     for (block, rows) in rows.chunks(TURNED).enumerate() {
         let start = block * TURNED;

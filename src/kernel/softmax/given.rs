@@ -56,6 +56,11 @@ impl TotalColumns {
         TotalColumns(vec![[0.0; COLUMNS]; if classes <= FEW { 1 } else { STRIPES }])
     }
 
+    /// Forgets the sums.
+    pub fn clear(&mut self) {
+        self.0.fill([0.0; COLUMNS]);
+    }
+
     /// Adds one class, number `class` of its part.
     pub fn add<T: Logit>(
         &mut self,

@@ -163,6 +163,12 @@ impl UpstreamColumns {
         UpstreamColumns { weight: zeros.clone(), slope: zeros }
     }
 
+    /// Forgets the sums.
+    pub fn clear(&mut self) {
+        self.weight.fill([0.0; COLUMNS]);
+        self.slope.fill([0.0; COLUMNS]);
+    }
+
     /// Adds one class, number `class` of its part.
     pub fn add<T: Logit>(
         &mut self,

@@ -23,20 +23,30 @@
 //! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
 //! class ([`columns`]); short lanes are turned into the latter. The bits are the same.
 
+mod against;
 mod cell;
 mod columns;
 mod given;
 mod gradient;
 mod lane;
+mod pair;
+mod solver;
 
-pub use cell::{Logit, Shift};
-pub use columns::{COLUMNS, Columns, Lanes, Row, transpose, transpose_back};
-pub use given::{Total, TotalColumns, TotalSum, d_logits, log_softmax};
-pub use gradient::{
-    Beside, One, PerLane, Shares, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs,
-    d_inputs_each, d_targets, d_targets_each, softmax_terms,
-};
-pub use lane::{Cells, Lane, Part, Peaks, Sums};
+pub use against::{ColumnsAgainst, LaneAgainst};
+pub use cell::Logit;
+pub use columns::{COLUMNS, Row, transpose, transpose_back};
+pub use pair::{ColumnPair, LanePair};
+pub use solver::{Factors, Fork, Outputs, Settings, Solver};
 
 /// Up to so many classes are summed one after the other.
 pub const FEW: usize = 64;
+
+use super::Level;
+#[cfg(test)]
+pub use {
+    cell::Shift,
+    columns::{Columns, Lanes},
+    given::{Total, TotalColumns, TotalSum, d_logits, log_softmax},
+    gradient::*,
+    lane::{Cells, Lane, Part, Peaks, Sums},
+};

@@ -1,0 +1,156 @@
+//! How lanes are laid before a solver: one alone, its classes behind each other, or many beside each other.
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::element::Element;
+use crate::kernel::CHUNK;
+use crate::kernel::softmax::{COLUMNS, Row, transpose, transpose_back};
+use crate::lanes::{Rect, Scratch, dense, read, write};
+
+/// Classes of lanes beside each other that are loaded at a time.
+const ROWS: usize = 64;
+
+/// Lanes that a solver visits together, as blocks of items.
+pub trait Panel<A: Element> {
+    /// What a block is a slice of.
+    type Item: Copy;
+    /// Lanes of a panel,
+    const LANES: usize;
+    /// and classes of a block.
+    const CLASSES: usize;
+
+    /// A block of an operand; the lanes `skipped` are given other logits, finite ones.
+    fn load<'a>(
+        matrix: &'a ArrayView2<'_, A>,
+        rect: &Rect,
+        skipped: &[usize],
+        room: &'a mut Room<A, Self::Item>,
+    ) -> &'a [Self::Item];
+
+    /// Puts what was computed of a block, a number for each class of each lane, where it belongs.
+    fn place<T: Copy + Default>(
+        matrix: &mut ArrayViewMut2<'_, T>,
+        rect: &Rect,
+        numbers: &[T],
+        scratch: &mut Scratch<T>,
+    );
+
+    /// Where the number of a lane and a class of the block stands among those.
+    fn place_of(lane: usize, class: usize) -> usize;
+}
+
+/// Room for a block of an operand.
+pub struct Room<A, I> {
+    dense: Scratch<A>,
+    items: Vec<I>,
+    /// What is in `items`.
+    loaded: Option<Rect>,
+}
+
+impl<A: Copy + Default, I> Default for Room<A, I> {
+    fn default() -> Self {
+        Room { dense: Scratch::EMPTY, items: Vec::new(), loaded: None }
+    }
+}
+
+impl<A, I> Room<A, I> {
+    /// Other lanes from here on.
+    pub fn clear(&mut self) {
+        self.loaded = None;
+    }
+}
+
+/// One lane.
+pub struct Alone;
+
+impl<A: Element> Panel<A> for Alone {
+    type Item = A;
+    const LANES: usize = 1;
+    const CLASSES: usize = CHUNK;
+
+    fn load<'a>(
+        matrix: &'a ArrayView2<'_, A>,
+        rect: &Rect,
+        skipped: &[usize],
+        room: &'a mut Room<A, A>,
+    ) -> &'a [A] {
+        if skipped.is_empty() {
+            return read(matrix, rect, &mut room.dense);
+        }
+        let zeros = room.dense.get(rect.1.len());
+        zeros.fill(A::default());
+        zeros
+    }
+
+    fn place<T: Copy + Default>(
+        matrix: &mut ArrayViewMut2<'_, T>,
+        rect: &Rect,
+        numbers: &[T],
+        scratch: &mut Scratch<T>,
+    ) {
+        write(matrix, rect, scratch, |out| out.copy_from_slice(numbers));
+    }
+
+    fn place_of(_: usize, class: usize) -> usize {
+        class
+    }
+}
+
+/// Many lanes.
+pub struct Beside;
+
+impl<A: Element> Panel<A> for Beside {
+    type Item = Row<A::Loss>;
+    const LANES: usize = COLUMNS;
+    const CLASSES: usize = ROWS;
+
+    fn load<'a>(
+        matrix: &'a ArrayView2<'_, A>,
+        rect: &Rect,
+        skipped: &[usize],
+        room: &'a mut Room<A, Self::Item>,
+    ) -> &'a [Self::Item] {
+        if room.loaded.as_ref() == Some(rect) {
+            return &room.items;
+        }
+        let (lanes, classes) = rect;
+        room.items.resize(classes.len(), [Default::default(); COLUMNS]);
+        if matrix.strides()[0] != 1
+            && let Some(lanes) = dense(matrix, rect)
+        {
+            transpose(lanes, &mut room.items);
+        } else {
+            for (row, class) in room.items.iter_mut().zip(classes.clone()) {
+                let column = read(matrix, &(lanes.clone(), class..class + 1), &mut room.dense);
+                row.iter_mut().zip(column).for_each(|(logit, from)| *logit = from.widen());
+                row[column.len()..].fill(Default::default());
+            }
+        }
+        for row in &mut room.items {
+            skipped.iter().for_each(|&lane| row[lane] = Default::default());
+        }
+        room.loaded = Some(rect.clone());
+        &room.items
+    }
+
+    fn place<T: Copy + Default>(
+        matrix: &mut ArrayViewMut2<'_, T>,
+        rect: &Rect,
+        numbers: &[T],
+        scratch: &mut Scratch<T>,
+    ) {
+        let (lanes, classes) = rect;
+        let rows = numbers.as_chunks().0;
+        if matrix.strides()[0] != 1 {
+            return write(matrix, rect, scratch, |out| transpose_back(rows, out));
+        }
+        for (row, class) in rows.iter().zip(classes.clone()) {
+            let column = (lanes.clone(), class..class + 1);
+            write(matrix, &column, scratch, |out| out.copy_from_slice(&row[..out.len()]));
+        }
+    }
+
+    fn place_of(lane: usize, class: usize) -> usize {
+        class * COLUMNS + lane
+    }
+}

@@ -1,0 +1,312 @@
+//! Both sides are logits: the passes over a lane.
+
+use super::cell::{Logit, Shift};
+use super::columns::{COLUMNS, Columns, Lanes, Row};
+use super::gradient::{
+    Beside, One, Shares, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs,
+    d_inputs_each, d_targets, d_targets_each, softmax_terms,
+};
+use super::lane::{Cells, Lane, Part, Peaks, Sums};
+use super::solver::{Factors, Fork, Outputs, Settings, Solver};
+use crate::element::Element;
+use crate::kernel::{CHUNK, Float, Level};
+
+/// The pass that is under way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Pass {
+    Peaks,
+    Sums,
+    /// The sums once more, about a better centre.
+    Again,
+}
+
+/// One lane against another, its classes behind each other.
+#[derive(Clone, Debug)]
+pub struct LanePair<A: Element> {
+    settings: Settings,
+    pass: Pass,
+    /// Of the input and the target.
+    peaks: [Peaks<A::Loss>; 2],
+    shift: Shift<A::Loss>,
+    sums: Sums,
+    parts: Vec<Part>,
+    cells: Cells<A::Loss>,
+    /// Visited in this pass: after one block the cells are those of the whole lane.
+    blocks: usize,
+    lane: Lane,
+    upstream: UpstreamSums,
+}
+
+impl<A: Element<Loss: Logit>> LanePair<A> {
+    pub fn new(settings: Settings) -> Self {
+        LanePair {
+            settings,
+            pass: Pass::Peaks,
+            peaks: Default::default(),
+            shift: Shift::default(),
+            sums: Sums::default(),
+            parts: Vec::new(),
+            cells: Cells::default(),
+            blocks: 0,
+            lane: Lane::default(),
+            upstream: UpstreamSums::default(),
+        }
+    }
+
+    fn fill(&mut self, input: &[A], target: &[A]) {
+        if self.blocks != 1 {
+            self.cells.fill(self.settings.level, target, input, &self.shift, true);
+        }
+    }
+}
+
+impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
+    type Item = A;
+
+    fn start(&mut self) {
+        self.pass = Pass::Peaks;
+        self.peaks = Default::default();
+        self.sums = Sums::default();
+        self.blocks = 0;
+        self.parts.clear();
+        self.upstream = UpstreamSums::default();
+    }
+
+    fn visit(&mut self, _: usize, input: &[A], target: &[A]) {
+        let Settings { level, gradients, .. } = self.settings;
+        if self.pass == Pass::Peaks {
+            self.peaks[0].add(level, input);
+            self.peaks[1].add(level, target);
+        } else {
+            self.blocks += 1;
+            self.sums.add(level, target, input, &self.shift, &mut self.cells, gradients);
+        }
+    }
+
+    fn end_part(&mut self) {
+        if self.pass != Pass::Peaks {
+            self.parts.push(self.sums.part());
+            self.sums = Sums::default();
+        }
+    }
+
+    fn end_pass(&mut self) -> bool {
+        let [peak_q, peak_p] = [0, 1].map(|side| self.peaks[side].value());
+        if self.pass == Pass::Peaks {
+            let rate = A::Loss::from_f64(self.settings.rate);
+            self.shift = Shift::between(peak_p, peak_q, rate);
+            self.pass = Pass::Sums;
+            return true;
+        }
+        let mut whole = Part::default();
+        self.parts.drain(..).for_each(|part| whole.join(&part));
+        self.lane = whole.lane(peak_p, peak_q);
+        let again = self.pass == Pass::Sums && self.lane.is_off_centre();
+        if again {
+            self.shift = self.shift.less(self.lane.log_total);
+            (self.pass, self.blocks) = (Pass::Again, 0);
+        }
+        again
+    }
+
+    fn divergences(&self) -> &[f64] {
+        std::slice::from_ref(&self.lane.divergence)
+    }
+
+    fn add_upstream(&mut self, _: usize, input: &[A], target: &[A], factors: &[f64]) {
+        self.fill(input, target);
+        let mut scaled = [0.0; CHUNK];
+        let scaled = scale(factors, self.settings.rate, &mut scaled);
+        self.upstream.add(self.settings.level, &self.lane, &self.cells, scaled);
+    }
+
+    fn outputs(&mut self, input: &[A], target: &[A], factors: Factors<'_>, out: Outputs<'_, A>) {
+        self.fill(input, target);
+        let (Settings { level, rate, .. }, cells, lane) = (self.settings, &self.cells, &self.lane);
+        if let Some(out) = out.terms {
+            softmax_terms::<_, false, CHUNK>(level, One(Shares::new(lane)), cells, out);
+        }
+        match factors {
+            Factors::Lanes(factors) => {
+                let slopes = One(Slopes::new(lane, factors[0] * rate));
+                out.d_input.into_iter().for_each(|out| d_inputs(level, slopes, cells, out));
+                out.d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
+            }
+            Factors::Each(factors) => {
+                let mut scaled = [0.0; CHUNK];
+                let factors = scale(factors, rate, &mut scaled);
+                let slopes = One(SlopesEach::new(lane, self.upstream.value()));
+                if let Some(out) = out.d_input {
+                    d_inputs_each(level, slopes, cells, factors, out);
+                }
+                if let Some(out) = out.d_target {
+                    d_targets_each(level, slopes, cells, factors, out);
+                }
+            }
+        }
+    }
+}
+
+impl<A: Element<Loss: Logit>> Fork for LanePair<A> {
+    fn fork(&self) -> Self {
+        LanePair {
+            peaks: Default::default(),
+            sums: Sums::default(),
+            parts: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    fn absorb(&mut self, next: Self) {
+        self.blocks += next.blocks;
+        self.parts.extend(next.parts);
+        self.peaks.iter_mut().zip(&next.peaks).for_each(|(peaks, next)| peaks.merge(next));
+    }
+}
+
+/// factors · rate.
+fn scale<'a>(factors: &[f64], rate: f64, room: &'a mut [f64; CHUNK]) -> &'a [f64] {
+    let scaled = &mut room[..factors.len()];
+    scaled.iter_mut().zip(factors).for_each(|(scaled, factor)| *scaled = factor * rate);
+    scaled
+}
+
+/// Lanes beside each other, class after class.
+#[derive(Clone, Debug)]
+pub struct ColumnPair<A: Element> {
+    settings: Settings,
+    pass: Pass,
+    columns: Columns<A::Loss>,
+    lanes: Lanes,
+    cells: Cells<A::Loss, COLUMNS>,
+    upstream: UpstreamColumns,
+}
+
+impl<A: Element<Loss: Logit>> ColumnPair<A> {
+    pub fn new(settings: Settings, classes: usize) -> Self {
+        ColumnPair {
+            settings,
+            pass: Pass::Peaks,
+            columns: Columns::new(classes, A::Loss::from_f64(settings.rate)),
+            lanes: Lanes::default(),
+            cells: Cells::default(),
+            upstream: UpstreamColumns::new(classes),
+        }
+    }
+}
+
+impl<A: Element<Loss: Logit>> Solver<A> for ColumnPair<A> {
+    type Item = Row<A::Loss>;
+
+    fn start(&mut self) {
+        self.pass = Pass::Peaks;
+        self.columns.restart();
+        self.upstream.clear();
+    }
+
+    fn visit(&mut self, first: usize, input: &[Self::Item], target: &[Self::Item]) {
+        let level = self.settings.level;
+        if self.pass == Pass::Peaks {
+            self.columns.add_peaks(level, target, input);
+        } else {
+            self.columns.add(level, first, target, input, &mut self.cells);
+        }
+    }
+
+    fn end_part(&mut self) {
+        if self.pass != Pass::Peaks {
+            self.columns.end_part(self.settings.level);
+        }
+    }
+
+    fn end_pass(&mut self) -> bool {
+        let level = self.settings.level;
+        if self.pass == Pass::Peaks {
+            self.columns.shift(level);
+            self.pass = Pass::Sums;
+            return true;
+        }
+        self.columns.lanes(level, &mut self.lanes);
+        let again = self.pass == Pass::Sums && self.columns.recentre(level, &self.lanes);
+        if again {
+            self.columns.clear();
+            self.pass = Pass::Again;
+        }
+        again
+    }
+
+    fn divergences(&self) -> &[f64] {
+        &self.lanes.divergence
+    }
+
+    fn add_upstream(
+        &mut self,
+        first: usize,
+        input: &[Self::Item],
+        target: &[Self::Item],
+        factors: &[f64],
+    ) {
+        let Settings { level, rate, .. } = self.settings;
+        let rows = input.iter().zip(target).zip(factors.as_chunks().0).enumerate();
+        for (class, ((input, target), factors)) in rows {
+            self.columns.fill(level, target, input, &mut self.cells);
+            let factors = factors.map(|factor| factor * rate);
+            self.upstream.add(level, first + class, &self.lanes, &self.cells, &factors);
+        }
+    }
+
+    fn outputs(
+        &mut self,
+        input: &[Self::Item],
+        target: &[Self::Item],
+        factors: Factors<'_>,
+        mut out: Outputs<'_, A>,
+    ) {
+        let Settings { level, rate, .. } = self.settings;
+        let lanes = &self.lanes;
+        let shares = out.terms.is_some().then(|| each_lane(level, |i| Shares::new(&lanes.lane(i))));
+        let (slopes, each) = match factors {
+            Factors::Lanes(factors) => {
+                let slope = |i| Slopes::new(&lanes.lane(i), factors[i] * rate);
+                (Some(each_lane(level, slope)), None)
+            }
+            Factors::Each(_) => {
+                let sums = |i| self.upstream.value(i);
+                (None, Some(each_lane(level, |i| SlopesEach::new(&lanes.lane(i), sums(i)))))
+            }
+        };
+        for (class, (input, target)) in input.iter().zip(target).enumerate() {
+            self.columns.fill(level, target, input, &mut self.cells);
+            let (cells, row) = (&self.cells, class * COLUMNS..(class + 1) * COLUMNS);
+            if let (Some(out), Some(shares)) = (&mut out.terms, &shares) {
+                let out = &mut out[row.clone()];
+                softmax_terms::<_, false, COLUMNS>(level, Beside(shares), cells, out);
+            }
+            let d_input = out.d_input.as_mut().map(|out| &mut out[row.clone()]);
+            let d_target = out.d_target.as_mut().map(|out| &mut out[row.clone()]);
+            if let Some(slopes) = &slopes {
+                let slopes = Beside(slopes);
+                d_input.into_iter().for_each(|out| d_inputs(level, slopes, cells, out));
+                d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
+            } else if let (Factors::Each(factors), Some(each)) = (factors, &each) {
+                let mut scaled = [0.0; CHUNK];
+                let factors = scale(&factors[row], rate, &mut scaled);
+                let each = Beside(each);
+                if let Some(out) = d_input {
+                    d_inputs_each(level, each, cells, factors, out);
+                }
+                if let Some(out) = d_target {
+                    d_targets_each(level, each, cells, factors, out);
+                }
+            }
+        }
+    }
+}
+
+/// Something of each lane.
+pub fn each_lane<S>(level: Level, of: impl Fn(usize) -> S) -> Row<S> {
+    level.run(
+        #[inline(always)]
+        || std::array::from_fn(of),
+    )
+}

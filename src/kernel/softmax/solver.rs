@@ -1,0 +1,79 @@
+//! A lane from its logits to its divergence and gradients, pass by pass, whichever way it lies.
+
+use super::cell::Logit;
+use crate::element::Element;
+use crate::kernel::Level;
+
+/// What holds for all lanes of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub level: Level,
+    /// 1/τ.
+    pub rate: f64,
+    /// Whether gradients will be asked for.
+    pub gradients: bool,
+}
+
+/// What outputs are multiplied by, 1/τ apart.
+#[derive(Clone, Copy, Debug)]
+pub enum Factors<'a> {
+    /// One factor a lane.
+    Lanes(&'a [f64]),
+    /// One for each class of each lane; [`Solver::add_upstream`] has seen them all.
+    Each(&'a [f64]),
+}
+
+/// Where outputs go: a number for each class of each lane, in the order of the items.
+#[derive(Debug)]
+pub struct Outputs<'a, A: Element> {
+    /// The terms, without a factor.
+    pub terms: Option<&'a mut [A::Loss]>,
+    /// ∂/∂z_q.
+    pub d_input: Option<&'a mut [A]>,
+    /// ∂/∂z_p, or ∂/∂target in its own space.
+    pub d_target: Option<&'a mut [A]>,
+}
+
+/// Lanes that are visited together, block by block of their classes, as often as they ask for it.
+///
+/// A block starts at a multiple of [`STRIPES`](crate::kernel::STRIPES) classes. Of a lane alone the items
+/// are logits, of lanes beside each other they are [rows](super::Row).
+pub trait Solver<A: Element<Loss: Logit>> {
+    /// What a block is a slice of.
+    type Item: Copy;
+
+    /// Other lanes from here on.
+    fn start(&mut self);
+    /// Visits the next block, whose first class is number `first` of its part.
+    fn visit(&mut self, first: usize, input: &[Self::Item], target: &[Self::Item]);
+    /// Ends a part of the lanes.
+    fn end_part(&mut self);
+    /// Ends a pass over all classes; whether another one is needed.
+    fn end_pass(&mut self) -> bool;
+    /// The divergences, once no pass is needed.
+    fn divergences(&self) -> &[f64];
+    /// Visits a block that starts at class `first` once more, for gradients with a factor for each class.
+    fn add_upstream(
+        &mut self,
+        first: usize,
+        input: &[Self::Item],
+        target: &[Self::Item],
+        factors: &[f64],
+    );
+    /// Terms and gradients of a block.
+    fn outputs(
+        &mut self,
+        input: &[Self::Item],
+        target: &[Self::Item],
+        factors: Factors<'_>,
+        out: Outputs<'_, A>,
+    );
+}
+
+/// A solver of one lane, whose parts can be visited beside each other.
+pub trait Fork: Sized + Send {
+    /// One more for the same pass.
+    fn fork(&self) -> Self;
+    /// Adds what the one for the following parts has found.
+    fn absorb(&mut self, next: Self);
+}

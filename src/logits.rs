@@ -1,0 +1,213 @@
+//! [`KLDivWithLogitsLoss`]: settings, one line per call.
+
+use ndarray::{ArrayRef, Axis, Dimension};
+
+use crate::batch::{Batch, Gradients, Rule, Softmax};
+use crate::element::Element;
+use crate::error::Error;
+use crate::kernel::Float;
+use crate::partial::Partial;
+use crate::reduction::{Reduction, ScalarReduction};
+
+/// What the target of a [`KLDivWithLogitsLoss`] holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Target {
+    /// Raw scores: p = softmax(target/τ).
+    #[default]
+    Logits,
+    /// Probabilities p, taken as they are.
+    Probabilities,
+    /// Log-probabilities ln p, taken as they are.
+    LogProbabilities,
+}
+
+/// The divergence KL(p ‖ q) as a loss of logits, in nats: softmax fused in, so that no log-probabilities
+/// are ever stored.
+///
+/// With q = softmax(input/τ), p = softmax(target/τ) (or the [target](Self::target) as it is) and
+/// D = ln p − ln q, a class contributes p·D, and [the reduction](crate::Reduction) says what becomes of these
+/// terms. Compare `torch.nn.BCEWithLogitsLoss`; four lines of PyTorch become one:
+///
+/// ```text
+/// log_q = F.log_softmax(student / T, dim=-1)
+/// log_p = F.log_softmax(teacher / T, dim=-1)
+/// loss = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True) * T * T
+/// loss.backward()
+/// ```
+///
+/// # Gradients
+///
+/// From ∂ln q_i/∂z_j = (δ_ij − q_j)/τ, with an upstream u for each term and κ = 1 or τ²:
+///
+/// | | |
+/// |---|---|
+/// | ∂/∂input | κ·(q·Σut − u·t)/τ, with t the target's probability: κu(q − p)/τ for one u a lane |
+/// | ∂/∂target, logits | κ·p·(u(D + 1) − Σup(D + 1))/τ: κu·p(D − KL)/τ for one u a lane |
+/// | ∂/∂target, probabilities | κu·(D + 1) |
+/// | ∂/∂target, log-probabilities | κu·t·(D + 1) |
+///
+/// They shrink as 1/τ² when τ grows;
+/// [`times_temperature_squared`](Self::times_temperature_squared) keeps their size comparable to those of a
+/// loss on hard labels that is added (Hinton, Vinyals and Dean, *Distilling the knowledge in a neural
+/// network*, 2015, section 2).
+///
+/// # Conventions
+///
+/// A logit of −∞ is a class of probability 0: its term is 0 where the target excludes it, +∞ where only the
+/// input does. A lane with a NaN or +∞ logit, or of −∞ only, gives NaN. Between two lanes of logits the divergence
+/// keeps its relative accuracy however close they are: sums are of p·(e^(−D) − 1 + D), whose terms do not
+/// cancel.
+///
+/// # Example
+///
+/// ```
+/// use kldiv::{BatchMean, KLDivLoss, KLDivWithLogitsLoss, Target};
+/// use ndarray::{array, Axis};
+///
+/// let student = array![[1.0_f64, 2.0, 3.0], [0.0, 0.0, 0.0]];
+/// let teacher = array![[1.0_f64, 2.5, 2.0], [1.0, 0.0, -1.0]];
+/// let criterion = KLDivWithLogitsLoss::new(BatchMean).temperature(2.0).times_temperature_squared(true);
+/// let (loss, gradient) = criterion.value_and_grad(&student, &teacher)?;
+///
+/// let softmax = |z: &ndarray::Array2<f64>| {
+///     let e = (z / 2.0).exp();
+///     &e / &e.sum_axis(Axis(1)).insert_axis(Axis(1))
+/// };
+/// let by_hand = KLDivLoss::new(BatchMean).forward(&softmax(&student).ln(), &softmax(&teacher))? * 4.0;
+/// assert!((loss - by_hand).abs() < 1e-15);
+/// let expected = (softmax(&student) - softmax(&teacher)) * 4.0 / 2.0 / 2.0;
+/// assert!((gradient - expected).iter().all(|difference| difference.abs() < 1e-15));
+///
+/// let soft_labels = criterion.target(Target::Probabilities).forward(&student, &softmax(&teacher))?;
+/// assert!((loss - soft_labels).abs() < 1e-15);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KLDivWithLogitsLoss<R> {
+    reduction: R,
+    axis: Option<usize>,
+    temperature: f64,
+    times_temperature_squared: bool,
+    target: Target,
+}
+
+impl<R: Reduction> KLDivWithLogitsLoss<R> {
+    /// The loss with this reduction, classes along the last axis, temperature 1, and a target of logits.
+    #[must_use]
+    pub const fn new(reduction: R) -> Self {
+        KLDivWithLogitsLoss {
+            reduction,
+            axis: None,
+            temperature: 1.0,
+            times_temperature_squared: false,
+            target: Target::Logits,
+        }
+    }
+
+    /// The axis along which classes lie.
+    #[must_use]
+    pub const fn axis(self, axis: Axis) -> Self {
+        KLDivWithLogitsLoss { axis: Some(axis.0), ..self }
+    }
+
+    /// τ, by which logits are divided: those of the input, and of a target that is logits. τ, 1/τ and τ² must be
+    /// normal numbers of the computing type.
+    #[must_use]
+    pub const fn temperature(self, temperature: f64) -> Self {
+        KLDivWithLogitsLoss { temperature, ..self }
+    }
+
+    /// Whether every value, term and gradient is multiplied by τ².
+    #[must_use]
+    pub const fn times_temperature_squared(self, times_temperature_squared: bool) -> Self {
+        KLDivWithLogitsLoss { times_temperature_squared, ..self }
+    }
+
+    /// What the target holds.
+    #[must_use]
+    pub const fn target(self, target: Target) -> Self {
+        KLDivWithLogitsLoss { target, ..self }
+    }
+
+    /// The checked pair, from which every call starts.
+    ///
+    /// # Errors
+    /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
+    /// [`InvalidTemperature`](Error::InvalidTemperature), [`InvalidDenominator`](Error::InvalidDenominator).
+    pub fn batch<'a, A: Element, D: Dimension>(
+        &self,
+        input: &'a ArrayRef<A, D>,
+        target: &'a ArrayRef<A, D>,
+    ) -> Result<Batch<'a, R, A, D>, Error> {
+        let softmax = self.softmax::<A>();
+        let batch = Batch::new(self.reduction, Rule::Logits(softmax), self.axis, input, target)?;
+        let squared = self.temperature * self.temperature;
+        let normal = |&number: &f64| {
+            let number = A::Loss::from_f64(number);
+            (number >= A::Loss::MIN_POSITIVE) & (number <= A::Loss::MAX)
+        };
+        if [self.temperature, softmax.rate, squared].iter().all(normal) {
+            return Ok(batch);
+        }
+        Err(Error::InvalidTemperature { temperature: self.temperature })
+    }
+
+    fn softmax<A: Element>(&self) -> Softmax {
+        let squared = self.temperature * self.temperature;
+        Softmax {
+            target: self.target,
+            rate: 1.0 / self.temperature,
+            factor: if self.times_temperature_squared { squared } else { 1.0 },
+        }
+    }
+
+    /// The loss. See [`Batch::forward`].
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch); [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge).
+    pub fn forward<A: Element, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<R::Output<A, D>, Error> {
+        self.batch(input, target)?.forward()
+    }
+
+    /// The loss and its gradient with respect to the input's logits. See [`Batch::value_and_grad`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[allow(clippy::type_complexity)]
+    pub fn value_and_grad<A: Element, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<(R::Output<A, D>, ndarray::Array<A, D>), Error> {
+        self.batch(input, target)?.value_and_grad()
+    }
+
+    /// Both gradients of Σ upstream · output. See [`Batch::backward`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward); [`OutputShape`](Error::OutputShape) of the upstream.
+    pub fn backward<A: Element, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+        upstream: &R::Buffer<A, D>,
+    ) -> Result<Gradients<A, D>, Error> {
+        self.batch(input, target)?.backward(upstream)
+    }
+}
+
+impl<R: ScalarReduction> KLDivWithLogitsLoss<R> {
+    /// The loss over everything that was merged into `partial`, with the bits of one call over it all.
+    ///
+    /// # Errors
+    /// [`EmptyMean`](Error::EmptyMean), [`InvalidDenominator`](Error::InvalidDenominator).
+    pub fn finish<L: Element<Loss = L>>(&self, partial: &Partial) -> Result<L, Error> {
+        self.reduction.kind().finish(partial).map(L::narrow)
+    }
+}

@@ -1,0 +1,191 @@
+//! Bits are a function of the values, the logical shape and the settings.
+
+use kldiv::{AnyReduction, KLDivWithLogitsLoss, Partial, Sum, SumOver};
+use ndarray::{Array2, ArrayD, Axis, s};
+use rayon::ThreadPoolBuilder;
+
+use super::common::layout::{LAYOUTS, Layout};
+use super::common::{Number, REDUCTIONS, same};
+use super::{Operands, Settings, TARGETS, answers};
+
+fn laid_out<A: Number>(
+    operands: &Operands<A>,
+    settings: &Settings,
+    layouts: [Layout; 4],
+    weighted: bool,
+) -> [Vec<u64>; 5] {
+    let Operands { input, target, weights, upstream } = operands;
+    let stores: [ArrayD<A>; 4] = [
+        layouts[0].store(input),
+        layouts[1].store(target),
+        layouts[2].store(weights),
+        layouts[3].store(upstream),
+    ];
+    let (input, target) = (layouts[0].view(&stores[0]), layouts[1].view(&stores[1]));
+    let weights = layouts[2].view(&stores[2]);
+    let criterion = settings.criterion();
+    let mut batch = criterion.batch(&input, &target).unwrap();
+    if weighted {
+        batch = batch.weights(&weights).unwrap();
+    }
+    answers(&batch, &layouts[3].view(&stores[3]))
+}
+
+fn layout_changes_no_bit<A: Number>(shape: &[usize], axis: usize) {
+    for reduction in REDUCTIONS {
+        for target in TARGETS {
+            let settings = Settings { reduction, axis, target, temperature: 1.7, squared: true };
+            let operands = Operands::<A>::random(shape, &settings);
+            for weighted in [false, true] {
+                let expected = laid_out(&operands, &settings, [Layout::C; 4], weighted);
+                assert_eq!(expected[0], expected[1], "{settings:?}: value_and_grad's value");
+                let mixed = [Layout::F, Layout::C, Layout::Step2, Layout::Rolled];
+                for layouts in LAYOUTS.map(|layout| [layout; 4]).into_iter().chain([mixed]) {
+                    let ours = laid_out(&operands, &settings, layouts, weighted);
+                    let what = format!("{} {shape:?} {layouts:?} {settings:?}", A::NAME);
+                    same(&ours, &expected, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn layout_changes_no_bit_of_few_classes() {
+    layout_changes_no_bit::<f32>(&[5, 3, 10], 2);
+    layout_changes_no_bit::<f64>(&[64, 31], 0);
+    layout_changes_no_bit::<f32>(&[140, 3], 1);
+}
+
+#[test]
+fn layout_changes_no_bit_of_many_classes() {
+    layout_changes_no_bit::<f32>(&[2, 65, 9], 1);
+    layout_changes_no_bit::<f64>(&[66, 20], 0);
+    layout_changes_no_bit::<f32>(&[3, 1025], 1);
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let shapes: [(&[usize], usize); 5] = [
+        (&[9000, 10], 1),
+        (&[3, 70_001], 1),
+        (&[1, 140_000], 1),
+        (&[70, 1001], 1),
+        (&[70_003, 2], 0),
+    ];
+    for (shape, axis) in shapes {
+        for target in TARGETS {
+            for reduction in
+                [AnyReduction::Mean, AnyReduction::Pointwise, AnyReduction::PerDistribution]
+            {
+                let settings =
+                    Settings { reduction, axis, target, temperature: 2.0, squared: false };
+                let operands = Operands::<f32>::random(shape, &settings);
+                let with = |threads| {
+                    let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    pool.install(|| laid_out(&operands, &settings, [Layout::C; 4], true))
+                };
+                let expected = with(1);
+                for threads in [2, 3, 8] {
+                    same(
+                        &with(threads),
+                        &expected,
+                        &format!("{threads} threads, {shape:?} {settings:?}"),
+                    );
+                }
+                let other = laid_out(&operands, &settings, [Layout::F; 4], true);
+                same(&other, &expected, &format!("order F, {shape:?} {settings:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn partial_results_merge_to_one_call() {
+    for target in TARGETS {
+        for classes in [7, 100] {
+            let settings = Settings {
+                reduction: AnyReduction::DistributionMean,
+                axis: 1,
+                target,
+                temperature: 2.0,
+                squared: true,
+            };
+            let operands = Operands::<f64>::random(&[50, classes], &settings);
+            let Operands { input, target, weights, .. } = &operands;
+            let criterion = KLDivWithLogitsLoss::new(SumOver(3.0))
+                .temperature(2.0)
+                .times_temperature_squared(true)
+                .target(settings.target);
+            let whole: f64 = criterion
+                .batch(input, target)
+                .unwrap()
+                .weights(weights)
+                .unwrap()
+                .forward()
+                .unwrap();
+            for cut in [0, 1, 17, 50] {
+                let mut all = Partial::default();
+                for rows in [cut..50, 0..cut] {
+                    let part = |array: &ArrayD<f64>| {
+                        array.slice_axis(Axis(0), rows.clone().into()).into_owned()
+                    };
+                    let (input, target, weights) = (part(input), part(target), part(weights));
+                    let batch = criterion.batch(&input, &target).unwrap();
+                    all.merge(&batch.weights(&weights).unwrap().partial().unwrap());
+                }
+                let merged: f64 = criterion.finish(&all).unwrap();
+                assert_eq!(merged.to_bits(), whole.to_bits(), "cut at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_weight_of_zero_is_a_distribution_deleted() {
+    for target in TARGETS {
+        for classes in [5, 90] {
+            let settings = Settings {
+                reduction: AnyReduction::Sum,
+                axis: 1,
+                target,
+                temperature: 1.0,
+                squared: false,
+            };
+            let mut operands = Operands::<f32>::random(&[9, classes], &settings);
+            let kept: Vec<_> = (0..9).filter(|&row| operands.weights[row] != 0.0).collect();
+            for row in (0..9).filter(|row| !kept.contains(row)) {
+                operands.input.slice_mut(s![row, ..]).fill(f32::NAN);
+                operands.target.slice_mut(s![row, ..]).fill(f32::INFINITY);
+            }
+            let Operands { input, target, weights, .. } = &operands;
+            let criterion = settings.criterion();
+            let batch = criterion.batch(input, target).unwrap().weights(weights).unwrap();
+            let select = |array: &ArrayD<f32>| array.select(Axis(0), &kept);
+            let (few, fewer, less) = (select(input), select(target), select(weights));
+            let without = criterion.batch(&few, &fewer).unwrap().weights(&less).unwrap();
+            assert_eq!(batch.forward().unwrap(), without.forward().unwrap());
+            let gradients = batch.backward(&ndarray::arr0(1.5).into_dyn()).unwrap();
+            let expected = without.backward(&ndarray::arr0(1.5).into_dyn()).unwrap();
+            assert_eq!(select(&gradients.input), expected.input);
+            assert_eq!(select(&gradients.target), expected.target);
+            for row in (0..9).filter(|row| !kept.contains(row)) {
+                assert!(gradients.input.slice(s![row, ..]).iter().all(|&g| g == 0.0));
+                assert!(gradients.target.slice(s![row, ..]).iter().all(|&g| g == 0.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_factor_is_exact() {
+    let logits =
+        |seed: usize| Array2::from_shape_fn((6, 12), |(i, j)| ((i * 7 + j * seed) % 11) as f32);
+    let (student, teacher) = (logits(5), logits(3));
+    let plain = KLDivWithLogitsLoss::new(Sum).temperature(2.0);
+    let (value, gradient) = plain.value_and_grad(&student, &teacher).unwrap();
+    let (four, more) =
+        plain.times_temperature_squared(true).value_and_grad(&student, &teacher).unwrap();
+    assert_eq!(four, 4.0 * value);
+    assert_eq!(more, 4.0 * gradient);
+}
