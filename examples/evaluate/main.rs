@@ -24,7 +24,7 @@ mod state;
 mod tally;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -41,8 +41,28 @@ use tally::Tally;
 /// Where the pair of digits and its histogram go.
 const DIGITS: &str = "target/evaluate";
 
+/// How far a student's distributions are from a teacher's, over more data than memory holds.
+///
+/// The student's file holds log-probabilities ln q, the teacher's probabilities p; f32 or f64 arrays of the same
+/// shape, as numpy.save writes them. Without files a pair is made from handwritten digits.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "evaluate")]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Keep the state of the work in this file, and go on where it says
+    #[arg(long, value_name = "STATE")]
+    resume: Option<PathBuf>,
+    /// Seconds between two saves of the state
+    #[arg(long, default_value_t = 1.0)]
+    save_every: f64,
+    /// Draw a histogram of the divergences
+    #[arg(long, value_name = "SVG")]
+    plot: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
-    match run(Options::parse()) {
+    match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -51,45 +71,45 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
-    if options.student.is_none() {
-        make_digits(&mut options)?;
+fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.options.student.is_none() {
+        make_digits(&mut arguments)?;
     }
-    let mut pair = Pair::open(&options)?;
+    let mut pair = Pair::open(&arguments.options)?;
     let tally = if pair.is_single() {
-        evaluate::<f32>(&mut pair, &options)?
+        evaluate::<f32>(&mut pair, &arguments)?
     } else {
-        evaluate::<f64>(&mut pair, &options)?
+        evaluate::<f64>(&mut pair, &arguments)?
     };
     let axis = pair.measure.axis;
-    Report { tally: &tally, shape: pair.shape(), axis }.print(options.json);
-    if let Some(path) = &options.plot {
+    Report { tally: &tally, shape: pair.shape(), axis }.print(arguments.options.json);
+    if let Some(path) = &arguments.plot {
         state::write_atomically(path, plot::svg(&tally)?.as_bytes())?;
         eprintln!("histogram: {}", path.display());
     }
     Ok(())
 }
 
-fn make_digits(options: &mut Options) -> Result<(), Box<dyn Error>> {
+fn make_digits(arguments: &mut Arguments) -> Result<(), Box<dyn Error>> {
     let directory = Path::new(DIGITS);
     eprintln!("no files given: a teacher and a student learn handwritten digits …");
     let files = digits::pair(directory)?;
     eprintln!("{} and {}", files[0].display(), files[1].display());
-    [options.student, options.teacher] = files.map(Some);
-    options.plot.get_or_insert_with(|| directory.join("divergences.svg"));
+    [arguments.options.student, arguments.options.teacher] = files.map(Some);
+    arguments.plot.get_or_insert_with(|| directory.join("divergences.svg"));
     Ok(())
 }
 
 /// Block after block, from where the state says.
-fn evaluate<A: Number>(pair: &mut Pair, options: &Options) -> Result<Tally, Box<dyn Error>> {
+fn evaluate<A: Number>(pair: &mut Pair, arguments: &Arguments) -> Result<Tally, Box<dyn Error>> {
     let run = pair.fingerprint()?;
-    let state = options.resume.as_ref().map(|path| State::new(path, run));
+    let state = arguments.resume.as_ref().map(|path| State::new(path, run));
     let (done, mut tally) = state.as_ref().map_or(Ok((0, Tally::default())), State::load)?;
     let slabs = pair.blocks.slabs();
     let bar =
         progress_bar(slabs as u64 * pair.bytes_per_slab(), done as u64 * pair.bytes_per_slab());
-    let pause = Duration::try_from_secs_f64(options.save_every)
-        .map_err(|_| format!("--save-every {}: no time", options.save_every))?;
+    let pause = Duration::try_from_secs_f64(arguments.save_every)
+        .map_err(|_| format!("--save-every {}: no time", arguments.save_every))?;
     let (mut left, mut saved) = (done.min(slabs)..slabs, Instant::now());
     while !left.is_empty() {
         let (measured, rest) = pair.step::<A>(left)?;

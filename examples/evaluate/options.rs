@@ -1,15 +1,10 @@
-//! What can be asked for on the command line.
+//! What is measured, and how: the part of the command line that is the same on one process and on many.
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::Args;
 
-/// How far a student's distributions are from a teacher's, over more data than memory holds.
-///
-/// The student's file holds log-probabilities ln q, the teacher's probabilities p; f32 or f64 arrays of the same
-/// shape, as numpy.save writes them. Without files a pair is made from handwritten digits.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "evaluate")]
+#[derive(Clone, Debug, Args)]
 pub struct Options {
     /// The student's log-probabilities
     #[arg(requires = "teacher")]
@@ -31,15 +26,6 @@ pub struct Options {
     /// One weight a distribution: an array without the class axis
     #[arg(long)]
     pub weights: Option<PathBuf>,
-    /// Keep the state of the work in this file, and go on where it says
-    #[arg(long, value_name = "STATE")]
-    pub resume: Option<PathBuf>,
-    /// Seconds between two saves of the state
-    #[arg(long, default_value_t = 1.0)]
-    pub save_every: f64,
-    /// Draw a histogram of the divergences
-    #[arg(long, value_name = "SVG")]
-    pub plot: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

@@ -21,7 +21,7 @@ impl Moments {
     /// Adds a block of at most [`BLOCK`] distributions of weight 1.
     pub fn add(&mut self, level: Level, divergences: &[f64]) {
         self.add_count(divergences.len() as u64);
-        self.extremes.add(divergences);
+        self.extremes.add(level, divergences);
         self.wd.add_block(level, divergences);
         add_products(level, &mut self.wd2, divergences, divergences, |_| ());
     }
@@ -29,7 +29,7 @@ impl Moments {
     /// Adds a block of at most [`BLOCK`] distributions with weights above 0.
     pub fn add_weighted(&mut self, level: Level, divergences: &[f64], weights: &[f64]) {
         self.count = self.count.saturating_add(divergences.len() as u64);
-        self.extremes.add(divergences);
+        self.extremes.add(level, divergences);
         self.w.add_block(level, weights);
         add_products(level, &mut self.w2, weights, weights, |_| ());
         let Moments { wd, wd2, .. } = self;
@@ -41,7 +41,7 @@ impl Moments {
     /// So many distributions of weight 1 whose divergence is 0.
     pub fn add_zeros(&mut self, count: u64) {
         self.add_count(count);
-        self.extremes.add(if count > 0 { &[0.0] } else { &[] });
+        self.extremes.add(Level::best(), if count > 0 { &[0.0] } else { &[] });
     }
 
     fn add_count(&mut self, count: u64) {
@@ -128,12 +128,18 @@ impl Default for Extremes {
 impl Extremes {
     const NAN: i64 = f64::NAN.to_bits() as i64;
 
-    fn add(&mut self, divergences: &[f64]) {
-        for &divergence in divergences {
-            self.merge(Extremes([divergence, -divergence].map(Self::key)));
-        }
+    fn add(&mut self, level: Level, divergences: &[f64]) {
+        level.run(
+            #[inline(always)]
+            || {
+                for &divergence in divergences {
+                    self.merge(Extremes([divergence, -divergence].map(Self::key)));
+                }
+            },
+        );
     }
 
+    #[inline(always)]
     pub fn merge(&mut self, other: Extremes) {
         self.0 = std::array::from_fn(|i| self.0[i].max(other.0[i]));
     }
@@ -157,6 +163,7 @@ impl Extremes {
     }
 
     /// Both zeros are one, and all NaN.
+    #[inline(always)]
     fn key(number: f64) -> i64 {
         let bits = (number + 0.0).to_bits() as i64;
         let key = if bits < 0 { bits ^ i64::MAX } else { bits };

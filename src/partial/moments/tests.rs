@@ -35,15 +35,15 @@ fn extremes_are_in_the_order_of_numbers() {
     for (i, &low) in numbers.iter().enumerate() {
         for &high in &numbers[i..] {
             let mut extremes = Extremes::default();
-            extremes.add(&[high, low, high]);
+            extremes.add(Level::best(), &[high, low, high]);
             assert_eq!(extremes.values(), [low, high]);
             assert!(extremes.are_valid(true, false) && !extremes.are_valid(false, false));
-            extremes.add(&[-f64::NAN]);
+            extremes.add(Level::best(), &[-f64::NAN]);
             assert!(extremes.values().iter().all(|number| number.is_nan()));
             assert!(extremes.are_valid(true, true) && !extremes.are_valid(true, false));
         }
     }
     let mut zero = Extremes::default();
-    zero.add(&[-0.0]);
+    zero.add(Level::best(), &[-0.0]);
     assert_eq!(zero.values().map(f64::to_bits), [0, 0]);
 }
