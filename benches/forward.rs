@@ -15,9 +15,9 @@ use std::env;
 use std::hint::black_box;
 use std::time::Duration;
 
-use common::{Number, Problem, Shape, Target, Work, table};
+use common::{Measure, Number, Problem, Shape, Target, Work, for_each_precision, table};
 use criterion::{Criterion, SamplingMode, Throughput};
-use ndarray::{Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn};
+use ndarray::Dimension;
 
 fn main() {
     if env::var_os("KLDIV_TABLE").is_some() {
@@ -37,26 +37,6 @@ fn main() {
         for_each_precision(&shape, &mut timed);
     }
     timed.0.final_summary();
-}
-
-/// What is done with a shape once precision and rank are known to the compiler.
-trait Measure {
-    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape);
-}
-
-fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
-    with_rank::<f32>(shape, measure);
-    with_rank::<f64>(shape, measure);
-}
-
-fn with_rank<A: Number>(shape: &Shape, measure: &mut impl Measure) {
-    match shape.lengths.len() {
-        1 => measure.shape::<A, Ix1>(shape),
-        2 => measure.shape::<A, Ix2>(shape),
-        3 => measure.shape::<A, Ix3>(shape),
-        4 => measure.shape::<A, Ix4>(shape),
-        _ => measure.shape::<A, IxDyn>(shape),
-    }
 }
 
 struct Table;

@@ -34,6 +34,7 @@
 //! | `log_target=True` | [`.log_target(true)`](KLDivLoss::log_target) |
 //! | classes along dimension 1 | [`.axis(Axis(1))`](KLDivLoss::axis) |
 //! | `loss.backward()` | [`value_and_grad`](KLDivLoss::value_and_grad), [`backward`](KLDivLoss::backward) |
+//! | `kl_div(log_softmax(z / T), …)` | [`KLDivWithLogitsLoss`], softmax fused in |
 //!
 //! # Why are some values negative?
 //!
@@ -77,7 +78,7 @@
 //!
 //! # What the numbers promise
 //!
-//! - **Bits.** A result is a function of the values, the logical shape and the settings: not of the
+//! - **Bits.** (Why and how: [`_exact`].) A result is a function of the values, the logical shape and the settings: not of the
 //!   number of threads, the memory layout, how the batch was cut into [`Partial`] results, or the
 //!   instruction set. Up to 64 classes a total is the exact sum of all terms; beyond, the exact sum of
 //!   the distributions' sums, each in an order fixed by the class index. It is rounded once. (Under
@@ -89,7 +90,8 @@
 //! # Where to change what
 //!
 //! A new reduction touches `reduction/`; a new divergence is a term in `kernel/term.rs`. The way of
-//! the data is check (`batch/`), lay out lanes (`lanes/`), compute (`kernel/`), sum (`exact.rs`).
+//! the data is check (`batch/`), lay out lanes (`lanes/`), compute (`kernel/`), sum (`exact.rs`); from
+//! logits, `batch/softmax/` lays lanes before the solvers of `kernel/softmax/`.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -97,6 +99,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(any(doc, doctest))]
+pub mod _exact;
 mod batch;
 mod element;
 mod error;

@@ -141,7 +141,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         input: &'a ArrayRef<A, D>,
         target: &'a ArrayRef<A, D>,
     ) -> Result<Batch<'a, R, A, D>, Error> {
-        let softmax = self.softmax::<A>();
+        let softmax = self.softmax();
         let batch = Batch::new(self.reduction, Rule::Logits(softmax), self.axis, input, target)?;
         let squared = self.temperature * self.temperature;
         let normal = |&number: &f64| {
@@ -154,7 +154,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         Err(Error::InvalidTemperature { temperature: self.temperature })
     }
 
-    fn softmax<A: Element>(&self) -> Softmax {
+    fn softmax(&self) -> Softmax {
         let squared = self.temperature * self.temperature;
         Softmax {
             target: self.target,

@@ -1,6 +1,9 @@
 //! Shapes, operands and calls: what is measured.
 
+#![allow(dead_code)] // No bench uses all of it.
+
 pub mod by_hand;
+pub mod logits;
 pub mod oracle;
 pub mod roofline;
 pub mod table;
@@ -9,7 +12,7 @@ use std::env;
 use std::iter::Sum;
 
 use kldiv::{BatchMean, Element, KLDivLoss, PerDistribution, Pointwise};
-use ndarray::{Array, Axis, Dimension, NdFloat, Zip};
+use ndarray::{Array, Axis, Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn, NdFloat, Zip};
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::StandardNormal;
 use rand::SeedableRng;
@@ -203,5 +206,26 @@ impl<A: Number, D: Dimension> Problem<A, D> {
             }
         }
         Ok(A::zero())
+    }
+}
+
+/// What is done with a shape once precision and rank are known to the compiler.
+pub trait Measure {
+    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape);
+}
+
+/// In both precisions.
+pub fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
+    with_rank::<f32>(shape, measure);
+    with_rank::<f64>(shape, measure);
+}
+
+fn with_rank<A: Number>(shape: &Shape, measure: &mut impl Measure) {
+    match shape.lengths.len() {
+        1 => measure.shape::<A, Ix1>(shape),
+        2 => measure.shape::<A, Ix2>(shape),
+        3 => measure.shape::<A, Ix3>(shape),
+        4 => measure.shape::<A, Ix4>(shape),
+        _ => measure.shape::<A, IxDyn>(shape),
     }
 }

@@ -29,42 +29,51 @@ pub fn print_header() {
 /// Prints the rows of a shape.
 pub fn print_rows<A: Number, D: Dimension>(shape: &Shape) {
     let mut problem = Problem::<A, D>::new(shape);
-    let bytes = 2 * shape.elements() * size_of::<A>();
     for target in Target::ALL {
         let errors = problem.check(&shape.name, target);
         for (work, error) in Work::ALL.into_iter().zip(errors) {
-            let [ours, roofline, by_hand] = medians(&mut problem, work, target);
-            println!(
-                "| {} | {} | {} | {} | {} | {:.1} | {} | {} | {:.2} | {:.1} | {error:.0e} |",
-                shape.name,
-                A::NAME,
-                target.name(),
-                work.name(),
-                readable(ours),
-                bytes as f64 / ours / 1e9,
-                readable(roofline),
-                readable(by_hand),
-                roofline / ours,
-                by_hand / ours,
-            );
+            let ours = |problem: &mut Problem<A, D>| problem.ours(work, target);
+            let by_hand = |problem: &mut Problem<A, D>| problem.by_hand(work, target);
+            let roofline = |problem: &mut Problem<A, D>| {
+                if work.writes() { problem.read_and_write(target) } else { problem.read(target) }
+            };
+            let times = medians(&mut problem, [&ours, &roofline, &by_hand]);
+            print_row::<A>(shape, target.name(), work.name(), times, error);
         }
     }
 }
 
+/// Prints a row, given the seconds of ours, the roofline and the loop by hand.
+pub fn print_row<A: Number>(
+    shape: &Shape,
+    target: &str,
+    work: &str,
+    [ours, roofline, by_hand]: [f64; 3],
+    error: f64,
+) {
+    println!(
+        "| {} | {} | {target} | {work} | {} | {:.1} | {} | {} | {:.2} | {:.1} | {error:.0e} |",
+        shape.name,
+        A::NAME,
+        readable(ours),
+        (2 * shape.elements() * size_of::<A>()) as f64 / ours / 1e9,
+        readable(roofline),
+        readable(by_hand),
+        roofline / ours,
+        by_hand / ours,
+    );
+}
+
+/// Something to be timed.
+pub type Timed<'w, P, A> = &'w dyn Fn(&mut P) -> A;
+/// Ours, the roofline, and the loop by hand.
+pub type Loops<'w, P, A> = [Timed<'w, P, A>; 3];
+
 /// Seconds of ours, the roofline and the loop by hand.
-fn medians<A: Number, D: Dimension>(
-    problem: &mut Problem<A, D>,
-    work: Work,
-    target: Target,
-) -> [f64; 3] {
-    let ours = |problem: &mut Problem<A, D>| problem.ours(work, target);
-    let by_hand = |problem: &mut Problem<A, D>| problem.by_hand(work, target);
-    let roofline = |problem: &mut Problem<A, D>| {
-        if work.writes() { problem.read_and_write(target) } else { problem.read(target) }
-    };
-    let mut ours = Sampler::new(problem, &ours);
-    let mut by_hand = Sampler::new(problem, &by_hand);
-    let mut roofline = Sampler::new(problem, &roofline);
+pub fn medians<P, A>(problem: &mut P, [ours, roofline, by_hand]: [Timed<'_, P, A>; 3]) -> [f64; 3] {
+    let mut ours = Sampler::new(problem, ours);
+    let mut by_hand = Sampler::new(problem, by_hand);
+    let mut roofline = Sampler::new(problem, roofline);
     for _ in 0..BY_HAND {
         by_hand.sample(problem);
     }
@@ -79,14 +88,14 @@ fn medians<A: Number, D: Dimension>(
     [ours.median(), roofline.median(), by_hand.median()]
 }
 
-struct Sampler<'w, A, D: Dimension> {
-    work: &'w dyn Fn(&mut Problem<A, D>) -> A,
+struct Sampler<'w, P, A> {
+    work: Timed<'w, P, A>,
     repeats: u32,
     seconds: Vec<f64>,
 }
 
-impl<'w, A, D: Dimension> Sampler<'w, A, D> {
-    fn new(problem: &mut Problem<A, D>, work: &'w dyn Fn(&mut Problem<A, D>) -> A) -> Self {
+impl<'w, P, A> Sampler<'w, P, A> {
+    fn new(problem: &mut P, work: Timed<'w, P, A>) -> Self {
         let mut sampler = Sampler { work, repeats: 1, seconds: Vec::new() };
         sampler.sample(problem);
         sampler.sample(problem);
@@ -96,7 +105,7 @@ impl<'w, A, D: Dimension> Sampler<'w, A, D> {
         sampler
     }
 
-    fn sample(&mut self, problem: &mut Problem<A, D>) {
+    fn sample(&mut self, problem: &mut P) {
         let start = Instant::now();
         for _ in 0..self.repeats {
             black_box((self.work)(black_box(problem)));

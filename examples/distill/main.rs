@@ -2,7 +2,7 @@
 //!
 //! A teacher learns the labels of 8×8 images. Two students then learn from a few of the same
 //! images at 4×4: one their labels, one the teacher's softened probabilities. They differ in
-//! nothing else. `KLDivLoss` is the loss of all three.
+//! nothing else. `KLDivWithLogitsLoss` is the loss of all three.
 //!
 //! ```text
 //! cargo run --release --example distill [loss-curves.svg]
@@ -44,7 +44,7 @@ const STUDENT_UNITS: usize = 32;
 /// Until the hard labels are almost learnt by heart. The budget matters: after 200 epochs, with
 /// the training loss still falling, both students do equally well.
 const STUDENT_EPOCHS: usize = 1000;
-const TEMPERATURE: f32 = 2.0;
+const TEMPERATURE: f64 = 2.0;
 
 const DEFAULT_PATH: &str = "target/distill.svg";
 

@@ -1,7 +1,7 @@
-//! Training with `KLDivLoss`, on hard labels and on soft targets alike.
+//! Training with `KLDivWithLogitsLoss`, on hard labels and on soft targets alike.
 
 use indicatif::ProgressBar;
-use kldiv::{BatchMean, Error, KLDivLoss};
+use kldiv::{BatchMean, Error, KLDivWithLogitsLoss, Target};
 use ndarray::{Array2, Axis};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -12,22 +12,23 @@ use crate::network::Network;
 const BATCH: usize = 20;
 const RATE: f32 = 1e-3;
 
-/// What is minimized: KL(targets ‖ softmax(logits / temperature)), the mean over the images.
-///
-/// For one-hot targets at temperature 1 this is the cross-entropy.
+/// What is minimized: the mean over the images of KL(target ‖ softmax(logits / temperature)).
 pub struct Objective {
-    pub targets: Array2<f32>,
-    pub temperature: f32,
+    targets: Array2<f32>,
+    criterion: KLDivWithLogitsLoss<BatchMean>,
 }
 
 impl Objective {
+    /// The target is one-hot: the divergence is the cross-entropy.
     pub fn hard(digits: &Digits) -> Self {
-        Self { targets: digits.labels.clone(), temperature: 1.0 }
+        let criterion = KLDivWithLogitsLoss::new(BatchMean).target(Target::Probabilities);
+        Self { targets: digits.labels.clone(), criterion }
     }
 
-    pub fn soft(teacher: &Network, digits: &Digits, temperature: f32) -> Self {
-        let log_p = log_softmax(&(teacher.logits(&digits.images) / temperature));
-        Self { targets: log_p.exp(), temperature }
+    /// The target is softmax(the teacher's logits / temperature).
+    pub fn soft(teacher: &Network, digits: &Digits, temperature: f64) -> Self {
+        let criterion = KLDivWithLogitsLoss::new(BatchMean).temperature(temperature);
+        Self { targets: teacher.logits(&digits.images), criterion }
     }
 
     /// The loss of a batch, and its gradient with respect to the logits.
@@ -36,10 +37,7 @@ impl Objective {
         batch: &[usize],
         logits: &Array2<f32>,
     ) -> Result<(f32, Array2<f32>), Error> {
-        let p = self.targets.select(Axis(0), batch);
-        let log_q = log_softmax(&(logits / self.temperature));
-        let (loss, grad) = KLDivLoss::new(BatchMean).value_and_grad(&log_q, &p)?;
-        Ok((loss, log_softmax_backward(&grad, &log_q) / self.temperature))
+        self.criterion.value_and_grad(logits, &self.targets.select(Axis(0), batch))
     }
 }
 
@@ -94,9 +92,8 @@ impl Training<'_> {
 }
 
 fn divergence(network: &Network, digits: &Digits) -> Result<f64, Error> {
-    let log_q = log_softmax(&network.logits(&digits.images));
-    let loss = KLDivLoss::new(BatchMean).forward(&log_q, &digits.labels)?;
-    Ok(loss.into())
+    let Objective { targets, criterion } = Objective::hard(digits);
+    criterion.forward(&network.logits(&digits.images), &targets).map(f64::from)
 }
 
 fn accuracy(network: &Network, digits: &Digits) -> f64 {
@@ -111,17 +108,4 @@ fn accuracy(network: &Network, digits: &Digits) -> f64 {
 fn largest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
     let largest = values.enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     largest.map_or(0, |(index, _)| index)
-}
-
-/// x − max − ln Σ exp(x − max), row by row.
-fn log_softmax(x: &Array2<f32>) -> Array2<f32> {
-    let max = x.fold_axis(Axis(1), f32::NEG_INFINITY, |a, b| a.max(*b));
-    let shifted = x - &max.insert_axis(Axis(1));
-    let log_sum = shifted.exp().sum_axis(Axis(1)).ln();
-    shifted - log_sum.insert_axis(Axis(1))
-}
-
-/// d loss / d x from g = d loss / d log_softmax(x): g − softmax(x) · Σg.
-fn log_softmax_backward(g: &Array2<f32>, log_q: &Array2<f32>) -> Array2<f32> {
-    g - log_q.exp() * g.sum_axis(Axis(1)).insert_axis(Axis(1))
 }

@@ -22,19 +22,7 @@ impl LaneSum {
     pub fn add<T: Float>(&mut self, level: Level, terms: &[T]) {
         level.run(
             #[inline(always)]
-            || {
-                let mut sums = self.0;
-                let (whole, tail) = terms.as_chunks::<STRIPES>();
-                for terms in whole {
-                    for i in 0..STRIPES {
-                        sums[i] += terms[i].to_f64();
-                    }
-                }
-                self.0 = sums;
-                for (sum, term) in self.0.iter_mut().zip(tail) {
-                    *sum += term.to_f64();
-                }
-            },
+            || add_values(&mut self.0, terms),
         );
     }
 
@@ -42,6 +30,39 @@ impl LaneSum {
     #[inline]
     pub fn value(self) -> f64 {
         tree(self.0)
+    }
+}
+
+/// Deals values to the stripes. (The tail is dealt to them where they are: an array that is indexed by a
+/// variable is not kept in registers.)
+#[inline(always)]
+pub fn add_values<T: Float>(stripes: &mut [f64; STRIPES], values: &[T]) {
+    let mut sums = *stripes;
+    let (whole, tail) = values.as_chunks::<STRIPES>();
+    for values in whole {
+        for i in 0..STRIPES {
+            sums[i] += values[i].to_f64();
+        }
+    }
+    *stripes = sums;
+    for (sum, value) in stripes.iter_mut().zip(tail) {
+        *sum += value.to_f64();
+    }
+}
+
+/// Deals products to the stripes, each fused with its addition.
+#[inline(always)]
+pub fn add_products<T: Float>(stripes: &mut [f64; STRIPES], a: &[T], b: &[T]) {
+    let mut sums = *stripes;
+    let ((a, tail_a), (b, tail_b)) = (a.as_chunks::<STRIPES>(), b.as_chunks::<STRIPES>());
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..STRIPES {
+            sums[i] = a[i].to_f64().mul_add(b[i].to_f64(), sums[i]);
+        }
+    }
+    *stripes = sums;
+    for (sum, (a, b)) in stripes.iter_mut().zip(tail_a.iter().zip(tail_b)) {
+        *sum = a.to_f64().mul_add(b.to_f64(), *sum);
     }
 }
 
@@ -99,7 +120,7 @@ fn sum_each_with<T: Float, const REST: usize>(terms: &[T], classes: usize, sums:
 
 /// The sum of the stripes.
 #[inline(always)]
-fn tree<const STRIPES: usize>(mut stripes: [f64; STRIPES]) -> f64 {
+pub fn tree<const STRIPES: usize>(mut stripes: [f64; STRIPES]) -> f64 {
     let mut width = STRIPES;
     while width > 1 {
         width /= 2;

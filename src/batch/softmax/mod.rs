@@ -10,10 +10,10 @@ use super::visit::{PART, Visit, Wanted};
 use super::worker::{Worker, is_by_columns, steps};
 use crate::element::Element;
 use crate::kernel::softmax::{
-    COLUMNS, ColumnPair, ColumnsAgainst, FEW, Factors, Fork, LaneAgainst, LanePair, Outputs,
+    COLUMNS, ColumnPair, ColumnsAgainst, FEW, Factors, Fork, LaneAgainst, LanePair, Outputs, Row,
     Settings, Solver,
 };
-use crate::kernel::{Float, LogProbability, Probability, Term};
+use crate::kernel::{Float, LogProbability, Probability};
 use crate::lanes::{Rect, Scratch, Unit, join};
 use crate::logits::Target;
 use panel::{Alone, Beside, Panel, Room};
@@ -40,27 +40,24 @@ pub fn visit_unit<A: Element>(
     let classes = unit.input.ncols();
     let panels = Panels { visit, softmax };
     if classes <= FEW || is_by_columns(&unit.input, &unit.target) {
-        match softmax.target {
-            Target::Logits => panels.beside(ColumnPair::new(settings, classes), unit, worker),
-            Target::Probabilities => {
-                panels.beside_against::<Probability, A>(settings, unit, worker)
-            }
-            Target::LogProbabilities => {
-                panels.beside_against::<LogProbability, A>(settings, unit, worker)
-            }
+        return match unit.input.nrows() {
+            ..=FEW_COLUMNS => panels.columns::<A, FEW_COLUMNS>(settings, unit, worker),
+            _ => panels.columns::<A, COLUMNS>(settings, unit, worker),
+        };
+    }
+    match softmax.target {
+        Target::Logits => panels.alone(LanePair::new(settings), unit, worker),
+        Target::Probabilities => {
+            panels.alone(LaneAgainst::<Probability, A>::new(settings), unit, worker)
         }
-    } else {
-        match softmax.target {
-            Target::Logits => panels.alone(LanePair::new(settings), unit, worker),
-            Target::Probabilities => {
-                panels.alone(LaneAgainst::<Probability, A>::new(settings), unit, worker)
-            }
-            Target::LogProbabilities => {
-                panels.alone(LaneAgainst::<LogProbability, A>::new(settings), unit, worker)
-            }
+        Target::LogProbabilities => {
+            panels.alone(LaneAgainst::<LogProbability, A>::new(settings), unit, worker)
         }
     }
 }
+
+/// Lanes beside each other where there are no more.
+const FEW_COLUMNS: usize = 32;
 
 #[derive(Clone, Copy)]
 struct Panels<'v> {
@@ -69,25 +66,35 @@ struct Panels<'v> {
 }
 
 impl Panels<'_> {
-    fn beside_against<K: Term, A: Element>(
+    /// Panels of N lanes beside each other.
+    fn columns<A: Element, const N: usize>(
         self,
         settings: Settings,
         unit: Unit<'_, A>,
         worker: &mut Worker<'_, A>,
     ) {
-        let solver = ColumnsAgainst::<K, A>::new(settings, unit.input.ncols());
-        self.beside(solver, unit, worker);
+        let classes = unit.input.ncols();
+        match self.softmax.target {
+            Target::Logits => self.beside(ColumnPair::<A, N>::new(settings, classes), unit, worker),
+            Target::Probabilities => {
+                let solver = ColumnsAgainst::<Probability, A, N>::new(settings, classes);
+                self.beside(solver, unit, worker)
+            }
+            Target::LogProbabilities => {
+                let solver = ColumnsAgainst::<LogProbability, A, N>::new(settings, classes);
+                self.beside(solver, unit, worker)
+            }
+        }
     }
 
-    /// Panels of lanes beside each other.
-    fn beside<A: Element, S: Solver<A, Item = <Beside as Panel<A>>::Item>>(
+    fn beside<A: Element, const N: usize>(
         self,
-        mut solver: S,
+        mut solver: impl Solver<A, Item = Row<A::Loss, N>>,
         mut unit: Unit<'_, A>,
         worker: &mut Worker<'_, A>,
     ) {
-        let mut table = Table::<A, Beside>::new(self);
-        for lanes in steps(0..unit.input.nrows(), <Beside as Panel<A>>::LANES) {
+        let mut table = Table::<A, Beside<N>>::new(self);
+        for lanes in steps(0..unit.input.nrows(), N) {
             let classes = 0..unit.input.ncols();
             table.turn_to(&unit, lanes);
             solver.start();
@@ -114,7 +121,7 @@ impl Panels<'_> {
             table.turn_to(&unit, lane..lane + 1);
             solver.start();
             loop {
-                solver = self.part(&unit, lane, 0..classes, solver, &mut table);
+                self.part(&unit, lane, 0..classes, &mut solver, &mut table);
                 if !solver.end_pass() {
                     break;
                 }
@@ -136,30 +143,27 @@ impl Panels<'_> {
         unit: &Unit<'_, A>,
         lane: usize,
         classes: Range<usize>,
-        mut solver: S,
+        solver: &mut S,
         table: &mut Table<'_, A, Alone>,
-    ) -> S
-    where
+    ) where
         A: Element,
         S: Solver<A, Item = A> + Fork + Sync,
     {
         let parts = classes.len().div_ceil(PART);
         if parts <= 1 {
-            table.pass(unit, classes, &mut solver);
-            return solver;
+            return table.pass(unit, classes, solver);
         }
         let middle = classes.start + parts / 2 * PART;
-        let next = solver.fork();
-        let (mut solver, next) = join(
+        let mut next = solver.fork();
+        join(
             || self.part(unit, lane, classes.start..middle, solver, table),
             || {
                 let mut table = Table::new(self);
                 table.turn_to(unit, lane..lane + 1);
-                self.part(unit, lane, middle..classes.end, next, &mut table)
+                self.part(unit, lane, middle..classes.end, &mut next, &mut table);
             },
         );
         solver.absorb(next);
-        solver
     }
 
     /// Outputs of a lane part by part.

@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::element::Element;
 use crate::kernel::CHUNK;
-use crate::kernel::softmax::{COLUMNS, Row, transpose, transpose_back};
+use crate::kernel::softmax::{Row, transpose, transpose_back};
 use crate::lanes::{Rect, Scratch, dense, read, write};
 
 /// Classes of lanes beside each other that are loaded at a time.
@@ -96,12 +96,12 @@ impl<A: Element> Panel<A> for Alone {
     }
 }
 
-/// Many lanes.
-pub struct Beside;
+/// N lanes.
+pub struct Beside<const N: usize>;
 
-impl<A: Element> Panel<A> for Beside {
-    type Item = Row<A::Loss>;
-    const LANES: usize = COLUMNS;
+impl<A: Element, const N: usize> Panel<A> for Beside<N> {
+    type Item = Row<A::Loss, N>;
+    const LANES: usize = N;
     const CLASSES: usize = ROWS;
 
     fn load<'a>(
@@ -114,7 +114,7 @@ impl<A: Element> Panel<A> for Beside {
             return &room.items;
         }
         let (lanes, classes) = rect;
-        room.items.resize(classes.len(), [Default::default(); COLUMNS]);
+        room.items.resize(classes.len(), [Default::default(); N]);
         if matrix.strides()[0] != 1
             && let Some(lanes) = dense(matrix, rect)
         {
@@ -140,7 +140,7 @@ impl<A: Element> Panel<A> for Beside {
         scratch: &mut Scratch<T>,
     ) {
         let (lanes, classes) = rect;
-        let rows = numbers.as_chunks().0;
+        let rows = numbers.as_chunks::<N>().0;
         if matrix.strides()[0] != 1 {
             return write(matrix, rect, scratch, |out| transpose_back(rows, out));
         }
@@ -151,6 +151,6 @@ impl<A: Element> Panel<A> for Beside {
     }
 
     fn place_of(lane: usize, class: usize) -> usize {
-        class * COLUMNS + lane
+        class * N + lane
     }
 }

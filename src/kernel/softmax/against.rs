@@ -2,7 +2,7 @@
 //! a log-probability, of which the loss from log-probabilities is made.
 
 use super::cell::Logit;
-use super::columns::{COLUMNS, Row, folded};
+use super::columns::{Row, folded};
 use super::given::{Total, TotalColumns, TotalSum, d_logits, log_softmax};
 use super::gradient::{Beside, One, PerLane};
 use super::lane::{Peaks, greater};
@@ -164,7 +164,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for LaneAgainst<K, A> {
         match self.pass {
             Pass::Peaks => self.peaks.add(level, input),
             Pass::Totals => {
-                let (peak, rate) = (self.peaks.value(), A::Loss::from_f64(rate));
+                let (peak, rate) = (self.peaks.value(level), A::Loss::from_f64(rate));
                 self.totals.add(level, input, peak, rate, &mut self.block.terms);
             }
             Pass::Terms => {
@@ -193,8 +193,9 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for LaneAgainst<K, A> {
         match self.pass {
             Pass::Peaks => self.pass = Pass::Totals,
             Pass::Totals => {
-                let rate = A::Loss::from_f64(self.settings.rate);
-                self.total = Total::new(self.peaks.value(), rate, sum);
+                let Settings { level, rate, .. } = self.settings;
+                let rate = A::Loss::from_f64(rate);
+                self.total = Total::new(self.peaks.value(level), rate, sum);
                 self.pass = Pass::Terms;
             }
             Pass::Terms => {
@@ -245,11 +246,11 @@ impl<K: Term, A: Element<Loss: Logit>> Fork for LaneAgainst<K, A> {
 
 /// Sums of lanes beside each other, by stripes, as [`LaneSum`] has them of one.
 #[derive(Clone, Debug)]
-struct ColumnSum(Vec<Row<f64>>);
+struct ColumnSum<const N: usize>(Vec<Row<f64, N>>);
 
-impl ColumnSum {
+impl<const N: usize> ColumnSum<N> {
     fn new(classes: usize) -> Self {
-        ColumnSum(vec![[0.0; COLUMNS]; if classes <= FEW { 1 } else { STRIPES }])
+        ColumnSum(vec![[0.0; N]; if classes <= FEW { 1 } else { STRIPES }])
     }
 
     fn add<T: Float>(&mut self, level: Level, class: usize, values: &[T]) {
@@ -258,45 +259,45 @@ impl ColumnSum {
     }
 
     /// Adds the sums to `sums`, and starts anew.
-    fn end(&mut self, sums: &mut Row<f64>) {
+    fn end(&mut self, sums: &mut Row<f64, N>) {
         sums.iter_mut().enumerate().for_each(|(i, sum)| *sum += folded(&self.0, i));
-        self.0.fill([0.0; COLUMNS]);
+        self.0.fill([0.0; N]);
     }
 }
 
 /// Lanes beside each other, class after class.
 #[derive(Clone, Debug)]
-pub struct ColumnsAgainst<K, A: Element> {
+pub struct ColumnsAgainst<K, A: Element, const N: usize> {
     kind: std::marker::PhantomData<K>,
     settings: Settings,
     pass: Pass,
-    peaks: Row<A::Loss>,
-    totals: TotalColumns,
-    sum: ColumnSum,
-    mass: ColumnSum,
+    peaks: Row<A::Loss, N>,
+    totals: TotalColumns<N>,
+    sum: ColumnSum<N>,
+    mass: ColumnSum<N>,
     /// S.
-    weights: Row<f64>,
-    total: Row<Total<A::Loss>>,
-    divergences: Row<f64>,
+    weights: Row<f64, N>,
+    total: Row<Total<A::Loss>, N>,
+    divergences: Row<f64, N>,
     /// −Σt.
-    lost: Row<f64>,
-    upstream: ColumnSum,
+    lost: Row<f64, N>,
+    upstream: ColumnSum<N>,
     block: Box<Block<A::Loss>>,
 }
 
-impl<K: Term, A: Element<Loss: Logit>> ColumnsAgainst<K, A> {
+impl<K: Term, A: Element<Loss: Logit>, const N: usize> ColumnsAgainst<K, A, N> {
     pub fn new(settings: Settings, classes: usize) -> Self {
-        let zeros = [0.0; COLUMNS];
+        let zeros = [0.0; N];
         ColumnsAgainst {
             kind: std::marker::PhantomData,
             settings,
             pass: Pass::Peaks,
-            peaks: [-A::Loss::INFINITY; COLUMNS],
+            peaks: [-A::Loss::INFINITY; N],
             totals: TotalColumns::new(classes),
             sum: ColumnSum::new(classes),
             mass: ColumnSum::new(classes),
             weights: zeros,
-            total: [Total::default(); COLUMNS],
+            total: [Total::default(); N],
             divergences: zeros,
             lost: zeros,
             upstream: ColumnSum::new(classes),
@@ -304,24 +305,24 @@ impl<K: Term, A: Element<Loss: Logit>> ColumnsAgainst<K, A> {
         }
     }
 
-    fn fill(&mut self, input: &Row<A::Loss>, target: &Row<A::Loss>) {
+    fn fill(&mut self, input: &Row<A::Loss, N>, target: &Row<A::Loss, N>) {
         let total = Beside(&self.total);
         self.block.fill::<K, A::Loss>(self.settings, total, input, target.iter().copied());
     }
 }
 
-impl<K: Term, A: Element<Loss: Logit>> Solver<A> for ColumnsAgainst<K, A> {
-    type Item = Row<A::Loss>;
+impl<K: Term, A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnsAgainst<K, A, N> {
+    type Item = Row<A::Loss, N>;
 
     fn start(&mut self) {
         self.pass = Pass::Peaks;
-        self.peaks = [-A::Loss::INFINITY; COLUMNS];
+        self.peaks = [-A::Loss::INFINITY; N];
         self.totals.clear();
         for sums in [&mut self.sum, &mut self.mass, &mut self.upstream] {
-            sums.0.fill([0.0; COLUMNS]);
+            sums.0.fill([0.0; N]);
         }
         for sums in [&mut self.weights, &mut self.divergences, &mut self.lost] {
-            *sums = [0.0; COLUMNS];
+            *sums = [0.0; N];
         }
     }
 
@@ -339,9 +340,9 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for ColumnsAgainst<K, A> {
                 }
                 Pass::Terms => {
                     self.fill(input, target);
-                    self.sum.add(level, class, &self.block.terms[..COLUMNS]);
+                    self.sum.add(level, class, &self.block.terms[..N]);
                     if gradients {
-                        self.mass.add(level, class, &self.block.slopes[..COLUMNS]);
+                        self.mass.add(level, class, &self.block.slopes[..N]);
                     }
                 }
             }
@@ -390,10 +391,10 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for ColumnsAgainst<K, A> {
         factors: &[f64],
     ) {
         let Settings { level, rate, .. } = self.settings;
-        let rows = input.iter().zip(target).zip(factors.chunks(COLUMNS));
+        let rows = input.iter().zip(target).zip(factors.chunks(N));
         for (class, ((input, target), factors)) in (first..).zip(rows) {
             self.fill(input, target);
-            let shares = self.block.share(|i| factors[i] * rate, COLUMNS);
+            let shares = self.block.share(|i| factors[i] * rate, N);
             self.upstream.add(level, class, shares);
         }
     }
@@ -406,7 +407,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for ColumnsAgainst<K, A> {
         mut out: Outputs<'_, A>,
     ) {
         let settings = self.settings;
-        let sums: Row<f64> = match factors {
+        let sums: Row<f64, N> = match factors {
             Factors::Lanes(factors) => {
                 std::array::from_fn(|i| -self.lost[i] * (factors[i] * settings.rate))
             }
@@ -414,7 +415,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for ColumnsAgainst<K, A> {
         };
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
             self.fill(input, target);
-            let row = class * COLUMNS..(class + 1) * COLUMNS;
+            let row = class * N..(class + 1) * N;
             let out = Outputs {
                 terms: out.terms.as_mut().map(|out| &mut out[row.clone()]),
                 d_input: out.d_input.as_mut().map(|out| &mut out[row.clone()]),
@@ -424,7 +425,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for ColumnsAgainst<K, A> {
                 Factors::Lanes(factors) => factors[i],
                 Factors::Each(factors) => factors[row.start + i],
             };
-            self.block.outputs::<K, A>(settings, Beside(&sums), factor, COLUMNS, out);
+            self.block.outputs::<K, A>(settings, Beside(&sums), factor, N, out);
         }
     }
 }

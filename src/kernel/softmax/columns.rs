@@ -2,57 +2,59 @@
 
 use super::FEW;
 use super::cell::{Logit, Shift, cell, finite_part};
-use super::lane::{Cells, Lane, Part, greater, tree};
+use super::lane::{Cells, Lane, Part, greater};
 use crate::element::Element;
+use crate::kernel::sum::tree;
 use crate::kernel::{Level, STRIPES};
 
-/// Lanes beside each other. Where there are fewer, the rest must hold finite logits.
+/// Lanes beside each other, where nothing else is said. Where there are fewer, the rest must hold finite
+/// logits.
 pub const COLUMNS: usize = 128;
 
 /// One class of every lane.
-pub type Row<T> = [T; COLUMNS];
+pub type Row<T, const N: usize = COLUMNS> = [T; N];
 
 /// Each lane's maxima, shift and sums.
 #[derive(Clone, Debug)]
-pub struct Columns<T> {
-    peaks_p: Row<T>,
-    peaks_q: Row<T>,
+pub struct Columns<T, const N: usize = COLUMNS> {
+    peaks_p: Row<T, N>,
+    peaks_q: Row<T, N>,
     rate: T,
-    quarters: Row<T>,
-    hi: Row<T>,
-    lo: Row<T>,
+    quarters: Row<T, N>,
+    hi: Row<T, N>,
+    lo: Row<T, N>,
     /// Σe, Σeε and Σe·φ(ε), one row a stripe.
-    weight: Vec<Row<f64>>,
-    mean: Vec<Row<f64>>,
-    curvature: Vec<Row<f64>>,
-    far: Row<f64>,
+    weight: Vec<Row<f64, N>>,
+    mean: Vec<Row<f64, N>>,
+    curvature: Vec<Row<f64, N>>,
+    far: Row<f64, N>,
     /// The same over the parts that have ended.
-    parts: [Row<f64>; 4],
+    parts: [Row<f64, N>; 4],
 }
 
-impl<T: Logit> Columns<T> {
+impl<T: Logit, const N: usize> Columns<T, N> {
     /// Room for lanes of so many classes, at the rate 1/τ.
     pub fn new(classes: usize, rate: T) -> Self {
         let stripes = if classes <= FEW { 1 } else { STRIPES };
-        let zeros = vec![[0.0; COLUMNS]; stripes];
+        let zeros = vec![[0.0; N]; stripes];
         Columns {
-            peaks_p: [-T::INFINITY; COLUMNS],
-            peaks_q: [-T::INFINITY; COLUMNS],
+            peaks_p: [-T::INFINITY; N],
+            peaks_q: [-T::INFINITY; N],
             rate,
-            quarters: [T::ZERO; COLUMNS],
-            hi: [T::ZERO; COLUMNS],
-            lo: [T::ZERO; COLUMNS],
+            quarters: [T::ZERO; N],
+            hi: [T::ZERO; N],
+            lo: [T::ZERO; N],
             weight: zeros.clone(),
             mean: zeros.clone(),
             curvature: zeros,
-            far: [0.0; COLUMNS],
-            parts: [[0.0; COLUMNS]; 4],
+            far: [0.0; N],
+            parts: [[0.0; N]; 4],
         }
     }
 
     /// Other lanes from here on.
     pub fn restart(&mut self) {
-        self.peaks_p = [-T::INFINITY; COLUMNS];
+        self.peaks_p = [-T::INFINITY; N];
         self.peaks_q = self.peaks_p;
         self.clear();
     }
@@ -60,24 +62,24 @@ impl<T: Logit> Columns<T> {
     /// Forgets the sums.
     pub fn clear(&mut self) {
         self.clear_part();
-        self.parts = [[0.0; COLUMNS]; 4];
+        self.parts = [[0.0; N]; 4];
     }
 
     fn clear_part(&mut self) {
         for rows in [&mut self.weight, &mut self.mean, &mut self.curvature] {
-            rows.fill([0.0; COLUMNS]);
+            rows.fill([0.0; N]);
         }
-        self.far = [0.0; COLUMNS];
+        self.far = [0.0; N];
     }
 
     /// Adds classes to the maxima.
-    pub fn add_peaks(&mut self, level: Level, z_p: &[Row<T>], z_q: &[Row<T>]) {
+    pub fn add_peaks(&mut self, level: Level, z_p: &[Row<T, N>], z_q: &[Row<T, N>]) {
         level.run(
             #[inline(always)]
             || {
                 for (peaks, rows) in [(&mut self.peaks_p, z_p), (&mut self.peaks_q, z_q)] {
                     for row in rows {
-                        for i in 0..COLUMNS {
+                        for i in 0..N {
                             peaks[i] = greater(peaks[i], row[i]);
                         }
                     }
@@ -91,7 +93,7 @@ impl<T: Logit> Columns<T> {
         level.run(
             #[inline(always)]
             || {
-                for i in 0..COLUMNS {
+                for i in 0..N {
                     let shift = Shift::between(self.peaks_p[i], self.peaks_q[i], self.rate);
                     (self.quarters[i], self.hi[i], self.lo[i]) = (shift.peak, shift.hi, shift.lo);
                 }
@@ -100,11 +102,11 @@ impl<T: Logit> Columns<T> {
     }
 
     /// Takes better shifts for lanes that are off centre; whether there is one.
-    pub fn recentre(&mut self, level: Level, lanes: &Lanes) -> bool {
+    pub fn recentre(&mut self, level: Level, lanes: &Lanes<N>) -> bool {
         if !lanes.any_off_centre(level) {
             return false;
         }
-        for i in (0..COLUMNS).filter(|&i| lanes.lane(i).is_off_centre()) {
+        for i in (0..N).filter(|&i| lanes.lane(i).is_off_centre()) {
             let shift = self.shift_of(i).less(lanes.log_total[i]);
             (self.hi[i], self.lo[i]) = (shift.hi, shift.lo);
         }
@@ -117,7 +119,7 @@ impl<T: Logit> Columns<T> {
     }
 
     /// The cells of one class, all that gradients and terms need.
-    pub fn fill(&self, level: Level, z_p: &Row<T>, z_q: &Row<T>, cells: &mut Cells<T, COLUMNS>) {
+    pub fn fill(&self, level: Level, z_p: &Row<T, N>, z_q: &Row<T, N>, cells: &mut Cells<T, N>) {
         level.run(
             #[inline(always)]
             || {
@@ -130,9 +132,9 @@ impl<T: Logit> Columns<T> {
     #[inline(always)]
     fn cells<const EXCESS: bool>(
         &self,
-        z_p: &Row<T>,
-        z_q: &Row<T>,
-        cells: &mut Cells<T, COLUMNS>,
+        z_p: &Row<T, N>,
+        z_q: &Row<T, N>,
+        cells: &mut Cells<T, N>,
     ) -> bool {
         self.cells_here::<false, EXCESS>(z_p, z_q, cells);
         let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
@@ -145,11 +147,11 @@ impl<T: Logit> Columns<T> {
     #[inline(always)]
     fn cells_here<const ANY: bool, const EXCESS: bool>(
         &self,
-        z_p: &Row<T>,
-        z_q: &Row<T>,
-        cells: &mut Cells<T, COLUMNS>,
+        z_p: &Row<T, N>,
+        z_q: &Row<T, N>,
+        cells: &mut Cells<T, N>,
     ) {
-        for i in 0..COLUMNS {
+        for i in 0..N {
             let cell = cell::<T, ANY>(z_p[i], z_q[i], &self.shift_of(i));
             cells.weight[i] = cell.weight;
             cells.log_ratio[i] = cell.log_ratio;
@@ -165,16 +167,16 @@ impl<T: Logit> Columns<T> {
         &mut self,
         level: Level,
         first: usize,
-        z_p: &[Row<T>],
-        z_q: &[Row<T>],
-        cells: &mut Cells<T, COLUMNS>,
+        z_p: &[Row<T, N>],
+        z_q: &[Row<T, N>],
+        cells: &mut Cells<T, N>,
     ) {
         level.run(
             #[inline(always)]
             || {
                 for (k, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
                     if self.cells::<false>(z_p, z_q, cells) {
-                        for i in 0..COLUMNS {
+                        for i in 0..N {
                             let (ratio, far) = finite_part(cells.weight[i], cells.log_ratio[i]);
                             cells.log_ratio[i] = ratio;
                             self.far[i] += far;
@@ -188,11 +190,11 @@ impl<T: Logit> Columns<T> {
     }
 
     #[inline(always)]
-    fn add_row(&mut self, stripe: usize, cells: &Cells<T, COLUMNS>) {
+    fn add_row(&mut self, stripe: usize, cells: &Cells<T, N>) {
         let weight = &mut self.weight[stripe];
         let mean = &mut self.mean[stripe];
         let curvature = &mut self.curvature[stripe];
-        for i in 0..COLUMNS {
+        for i in 0..N {
             let e = cells.weight[i].to_f64();
             weight[i] += e;
             mean[i] = e.mul_add(cells.log_ratio[i].to_f64(), mean[i]);
@@ -205,7 +207,7 @@ impl<T: Logit> Columns<T> {
         level.run(
             #[inline(always)]
             || {
-                for i in 0..COLUMNS {
+                for i in 0..N {
                     self.parts[0][i] += folded(&self.weight, i);
                     self.parts[1][i] += folded(&self.mean, i);
                     self.parts[2][i] += folded(&self.curvature, i);
@@ -217,12 +219,12 @@ impl<T: Logit> Columns<T> {
     }
 
     /// What the lanes' sums come to, all parts ended.
-    pub fn lanes(&self, level: Level, lanes: &mut Lanes) {
+    pub fn lanes(&self, level: Level, lanes: &mut Lanes<N>) {
         level.run(
             #[inline(always)]
             || {
                 let [weight, mean, curvature, far] = &self.parts;
-                for i in 0..COLUMNS {
+                for i in 0..N {
                     let part = Part {
                         weight: weight[i],
                         mean: mean[i],
@@ -238,28 +240,28 @@ impl<T: Logit> Columns<T> {
 
 /// A lane's stripes, added up.
 #[inline(always)]
-pub fn folded(stripes: &[Row<f64>], i: usize) -> f64 {
+pub fn folded<const N: usize>(stripes: &[Row<f64, N>], i: usize) -> f64 {
     match stripes {
         [only] => only[i],
-        _ => tree(std::array::from_fn(|stripe| stripes[stripe][i])),
+        _ => tree::<STRIPES>(std::array::from_fn(|stripe| stripes[stripe][i])),
     }
 }
 
 /// What is known of lanes beside each other.
 #[derive(Clone, Debug)]
-pub struct Lanes {
-    pub weight: Row<f64>,
-    pub mean: Row<f64>,
-    pub curvature: Row<f64>,
-    pub surplus: Row<f64>,
-    pub total: Row<f64>,
-    pub log_total: Row<f64>,
-    pub divergence: Row<f64>,
+pub struct Lanes<const N: usize = COLUMNS> {
+    pub weight: Row<f64, N>,
+    pub mean: Row<f64, N>,
+    pub curvature: Row<f64, N>,
+    pub surplus: Row<f64, N>,
+    pub total: Row<f64, N>,
+    pub log_total: Row<f64, N>,
+    pub divergence: Row<f64, N>,
 }
 
-impl Default for Lanes {
+impl<const N: usize> Default for Lanes<N> {
     fn default() -> Self {
-        let row = [0.0; COLUMNS];
+        let row = [0.0; N];
         Lanes {
             weight: row,
             mean: row,
@@ -272,7 +274,7 @@ impl Default for Lanes {
     }
 }
 
-impl Lanes {
+impl<const N: usize> Lanes<N> {
     #[inline(always)]
     fn set(&mut self, i: usize, lane: Lane) {
         self.weight[i] = lane.weight;
@@ -301,7 +303,7 @@ impl Lanes {
     fn any_off_centre(&self, level: Level) -> bool {
         level.run(
             #[inline(always)]
-            || (0..COLUMNS).fold(false, |any, i| any | self.lane(i).is_off_centre()),
+            || (0..N).fold(false, |any, i| any | self.lane(i).is_off_centre()),
         )
     }
 }
@@ -309,8 +311,11 @@ impl Lanes {
 /// Classes turned at a time, that rows a power of two apart do not drive each other out of the cache.
 const TURNED: usize = 16;
 
-/// Lanes one behind the other, at most [`COLUMNS`], to rows, one a class.
-pub fn transpose<A: Element<Loss: Logit>>(lanes: &[A], rows: &mut [Row<A::Loss>]) {
+/// Lanes one behind the other, at most N, to rows, one a class.
+pub fn transpose<A: Element<Loss: Logit>, const N: usize>(
+    lanes: &[A],
+    rows: &mut [Row<A::Loss, N>],
+) {
     let classes = rows.len();
     for (block, rows) in rows.chunks_mut(TURNED).enumerate() {
         let start = block * TURNED;
@@ -326,7 +331,7 @@ pub fn transpose<A: Element<Loss: Logit>>(lanes: &[A], rows: &mut [Row<A::Loss>]
 }
 
 /// And back.
-pub fn transpose_back<A: Copy>(rows: &[Row<A>], lanes: &mut [A]) {
+pub fn transpose_back<A: Copy, const N: usize>(rows: &[Row<A, N>], lanes: &mut [A]) {
     let classes = rows.len();
     for (block, rows) in rows.chunks(TURNED).enumerate() {
         let start = block * TURNED;

@@ -7,10 +7,10 @@ use super::FEW;
 use super::cell::Logit;
 use super::columns::{COLUMNS, Row, folded};
 use super::gradient::PerLane;
-use super::lane::{add_values, tree};
 use crate::element::Element;
 use crate::kernel::exp::{exp, exp_of_normal};
 use crate::kernel::ln::ln_of_normal;
+use crate::kernel::sum::{add_values, tree};
 use crate::kernel::{CHUNK, Level, STRIPES};
 
 /// S over the classes of a lane of many.
@@ -48,17 +48,17 @@ impl TotalSum {
 
 /// S over the classes of lanes beside each other.
 #[derive(Clone, Debug)]
-pub struct TotalColumns(Vec<Row<f64>>);
+pub struct TotalColumns<const N: usize = COLUMNS>(Vec<Row<f64, N>>);
 
-impl TotalColumns {
+impl<const N: usize> TotalColumns<N> {
     /// Room for lanes of so many classes.
     pub fn new(classes: usize) -> Self {
-        TotalColumns(vec![[0.0; COLUMNS]; if classes <= FEW { 1 } else { STRIPES }])
+        TotalColumns(vec![[0.0; N]; if classes <= FEW { 1 } else { STRIPES }])
     }
 
     /// Forgets the sums.
     pub fn clear(&mut self) {
-        self.0.fill([0.0; COLUMNS]);
+        self.0.fill([0.0; N]);
     }
 
     /// Adds one class, number `class` of its part.
@@ -66,15 +66,15 @@ impl TotalColumns {
         &mut self,
         level: Level,
         class: usize,
-        logits: &Row<T>,
-        peaks: &Row<T>,
+        logits: &Row<T, N>,
+        peaks: &Row<T, N>,
         rate: T,
     ) {
         level.run(
             #[inline(always)]
             || {
-                let mut weights = [T::ZERO; COLUMNS];
-                for i in 0..COLUMNS {
+                let mut weights = [T::ZERO; N];
+                for i in 0..N {
                     weights[i] = weight_of(logits[i], peaks[i], rate);
                 }
                 let stripe = class % self.0.len();

@@ -11,8 +11,9 @@
 use super::FEW;
 use super::cell::{Logit, remainders};
 use super::columns::{COLUMNS, Lanes, Row, folded};
-use super::lane::{Cells, Lane, tree};
+use super::lane::{Cells, Lane};
 use crate::element::Element;
+use crate::kernel::sum::tree;
 use crate::kernel::{Level, STRIPES};
 
 /// Something that each lane has.
@@ -27,7 +28,7 @@ pub struct One<S>(pub S);
 
 /// The elements are one class of lanes beside each other.
 #[derive(Clone, Copy, Debug)]
-pub struct Beside<'a, S>(pub &'a [S; COLUMNS]);
+pub struct Beside<'a, S, const N: usize = COLUMNS>(pub &'a [S; N]);
 
 impl<S: Copy> PerLane<S> for One<S> {
     #[inline(always)]
@@ -36,7 +37,7 @@ impl<S: Copy> PerLane<S> for One<S> {
     }
 }
 
-impl<S: Copy> PerLane<S> for Beside<'_, S> {
+impl<S: Copy, const N: usize> PerLane<S> for Beside<'_, S, N> {
     #[inline(always)]
     fn at(self, index: usize) -> S {
         self.0[index]
@@ -151,22 +152,22 @@ impl UpstreamSums {
 
 /// The same over the classes of lanes beside each other.
 #[derive(Clone, Debug)]
-pub struct UpstreamColumns {
-    weight: Vec<Row<f64>>,
-    slope: Vec<Row<f64>>,
+pub struct UpstreamColumns<const N: usize = COLUMNS> {
+    weight: Vec<Row<f64, N>>,
+    slope: Vec<Row<f64, N>>,
 }
 
-impl UpstreamColumns {
+impl<const N: usize> UpstreamColumns<N> {
     /// Room for lanes of so many classes.
     pub fn new(classes: usize) -> Self {
-        let zeros = vec![[0.0; COLUMNS]; if classes <= FEW { 1 } else { STRIPES }];
+        let zeros = vec![[0.0; N]; if classes <= FEW { 1 } else { STRIPES }];
         UpstreamColumns { weight: zeros.clone(), slope: zeros }
     }
 
     /// Forgets the sums.
     pub fn clear(&mut self) {
-        self.weight.fill([0.0; COLUMNS]);
-        self.slope.fill([0.0; COLUMNS]);
+        self.weight.fill([0.0; N]);
+        self.slope.fill([0.0; N]);
     }
 
     /// Adds one class, number `class` of its part.
@@ -174,16 +175,16 @@ impl UpstreamColumns {
         &mut self,
         level: Level,
         class: usize,
-        lanes: &Lanes,
-        cells: &Cells<T, COLUMNS>,
-        factors: &Row<f64>,
+        lanes: &Lanes<N>,
+        cells: &Cells<T, N>,
+        factors: &Row<f64, N>,
     ) {
         level.run(
             #[inline(always)]
             || {
                 let stripe = class % self.weight.len();
                 let (weight, slope) = (&mut self.weight[stripe], &mut self.slope[stripe]);
-                for i in 0..COLUMNS {
+                for i in 0..N {
                     let (e, ratio) = (cells.weight[i], cells.log_ratio[i]);
                     let (share, more) = upstream_parts(e, ratio, factors[i], lanes.log_total[i]);
                     weight[i] += share;

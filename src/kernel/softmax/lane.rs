@@ -3,6 +3,7 @@
 use super::cell::{Logit, Shift, cell, finite_part};
 use crate::element::Element;
 use crate::kernel::ln::ln_of_normal;
+use crate::kernel::sum::{add_products, add_values, tree};
 use crate::kernel::{CHUNK, Float, Level, STRIPES};
 
 /// The greatest logits so far. NaN is passed over; the sums will have it.
@@ -28,10 +29,10 @@ impl<T: Logit> Peaks<T> {
                         peaks[i] = greater(peaks[i], logits[i].widen());
                     }
                 }
-                for (peak, logit) in peaks.iter_mut().zip(tail) {
+                self.0 = peaks;
+                for (peak, logit) in self.0.iter_mut().zip(tail) {
                     *peak = greater(*peak, logit.widen());
                 }
-                self.0 = peaks;
             },
         );
     }
@@ -44,8 +45,20 @@ impl<T: Logit> Peaks<T> {
     }
 
     /// The greatest.
-    pub fn value(&self) -> T {
-        self.0.iter().copied().fold(-T::INFINITY, greater)
+    pub fn value(&self, level: Level) -> T {
+        level.run(
+            #[inline(always)]
+            || {
+                let (mut peaks, mut width) = (self.0, STRIPES);
+                while width > 1 {
+                    width /= 2;
+                    for i in 0..width {
+                        peaks[i] = greater(peaks[i], peaks[i + width]);
+                    }
+                }
+                peaks[0]
+            },
+        )
     }
 }
 
@@ -205,51 +218,6 @@ impl Sums {
             far: self.far,
         }
     }
-}
-
-/// sums += values.
-#[inline(always)]
-pub fn add_values<T: Logit>(sums: &mut [f64; STRIPES], values: &[T]) {
-    let mut local = *sums;
-    let (whole, tail) = values.as_chunks::<STRIPES>();
-    for values in whole {
-        for i in 0..STRIPES {
-            local[i] += values[i].to_f64();
-        }
-    }
-    for (sum, value) in local.iter_mut().zip(tail) {
-        *sum += value.to_f64();
-    }
-    *sums = local;
-}
-
-/// sums += a·b, fused.
-#[inline(always)]
-pub fn add_products<T: Logit>(sums: &mut [f64; STRIPES], a: &[T], b: &[T]) {
-    let mut local = *sums;
-    let ((a, tail_a), (b, tail_b)) = (a.as_chunks::<STRIPES>(), b.as_chunks::<STRIPES>());
-    for (a, b) in a.iter().zip(b) {
-        for i in 0..STRIPES {
-            local[i] = a[i].to_f64().mul_add(b[i].to_f64(), local[i]);
-        }
-    }
-    for (sum, (a, b)) in local.iter_mut().zip(tail_a.iter().zip(tail_b)) {
-        *sum = a.to_f64().mul_add(b.to_f64(), *sum);
-    }
-    *sums = local;
-}
-
-/// Each half added to the other.
-#[inline(always)]
-pub fn tree(mut sums: [f64; STRIPES]) -> f64 {
-    let mut width = STRIPES;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            sums[i] += sums[i + width];
-        }
-    }
-    sums[0]
 }
 
 /// The sums over a part of a lane.

@@ -1,7 +1,7 @@
 //! Both sides are logits: the passes over a lane.
 
 use super::cell::{Logit, Shift};
-use super::columns::{COLUMNS, Columns, Lanes, Row};
+use super::columns::{Columns, Lanes, Row};
 use super::gradient::{
     Beside, One, Shares, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs,
     d_inputs_each, d_targets, d_targets_each, softmax_terms,
@@ -30,7 +30,7 @@ pub struct LanePair<A: Element> {
     shift: Shift<A::Loss>,
     sums: Sums,
     parts: Vec<Part>,
-    cells: Cells<A::Loss>,
+    cells: Box<Cells<A::Loss>>,
     /// Visited in this pass: after one block the cells are those of the whole lane.
     blocks: usize,
     lane: Lane,
@@ -46,7 +46,7 @@ impl<A: Element<Loss: Logit>> LanePair<A> {
             shift: Shift::default(),
             sums: Sums::default(),
             parts: Vec::new(),
-            cells: Cells::default(),
+            cells: Box::default(),
             blocks: 0,
             lane: Lane::default(),
             upstream: UpstreamSums::default(),
@@ -91,7 +91,8 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
     }
 
     fn end_pass(&mut self) -> bool {
-        let [peak_q, peak_p] = [0, 1].map(|side| self.peaks[side].value());
+        let level = self.settings.level;
+        let [peak_q, peak_p] = [0, 1].map(|side| self.peaks[side].value(level));
         if self.pass == Pass::Peaks {
             let rate = A::Loss::from_f64(self.settings.rate);
             self.shift = Shift::between(peak_p, peak_q, rate);
@@ -100,7 +101,10 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         }
         let mut whole = Part::default();
         self.parts.drain(..).for_each(|part| whole.join(&part));
-        self.lane = whole.lane(peak_p, peak_q);
+        self.lane = level.run(
+            #[inline(always)]
+            || whole.lane(peak_p, peak_q),
+        );
         let again = self.pass == Pass::Sums && self.lane.is_off_centre();
         if again {
             self.shift = self.shift.less(self.lane.log_total);
@@ -173,16 +177,16 @@ fn scale<'a>(factors: &[f64], rate: f64, room: &'a mut [f64; CHUNK]) -> &'a [f64
 
 /// Lanes beside each other, class after class.
 #[derive(Clone, Debug)]
-pub struct ColumnPair<A: Element> {
+pub struct ColumnPair<A: Element, const N: usize> {
     settings: Settings,
     pass: Pass,
-    columns: Columns<A::Loss>,
-    lanes: Lanes,
-    cells: Cells<A::Loss, COLUMNS>,
-    upstream: UpstreamColumns,
+    columns: Columns<A::Loss, N>,
+    lanes: Lanes<N>,
+    cells: Cells<A::Loss, N>,
+    upstream: UpstreamColumns<N>,
 }
 
-impl<A: Element<Loss: Logit>> ColumnPair<A> {
+impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
     pub fn new(settings: Settings, classes: usize) -> Self {
         ColumnPair {
             settings,
@@ -195,8 +199,8 @@ impl<A: Element<Loss: Logit>> ColumnPair<A> {
     }
 }
 
-impl<A: Element<Loss: Logit>> Solver<A> for ColumnPair<A> {
-    type Item = Row<A::Loss>;
+impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
+    type Item = Row<A::Loss, N>;
 
     fn start(&mut self) {
         self.pass = Pass::Peaks;
@@ -264,23 +268,24 @@ impl<A: Element<Loss: Logit>> Solver<A> for ColumnPair<A> {
     ) {
         let Settings { level, rate, .. } = self.settings;
         let lanes = &self.lanes;
-        let shares = out.terms.is_some().then(|| each_lane(level, |i| Shares::new(&lanes.lane(i))));
+        let shares =
+            out.terms.is_some().then(|| each_lane::<_, N>(level, |i| Shares::new(&lanes.lane(i))));
         let (slopes, each) = match factors {
             Factors::Lanes(factors) => {
                 let slope = |i| Slopes::new(&lanes.lane(i), factors[i] * rate);
-                (Some(each_lane(level, slope)), None)
+                (Some(each_lane::<_, N>(level, slope)), None)
             }
             Factors::Each(_) => {
                 let sums = |i| self.upstream.value(i);
-                (None, Some(each_lane(level, |i| SlopesEach::new(&lanes.lane(i), sums(i)))))
+                (None, Some(each_lane::<_, N>(level, |i| SlopesEach::new(&lanes.lane(i), sums(i)))))
             }
         };
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
             self.columns.fill(level, target, input, &mut self.cells);
-            let (cells, row) = (&self.cells, class * COLUMNS..(class + 1) * COLUMNS);
+            let (cells, row) = (&self.cells, class * N..(class + 1) * N);
             if let (Some(out), Some(shares)) = (&mut out.terms, &shares) {
                 let out = &mut out[row.clone()];
-                softmax_terms::<_, false, COLUMNS>(level, Beside(shares), cells, out);
+                softmax_terms::<_, false, N>(level, Beside(shares), cells, out);
             }
             let d_input = out.d_input.as_mut().map(|out| &mut out[row.clone()]);
             let d_target = out.d_target.as_mut().map(|out| &mut out[row.clone()]);
@@ -304,7 +309,7 @@ impl<A: Element<Loss: Logit>> Solver<A> for ColumnPair<A> {
 }
 
 /// Something of each lane.
-pub fn each_lane<S>(level: Level, of: impl Fn(usize) -> S) -> Row<S> {
+pub fn each_lane<S, const N: usize>(level: Level, of: impl Fn(usize) -> S) -> Row<S, N> {
     level.run(
         #[inline(always)]
         || std::array::from_fn(of),

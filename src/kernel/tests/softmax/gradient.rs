@@ -3,7 +3,7 @@ use super::value::{normal, pair, wide};
 use super::{along, turned_gradients};
 use crate::element::Element;
 use crate::kernel::softmax::{
-    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, One, Peaks, Shares, Shift, Slopes,
+    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, One, Peaks, Row, Shares, Shift, Slopes,
     SlopesEach, Total, TotalColumns, TotalSum, UpstreamColumns, UpstreamSums, d_inputs,
     d_inputs_each, d_logits, d_targets, d_targets_each, log_softmax, softmax_terms, transpose,
     transpose_back,
@@ -251,7 +251,7 @@ fn log_q<A: Element<Loss: Logit>>(level: Level, z: &[A], rate: f64) -> Vec<A::Lo
     let rate = <A::Loss as Float>::from_f64(rate);
     let mut peaks = Peaks::default();
     peaks.add(level, z);
-    let (peak, mut sum) = (peaks.value(), TotalSum::default());
+    let (peak, mut sum) = (peaks.value(level), TotalSum::default());
     let mut room = [<A::Loss as Float>::ZERO; CHUNK];
     z.chunks(CHUNK).for_each(|z| sum.add(level, z, peak, rate, &mut room));
     let mut out = vec![<A::Loss as Float>::ZERO; z.len()];
@@ -288,7 +288,7 @@ fn given_targets_beside_each_other() {
     let (z, t) = pair::<f32>(classes, f64::INFINITY, 2.0, 0.0, &mut rng);
     let log_q_along = log_q(level, &z, f64::from(rate));
     let peak = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut totals = TotalColumns::new(classes);
+    let mut totals: TotalColumns = TotalColumns::new(classes);
     let row = |z: f32| std::array::from_fn(|i| if i == 77 { z } else { 0.5 });
     for (class, &z) in z.iter().enumerate() {
         totals.add(level, class, &row(z), &row(peak), rate);
@@ -331,7 +331,8 @@ fn upstreams_beside_each_other() {
             columns.fill(level, &z_p[class], &z_q[class], &mut cells);
             sums.add(level, class, &lanes, &cells, &[v[class]; COLUMNS]);
         }
-        let slopes = std::array::from_fn(|i| SlopesEach::new(&lanes.lane(i), sums.value(i)));
+        let slopes: Row<_> =
+            std::array::from_fn(|i| SlopesEach::new(&lanes.lane(i), sums.value(i)));
         for class in 0..classes {
             columns.fill(level, &z_p[class], &z_q[class], &mut cells);
             let (v, mut out) = ([v[class]; COLUMNS], [0.0f32; COLUMNS]);

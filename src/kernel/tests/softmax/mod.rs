@@ -1,6 +1,5 @@
 //! The divergence of two softmaxes against double-double sums, layouts against each other.
 
-mod bench;
 mod gradient;
 mod oracle;
 mod value;
@@ -23,7 +22,7 @@ pub fn along<A: Element<Loss: Logit>>(
     let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
     peaks_p.add(level, z_p);
     peaks_q.add(level, z_q);
-    let (peak_p, peak_q) = (peaks_p.value(), peaks_q.value());
+    let (peak_p, peak_q) = (peaks_p.value(level), peaks_q.value(level));
     let mut sum = |shift: &Shift<A::Loss>| {
         let mut sums = Sums::default();
         for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
@@ -137,7 +136,7 @@ pub fn turned_gradients<A: Element<Loss = A> + Logit>(
     let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
     let mut lanes = Lanes::default();
     across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
-    let slopes = std::array::from_fn(|i| Slopes::new(&lanes.lane(i), v));
+    let slopes: Row<_> = std::array::from_fn(|i| Slopes::new(&lanes.lane(i), v));
     let mut out = [vec![], vec![]];
     for (p, q) in rows.0.iter().zip(&rows.1) {
         let mut rows = ([A::ZERO; COLUMNS], [A::ZERO; COLUMNS]);
@@ -160,7 +159,7 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
         peaks_p.merge(&more_p);
         peaks_q.merge(&more_q);
     }
-    let (peak_p, peak_q) = (peaks_p.value(), peaks_q.value());
+    let (peak_p, peak_q) = (peaks_p.value(level), peaks_q.value(level));
     let (shift, mut cells) = (Shift::between(peak_p, peak_q, 1.0), Cells::default());
     let mut whole = Part::default();
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {

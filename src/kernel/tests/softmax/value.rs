@@ -260,18 +260,3 @@ fn parts_are_joined_in_turn() {
         }
     }
 }
-
-#[test]
-#[ignore]
-fn table() {
-    for (spread, offset) in [(1.0, 0.0), (4.0, 0.0), (20.0, 0.0), (2.0, 1e4)] {
-        for classes in [10, 1000, 32000] {
-            let row = |errors: [f64; 6]| -> String {
-                errors.iter().map(|error| format!(" {error:8.1e}")).collect()
-            };
-            let single = row(NOISES.map(|noise| worst::<f32>(classes, noise, spread, offset)));
-            let double = row(NOISES.map(|noise| worst::<f64>(classes, noise, spread, offset)));
-            println!("spread {spread:2} offset {offset:5} C {classes:5} f32{single} f64{double}");
-        }
-    }
-}
