@@ -78,7 +78,7 @@ fn title(tally: &Tally) -> String {
     let [nan, infinite, minus_infinite] = tally.sketch.not_finite();
     let mut title = format!("{} distributions", tally.partial.distributions());
     for (count, what) in [
-        (tally.sketch.zeros(), "about 0 or below"),
+        (tally.sketch.others(), "about 0, below or huge"),
         (nan + infinite + minus_infinite, "not finite"),
     ] {
         if count > 0 {
@@ -91,8 +91,8 @@ fn title(tally: &Tally) -> String {
 /// Neighbouring buckets taken together until there are few enough.
 fn grouped(mut bars: Vec<Bar>) -> Vec<Bar> {
     let Some((&(left, ..), &(_, right, _))) = bars.first().zip(bars.last()) else { return bars };
-    // All buckets of an octave are equally wide; a bar is a power of two of them, or whole octaves.
-    let width = ((right / left).log2() / BARS as f64).max(1.0 / 64.0);
+    // In octaves, and no narrower than a bucket.
+    let width = ((right / left).log2() / BARS as f64).max(1.0 / 32.0);
     let bar = |value: f64| (value.log2() / width).floor();
     bars.dedup_by(|next, bar_so_far| {
         let together = bar(next.0) == bar(bar_so_far.0);

@@ -1,16 +1,21 @@
 //! How the divergences are distributed: counts in buckets that are fixed, so that adding them is the merge.
 
-/// Buckets an octave: a quantile is right to 1 / (2·64) of itself.
-const STEPS: usize = 64;
+/// Buckets an octave: a quantile is right to 1 / (2·32) of itself.
+const STEPS: usize = 32;
 /// Exponents of two of the first bucket and behind the last.
 const RANGE: (i32, i32) = (-40, 24);
 const BUCKETS: usize = (RANGE.1 - RANGE.0) as usize * STEPS;
-/// Below the first bucket, the buckets, above the last; ∞, −∞, NaN.
-pub const COUNTS: usize = BUCKETS + 5;
-const ABOVE: usize = BUCKETS + 1;
-const INFINITE: usize = BUCKETS + 2;
-const MINUS_INFINITE: usize = BUCKETS + 3;
-const NAN: usize = BUCKETS + 4;
+
+// In the order of the numbers; what is no divergence of two distributions may be negative.
+const MINUS_INFINITE: usize = 0;
+const BELOW: usize = 1;
+const NEGATIVE: usize = 2;
+const ZERO: usize = NEGATIVE + BUCKETS;
+const POSITIVE: usize = ZERO + 1;
+const ABOVE: usize = POSITIVE + BUCKETS;
+const INFINITE: usize = ABOVE + 1;
+const NAN: usize = ABOVE + 2;
+pub const COUNTS: usize = ABOVE + 3;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sketch {
@@ -33,44 +38,47 @@ impl Sketch {
         [NAN, INFINITE, MINUS_INFINITE].map(|place| self.counts[place])
     }
 
-    /// The least bucket below or in which lies that share of all, NaN above everything.
+    /// The middle of the first bucket up to which lies that share of all, NaN above everything.
     pub fn quantile(&self, share: f64) -> f64 {
-        let order = [MINUS_INFINITE].into_iter().chain(0..=ABOVE).chain([INFINITE, NAN]);
         let total: i64 = self.counts.iter().sum();
         let wanted = ((share * total as f64).ceil() as i64).clamp(1, total.max(1));
-        let mut below = 0;
-        for place in order {
-            below += self.counts[place];
-            if below >= wanted {
-                return middle(place);
-            }
-        }
-        f64::NAN
+        let mut up_to = 0;
+        let place = self.counts.iter().position(|count| {
+            up_to += count;
+            up_to >= wanted
+        });
+        middle(place.unwrap_or(NAN))
     }
 
-    /// The buckets that hold something: from, to, how many.
+    /// The buckets above 0 that hold something: from, to, how many.
     pub fn bars(&self) -> impl Iterator<Item = (f64, f64, i64)> {
-        let all = self.counts[1..=BUCKETS].iter().enumerate();
+        let all = self.counts[POSITIVE..ABOVE].iter().enumerate();
         let some = all.filter(|(_, count)| **count > 0);
         some.map(|(bucket, &count)| (edge(bucket), edge(bucket + 1), count))
     }
 
-    /// How many lie below all buckets: equal distributions, to rounding.
-    pub fn zeros(&self) -> i64 {
-        self.counts[0]
+    /// How many have no such bucket: finite, but about 0, below it, or huge.
+    pub fn others(&self) -> i64 {
+        self.counts[BELOW..POSITIVE].iter().sum::<i64>() + self.counts[ABOVE]
     }
 }
 
-/// From the exponent and the first six digits behind the point.
 fn place(divergence: f64) -> usize {
+    let bucket = bucket(divergence.abs());
     match divergence {
         _ if divergence.is_nan() => NAN,
         f64::INFINITY => INFINITE,
         f64::NEG_INFINITY => MINUS_INFINITE,
-        _ if divergence < edge(0) => 0,
-        _ if divergence >= edge(BUCKETS) => ABOVE,
-        _ => 1 + ((divergence.to_bits() >> (52 - STEPS.ilog2())) - first()) as usize,
+        _ if divergence.abs() < edge(0) => ZERO,
+        _ if divergence < 0.0 => bucket.map_or(BELOW, |bucket| ZERO - 1 - bucket),
+        _ => bucket.map_or(ABOVE, |bucket| POSITIVE + bucket),
     }
+}
+
+/// From the exponent and the first five digits behind the point.
+fn bucket(size: f64) -> Option<usize> {
+    let bucket = (size.to_bits() >> (52 - STEPS.ilog2())).checked_sub(first())?;
+    Some(bucket as usize).filter(|&bucket| bucket < BUCKETS)
 }
 
 fn first() -> u64 {
@@ -83,12 +91,15 @@ fn edge(bucket: usize) -> f64 {
 }
 
 fn middle(place: usize) -> f64 {
+    let of = |bucket: usize| (edge(bucket) + edge(bucket + 1)) / 2.0;
     match place {
-        0 => 0.0,
+        MINUS_INFINITE => f64::NEG_INFINITY,
+        BELOW => -edge(BUCKETS),
+        ZERO => 0.0,
         ABOVE => edge(BUCKETS),
         INFINITE => f64::INFINITY,
-        MINUS_INFINITE => f64::NEG_INFINITY,
         NAN => f64::NAN,
-        _ => (edge(place - 1) + edge(place)) / 2.0,
+        _ if place < ZERO => -of(ZERO - 1 - place),
+        _ => of(place - POSITIVE),
     }
 }
