@@ -72,11 +72,11 @@ impl Visit {
         &self,
         softmax: Softmax,
         unit: Unit<'_, A>,
-        moments: Option<&mut Moments>,
+        moments: Option<&mut Waiting>,
     ) -> ExactSum {
         let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
         let mut worker = Worker::<A>::new(self, &mut total, &mut room);
-        worker.moments = moments.map(Waiting::new);
+        worker.moments = moments;
         visit_unit(self, softmax, unit, &mut worker);
         worker.flush();
         total
@@ -104,14 +104,14 @@ impl Visit {
             return (ExactSum::default(), nothing(self.level, &arrays, axis));
         }
         let visit = |unit: Unit<'_, A>| {
-            let mut moments = Moments::default();
-            let into = Some(&mut moments);
+            let mut waiting = Waiting::new();
+            let into = Some(&mut waiting);
             let loss = match self.rule {
                 Rule::Probabilities => self.unit::<Probability, A>(unit, into),
                 Rule::LogProbabilities => self.unit::<LogProbability, A>(unit, into),
                 Rule::Logits(softmax) => self.logits(softmax, unit, into),
             };
-            (loss, moments)
+            (loss, waiting.moments)
         };
         for_each_unit(arrays, Some(axis), &visit, &|(a, mut moments), (b, more)| {
             moments.merge(&more);
@@ -154,12 +154,12 @@ impl Visit {
     fn unit<K: Term, A: Element>(
         &self,
         unit: Unit<'_, A>,
-        moments: Option<&mut Moments>,
+        moments: Option<&mut Waiting>,
     ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
         let mut worker = Worker::<A>::new(self, &mut total, &mut room);
-        worker.moments = moments.map(Waiting::new);
+        worker.moments = moments;
         if long {
             self.long_lane::<K, A>(unit, &mut worker);
         } else {

@@ -6,18 +6,23 @@ use crate::lanes::Scratch;
 use crate::partial::moments::Moments;
 
 /// Divergences and weights that wait until there are enough to be added at once.
-pub struct Waiting<'v> {
-    moments: &'v mut Moments,
+pub struct Waiting {
+    pub moments: Moments,
     divergences: Scratch<f64>,
     weights: Scratch<f64>,
     weighted: bool,
     waiting: usize,
 }
 
-impl<'v> Waiting<'v> {
-    pub fn new(moments: &'v mut Moments) -> Self {
-        let (divergences, weights) = (Scratch::EMPTY, Scratch::EMPTY);
-        Waiting { moments, divergences, weights, weighted: false, waiting: 0 }
+impl Waiting {
+    pub fn new() -> Self {
+        Waiting {
+            moments: Moments::default(),
+            divergences: Scratch::EMPTY,
+            weights: Scratch::EMPTY,
+            weighted: false,
+            waiting: 0,
+        }
     }
 
     /// Adds neighbours of one unit; a weight of 0 leaves its divergence out.

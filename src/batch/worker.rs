@@ -27,7 +27,7 @@ pub struct Worker<'v, A: Element> {
     pending: Scratch<f64>,
     waiting: usize,
     /// Where divergences go one by one, if that is wanted.
-    pub moments: Option<Waiting<'v>>,
+    pub moments: Option<&'v mut Waiting>,
 }
 
 impl<'v, A: Element> Worker<'v, A> {
