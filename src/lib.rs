@@ -87,6 +87,11 @@
 //!   ulp for `f64` on all inputs tried; a term is right to a few ulp of max(|t·ln t|, |t·x|).
 //! - **Memory.** Beside what is returned, only scratch of a fixed size a thread is allocated.
 //!
+//! # Features
+//!
+//! `rayon` (default): large batches run on the current rayon pool, with the same bits. `serde`: criteria and
+//! reductions can be serialised. `half`: `f16` and `bf16` are [elements](Element) too.
+//!
 //! # Where to change what
 //!
 //! A new reduction touches `reduction/`; a new divergence is a term in `kernel/term.rs`. The way of
@@ -115,6 +120,8 @@ mod reduction;
 pub use batch::{Batch, Gradients};
 pub use element::Element;
 pub use error::Error;
+#[cfg(feature = "half")]
+pub use half;
 pub use logits::{KLDivWithLogitsLoss, Target};
 pub use loss::KLDivLoss;
 pub use ndarray;

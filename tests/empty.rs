@@ -33,13 +33,13 @@ fn shape_of(reduction: AnyReduction, shape: &[usize], axis: usize) -> Vec<usize>
 fn check<A: Number>(reduction: AnyReduction, shape: &[usize], axis: usize, weighted: bool) {
     let at = format!("{reduction} of {shape:?} along {axis}, {}, weighted: {weighted}", A::NAME);
     let empty = ArrayD::<A>::default(shape);
-    let weights = ArrayD::from_elem(IxDyn(shape).remove_axis(Axis(axis)), A::of(0.5));
+    let weights = ArrayD::from_elem(IxDyn(shape).remove_axis(Axis(axis)), A::Loss::of(0.5));
     let criterion = KLDivLoss::new(reduction).axis(Axis(axis));
     let mut batch = criterion.batch(&empty, &empty).unwrap();
     if weighted {
         batch = batch.weights(&weights).unwrap();
     }
-    let mut value = ArrayD::from_elem(shape_of(reduction, shape, axis), A::of(7.0));
+    let mut value = ArrayD::from_elem(shape_of(reduction, shape, axis), A::Loss::of(7.0));
     let upstream = value.clone();
     if counts_nothing(reduction, shape, axis) {
         assert_eq!(batch.forward(), Err(Error::EmptyMean), "{at}");
@@ -71,6 +71,11 @@ fn check_all<A: Number>() {
 fn nothing_sums_to_zero_and_has_no_mean() {
     check_all::<f32>();
     check_all::<f64>();
+    #[cfg(feature = "half")]
+    {
+        check_all::<kldiv::half::f16>();
+        check_all::<kldiv::half::bf16>();
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod common;
 
 use common::layout::{LAYOUTS, Layout};
 use common::{Number, Operands, REDUCTIONS, Views, answers, bits, same};
+#[cfg(feature = "half")]
+use kldiv::half::{bf16, f16};
 use kldiv::{AnyReduction, KLDivLoss};
 use ndarray::{ArrayD, Axis};
 use rayon::ThreadPoolBuilder;
@@ -16,15 +18,6 @@ const CLASSES: [usize; 11] = [1, 2, 10, 16, 63, 64, 65, 66, 100, 1000, 1025];
 const LARGE: [&[usize]; 6] =
     [&[7000, 10], &[67, 1001], &[1, 70_000], &[3, 70_001], &[2, 70_003, 3], &[9000, 3, 4]];
 
-fn views<'a, A: Number>(
-    stores: &'a [ArrayD<A>; 4],
-    layouts: [Layout; 4],
-    weighted: bool,
-) -> Views<'a, A> {
-    let view = |i: usize| layouts[i].view(&stores[i]);
-    Views { input: view(0), target: view(1), weights: weighted.then(|| view(2)), upstream: view(3) }
-}
-
 /// The answers where every array has a layout of its own.
 fn laid_out<A: Number>(
     operands: &Operands<A>,
@@ -33,10 +26,16 @@ fn laid_out<A: Number>(
     weighted: bool,
 ) -> [Vec<u64>; 5] {
     let Operands { input, target, weights, axis, log_target } = operands;
-    let upstream = operands.upstream(reduction);
-    let arrays = [input, target, weights, &upstream];
-    let stores = std::array::from_fn(|i| layouts[i].store(arrays[i]));
-    answers(reduction, *axis, *log_target, &views(&stores, layouts, weighted))
+    let (input, target) = (layouts[0].store(input), layouts[1].store(target));
+    let weights = layouts[2].store(weights);
+    let upstream = layouts[3].store(&operands.upstream(reduction));
+    let views = Views {
+        input: layouts[0].view(&input),
+        target: layouts[1].view(&target),
+        weights: weighted.then(|| layouts[2].view(&weights)),
+        upstream: layouts[3].view(&upstream),
+    };
+    answers(reduction, *axis, *log_target, &views)
 }
 
 /// All in one layout, and mixtures.
@@ -78,6 +77,11 @@ fn layout_changes_no_bit() {
             other.insert(axis, classes);
             check_layouts::<f32>(&shape, axis, reduction, layouts());
             check_layouts::<f64>(&other, axis, reduction, layouts());
+            #[cfg(feature = "half")]
+            {
+                check_layouts::<f16>(&other, axis, reduction, layouts().skip(i % 2).step_by(2));
+                check_layouts::<bf16>(&shape, axis, reduction, layouts().skip(i % 2).step_by(2));
+            }
         }
     }
 }
@@ -93,7 +97,26 @@ fn layout_of_large_arrays_changes_no_bit() {
     check_layouts::<f64>(LARGE[3], 1, AnyReduction::Pointwise, mixed);
     check_layouts::<f32>(LARGE[3], 1, AnyReduction::PerDistribution, few.clone());
     check_layouts::<f32>(LARGE[4], 1, AnyReduction::PerDistribution, few.clone());
+    #[cfg(feature = "half")]
+    {
+        check_layouts::<f16>(LARGE[0], 1, AnyReduction::Sum, few.clone());
+        check_layouts::<bf16>(LARGE[1], 1, AnyReduction::Pointwise, few.clone());
+        check_layouts::<f16>(LARGE[4], 1, AnyReduction::Mean, few.clone());
+    }
     check_layouts::<f64>(LARGE[5], 1, AnyReduction::PerDistribution, few);
+}
+
+/// The last of three axes moved to `axis`.
+fn moved<A: Number>(array: &ArrayD<A>, axis: usize) -> ArrayD<A> {
+    let mut order = vec![0, 1];
+    order.insert(axis, 2);
+    array.view().permuted_axes(order).as_standard_layout().into_owned()
+}
+
+/// The bits, with `axis` moved to the end.
+fn back<A: Number>(mut array: ArrayD<A>, axis: usize) -> Vec<u64> {
+    (axis..2).for_each(|i| array.swap_axes(i, i + 1));
+    bits(&array)
 }
 
 /// Moves the class axis, of the data and of the settings.
@@ -101,24 +124,14 @@ fn check_axis<A: Number>(shape: [usize; 2], classes: usize, reduction: AnyReduct
     let last = Operands::<A>::random(&[shape[0], shape[1], classes], 2, false);
     let upstream = last.upstream(reduction);
     let all = |axis: usize| {
-        let moved = |array: &ArrayD<A>| {
-            let mut order = vec![0, 1];
-            order.insert(axis, 2);
-            array.view().permuted_axes(order).as_standard_layout().into_owned()
-        };
-        let (input, target) = (moved(&last.input), moved(&last.target));
-        let upstream = if upstream.ndim() == 3 { moved(&upstream) } else { upstream.clone() };
+        let (input, target) = (moved(&last.input, axis), moved(&last.target, axis));
+        let upstream = if upstream.ndim() == 3 { moved(&upstream, axis) } else { upstream.clone() };
         let criterion = KLDivLoss::new(reduction).axis(Axis(axis));
         let batch = criterion.batch(&input, &target).unwrap().weights(&last.weights).unwrap();
         let gradients = batch.backward(&upstream).unwrap();
-        let back = |array: ArrayD<A>| {
-            let mut array = array;
-            (axis..2).for_each(|i| array.swap_axes(i, i + 1));
-            bits(&array)
-        };
         let value = batch.forward().unwrap();
-        let value = if value.ndim() == 3 { back(value) } else { bits(&value) };
-        [value, back(gradients.input), back(gradients.target)]
+        let value = if value.ndim() == 3 { back(value, axis) } else { bits(&value) };
+        [value, back(gradients.input, axis), back(gradients.target, axis)]
     };
     let expected = all(2);
     // BatchMean means axis 0: the class axis must not become that.
@@ -135,6 +148,11 @@ fn class_axis_moved_is_data_moved() {
         for reduction in REDUCTIONS {
             check_axis::<f32>([3, 7], classes, reduction);
             check_axis::<f64>([7, 3], classes, reduction);
+            #[cfg(feature = "half")]
+            {
+                check_axis::<f16>([7, 3], classes, reduction);
+                check_axis::<bf16>([3, 7], classes, reduction);
+            }
         }
     }
     for reduction in [AnyReduction::Mean, AnyReduction::PerDistribution] {
@@ -163,6 +181,11 @@ fn threads_change_no_bit() {
     for reduction in REDUCTIONS {
         check_threads::<f32>(&[70, 1000], 1, reduction);
         check_threads::<f64>(&[1003, 69], 0, reduction);
+        #[cfg(feature = "half")]
+        {
+            check_threads::<f16>(&[1003, 69], 1, reduction);
+            check_threads::<bf16>(&[70, 1000], 0, reduction);
+        }
     }
     for reduction in [AnyReduction::Mean, AnyReduction::PerDistribution] {
         check_threads::<f32>(&[41, 64, 30], 1, reduction);
@@ -176,8 +199,8 @@ fn threads_change_no_bit() {
 fn check_broadcast<A: Number>(batch: usize, classes: usize, reduction: AnyReduction) {
     let row = Operands::<A>::random(&[classes], 0, false);
     let full = Operands::<A>::random(&[batch, classes], 1, false);
-    let upstream = ArrayD::from_elem(full.upstream(reduction).raw_dim(), A::of(0.7));
-    let one = ArrayD::from_elem(vec![], A::of(0.7));
+    let upstream = ArrayD::from_elem(full.upstream(reduction).raw_dim(), A::Loss::of(0.7));
+    let one = ArrayD::from_elem(vec![], A::Loss::of(0.7));
     let of = |views: &Views<'_, A>| answers(reduction, Axis(1), false, views);
     let dim = full.input.raw_dim();
     let wide = |array: &'_ ArrayD<A>| array.broadcast(dim.clone()).unwrap().to_owned();
@@ -207,6 +230,11 @@ fn broadcast_view_is_its_copy() {
     for (classes, reduction) in CLASSES.into_iter().flat_map(|c| REDUCTIONS.map(|r| (c, r))) {
         check_broadcast::<f32>(9, classes, reduction);
         check_broadcast::<f64>(9, classes, reduction);
+        #[cfg(feature = "half")]
+        {
+            check_broadcast::<f16>(9, classes, reduction);
+            check_broadcast::<bf16>(9, classes, reduction);
+        }
     }
     check_broadcast::<f32>(70, 1000, AnyReduction::Sum);
     check_broadcast::<f32>(2, 70_000, AnyReduction::PerDistribution);

@@ -5,6 +5,8 @@ mod common;
 
 use common::layout::Layout;
 use common::{Number, Operands, REDUCTIONS, Views, answers, bits, same};
+#[cfg(feature = "half")]
+use kldiv::half::{bf16, f16};
 use kldiv::{
     AnyReduction, BatchMean, DistributionMean, KLDivLoss, Mean, Partial, PerDistribution,
     Pointwise, Reduction, ScalarReduction, Sum, SumOver,
@@ -50,7 +52,7 @@ fn check_cuts<R: ScalarReduction, A: Number>(
         let batch = if weighted { batch.weights(&operands.weights).unwrap() } else { batch };
         let expected = R::scalar::<A, ndarray::IxDyn>(batch.forward().unwrap()).bits();
         let what = format!("{} {reduction:?} {shape:?} {axis} {cut} {weighted}", A::NAME);
-        let finish = |partial: &Partial| criterion.finish::<A>(partial).unwrap().bits();
+        let finish = |partial: &Partial| criterion.finish::<A::Loss>(partial).unwrap().bits();
         for at in 0..=shape[cut] {
             let (a, b) = (of([0, at]), of([at, shape[cut]]));
             for (mut a, b) in [(a.clone(), &b), (b.clone(), &a)] {
@@ -85,6 +87,11 @@ fn parts_merged_are_the_whole() {
     for classes in CLASSES.into_iter().filter(|&classes| classes < 1000) {
         check_all_cuts::<f32>(classes);
         check_all_cuts::<f64>(classes);
+        #[cfg(feature = "half")]
+        {
+            check_all_cuts::<f16>(classes);
+            check_all_cuts::<bf16>(classes);
+        }
     }
     check_cuts::<_, f32>(Mean, [2, 3, 1025], 2, 0);
     check_cuts::<_, f64>(DistributionMean, [3, 1000, 2], 1, 2);
@@ -118,7 +125,7 @@ impl<A: Number, D: Dimension> Flat<A> for Array<A, D> {
 fn check_typed<R, A, D>(reduction: R, operands: &Operands<A>, upstream: &R::Buffer<A, D>)
 where
     R: Reduction + Into<AnyReduction>,
-    A: Number,
+    A: Number<Wide = A>,
     D: Dimension,
     R::Output<A, D>: Flat<A>,
 {
@@ -143,7 +150,11 @@ where
     same(&typed, &any, &format!("{} {reduction:?} {:?}", A::NAME, x.shape()));
 }
 
-fn check_types<A: Number + Flat<A>, D: Dimension>(shape: &[usize], axis: usize, log_target: bool) {
+fn check_types<A: Number<Wide = A> + Flat<A>, D: Dimension>(
+    shape: &[usize],
+    axis: usize,
+    log_target: bool,
+) {
     let operands = Operands::<A>::random(shape, axis, log_target);
     let of = |reduction: AnyReduction| operands.upstream(reduction);
     let one = of(AnyReduction::Sum).first().copied().unwrap();
@@ -169,7 +180,7 @@ fn types_known_or_not_give_the_same() {
 }
 
 /// Of rows: the batch with weights, and the answers' values and gradients of some rows.
-fn of_rows<A: Number>(
+fn of_rows<A: Number<Wide = A>>(
     operands: &Operands<A>,
     reduction: AnyReduction,
     rows: &[usize],
@@ -190,7 +201,7 @@ fn of_rows<A: Number>(
 }
 
 /// `BatchMean` counts distributions that are skipped.
-fn check_deleted<A: Number>(classes: usize, reduction: AnyReduction, log_target: bool) {
+fn check_deleted<A: Number<Wide = A>>(classes: usize, reduction: AnyReduction, log_target: bool) {
     let operands = Operands::<A>::random(&[40, classes], 1, log_target);
     let all: Vec<_> = (0..40).collect();
     let weight = |row: &usize| operands.weights[[*row]].to();
@@ -219,7 +230,7 @@ fn zero_weight_is_the_distribution_deleted() {
     }
 }
 
-fn check_ones<A: Number>(classes: usize, reduction: AnyReduction, log_target: bool) {
+fn check_ones<A: Number<Wide = A>>(classes: usize, reduction: AnyReduction, log_target: bool) {
     let mut operands = Operands::<A>::random(&[23, classes], 1, log_target);
     operands.weights.fill(A::of(1.0));
     let rows: Vec<_> = (0..23).collect();
@@ -266,12 +277,17 @@ fn classes_without_mass_change_no_sum() {
         for log_target in [false, true] {
             check_padding::<f32>(classes, padding, log_target);
             check_padding::<f64>(classes, padding, log_target);
+            #[cfg(feature = "half")]
+            {
+                check_padding::<f16>(classes, padding, log_target);
+                check_padding::<bf16>(classes, padding, log_target);
+            }
         }
     }
 }
 
 /// Outputs wherever they are written.
-fn check_into<A: Number>(shape: &[usize], axis: usize, reduction: AnyReduction) {
+fn check_into<A: Number<Wide = A>>(shape: &[usize], axis: usize, reduction: AnyReduction) {
     let operands = Operands::<A>::random(shape, axis, false);
     let criterion = KLDivLoss::new(reduction).axis(Axis(axis));
     let batch = criterion.batch(&operands.input, &operands.target).unwrap();

@@ -3,7 +3,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use kldiv::{DistributionMean, KLDivLoss, PerDistribution, Pointwise, Sum};
+use kldiv::{
+    DistributionMean, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Pointwise, Sum, Target,
+};
 use ndarray::{Array1, Array2, Axis};
 
 /// Counts bytes: alive, the most that were, and all there ever were.
@@ -43,6 +45,11 @@ static COUNTING: Counting = Counting;
 /// Runs `call` on `n` elements of 4 bytes, which may keep `output` bytes. The rest is scratch, that
 /// comes and goes with every piece of work and does not grow.
 fn check<T>(what: &str, n: usize, output: usize, call: impl FnOnce() -> T) {
+    check_pieces(what, n, output, n, call);
+}
+
+/// The same where the pieces of work, which grow with `n` in number, take so many bytes one after the other.
+fn check_pieces<T>(what: &str, n: usize, output: usize, pieces: usize, call: impl FnOnce() -> T) {
     let before = LIVE.load(SeqCst);
     PEAK.store(before, SeqCst);
     TOTAL.store(0, SeqCst);
@@ -51,7 +58,7 @@ fn check<T>(what: &str, n: usize, output: usize, call: impl FnOnce() -> T) {
     drop(returned);
     assert!((output..output + n / 4).contains(&peak), "{what}: {peak} bytes at once");
     // The allocator may be asked for an output twice: first whether it can.
-    assert!((output..2 * output + n).contains(&total), "{what}: {total} bytes in all");
+    assert!((output..2 * output + pieces).contains(&total), "{what}: {total} bytes in all");
 }
 
 /// Lanes × classes, or with the class axis first.
@@ -94,6 +101,37 @@ fn check_into(n: usize, classes: usize, axis: usize) {
     check(&at("divergences"), n, 0, || lanes.forward_into(&mut divergences).unwrap());
 }
 
+fn check_logits(n: usize, classes: usize, axis: usize) {
+    let [student, teacher] = operands(n, classes, axis);
+    let at = |what: &str| format!("{what} from logits of {:?} along {axis}", student.dim());
+    let mut gradient = student.clone();
+    for target in [Target::Logits, Target::Probabilities] {
+        let sum = KLDivWithLogitsLoss::new(Sum).axis(Axis(axis)).target(target);
+        let sum = sum.batch(&student, &teacher).unwrap();
+        check_pieces(&at("sum"), n, 0, 3 * n, || sum.forward().unwrap());
+        check_pieces(&at("gradient"), n, 0, 3 * n, || {
+            sum.value_and_grad_into(&mut gradient).unwrap()
+        });
+        let lanes = KLDivWithLogitsLoss::new(PerDistribution).axis(Axis(axis)).target(target);
+        check_pieces(&at("divergences"), n, 4 * n / classes, 3 * n, || {
+            lanes.forward(&student, &teacher)
+        });
+    }
+}
+
+/// Half as many bytes, and no copy in single precision.
+#[cfg(feature = "half")]
+fn check_half(n: usize, classes: usize, axis: usize) {
+    let [x, t] = operands(n, classes, axis).map(|array| array.mapv(kldiv::half::bf16::from_f32));
+    let at = |what: &str| format!("{what} of {:?} along {axis} in bf16", x.dim());
+    let sum = KLDivLoss::new(Sum).axis(Axis(axis)).batch(&x, &t).unwrap();
+    check(&at("sum"), n / 2, 0, || sum.forward().unwrap());
+    check(&at("gradient"), n / 2, 2 * n, || sum.value_and_grad().unwrap());
+    check(&at("gradients"), n / 2, 4 * n, || sum.backward(&1.0).unwrap());
+    let terms = KLDivLoss::new(Pointwise).axis(Axis(axis)).batch(&x, &t).unwrap();
+    check(&at("terms"), n / 2, 4 * n, || terms.forward().unwrap());
+}
+
 /// One test, since there is one count.
 #[test]
 fn only_outputs_are_allocated() {
@@ -102,7 +140,12 @@ fn only_outputs_are_allocated() {
     check_forward(4_000_000, 1000, 1);
     check_forward(4_000_000, 8, 0);
     check_forward(4_000_000, 4_000_000, 1);
+    for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (4_000_000, 1)] {
+        check_logits(4_000_000, classes, axis);
+    }
     for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (1_000_000, 1)] {
         check_into(1_000_000, classes, axis);
+        #[cfg(feature = "half")]
+        check_half(2_000_000, classes, axis);
     }
 }

@@ -21,28 +21,22 @@ const SHAPES: [([usize; 3], usize); 9] = [
     ([3000, 1, 3], 2),
 ];
 
-/// Everything, or `range` along axis `cut`.
+fn along<T: Clone>(array: &ArrayD<T>, axis: usize, [start, end]: [usize; 2]) -> ArrayD<T> {
+    let end = end.min(array.len_of(Axis(axis)));
+    array.slice_axis(Axis(axis), Slice::from(start..end)).to_owned()
+}
+
+/// Everything, or a range along axis `cut`.
 fn partial<A: Number>(
     operands: &Operands<A>,
     weighted: bool,
     part: Option<(usize, [usize; 2])>,
 ) -> Partial {
-    let along = |cut: usize, array: &ArrayViewD<'_, A>, [start, end]: [usize; 2]| {
-        let mut part = array.to_owned();
-        part.slice_axis_inplace(Axis(cut), Slice::from(start..end));
-        part
-    };
     let criterion = KLDivLoss::new(Sum).axis(operands.axis).log_target(operands.log_target);
-    let (input, target) = (operands.input.view(), operands.target.view());
-    let weights = operands.weights.view();
-    let [input, target, weights] = match part {
-        None => [input.to_owned(), target.to_owned(), weights.to_owned()],
-        Some((cut, range)) => [
-            along(cut, &input, range),
-            along(cut, &target, range),
-            along(cut - usize::from(cut > operands.axis.0), &weights, range),
-        ],
-    };
+    let (cut, range) = part.unwrap_or((usize::from(operands.axis.0 == 0), [0, usize::MAX]));
+    let (input, target) = (along(&operands.input, cut, range), along(&operands.target, cut, range));
+    let lanes_cut = cut - usize::from(cut > operands.axis.0);
+    let weights = along(&operands.weights, lanes_cut, range);
     let batch = criterion.batch(&input, &target).unwrap();
     let batch = if weighted { batch.weights(&weights).unwrap() } else { batch };
     batch.partial().unwrap()

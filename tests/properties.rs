@@ -44,6 +44,13 @@ fn bound<A: Number>(roundings: f64, size: f64) -> f64 {
     roundings * A::EPSILON / 2.0 * size + 2.0 * A::TINY
 }
 
+/// The same for a gradient, which is computed in the type of the loss and rounded once more if it is of
+/// another.
+fn gradient_bound<A: Number>(roundings: f64, size: f64) -> f64 {
+    let last = if A::EPSILON == A::Loss::EPSILON { 0.0 } else { bound::<A>(1.0, size) };
+    bound::<A::Loss>(roundings, size) + last
+}
+
 fn close(what: &str, ours: &ArrayD<f64>, oracle: &ArrayD<f64>, bounds: &ArrayD<f64>) {
     Zip::from(ours).and(oracle).and(bounds).for_each(|&ours, &oracle, &bound| {
         let good = ours == oracle || (ours - oracle).abs() <= bound;
@@ -59,26 +66,23 @@ fn check_oracle<A: Number>(case: &Case) {
     let [x, t] = stores.each_ref().map(|store| case.layout.view(store));
     let axis = Axis(case.axis);
     let terms = KLDivLoss::new(Pointwise).axis(axis).log_target(case.log_target);
-    let ones = ArrayD::from_elem(input.raw_dim(), A::of(1.0));
+    let ones = ArrayD::from_elem(input.raw_dim(), A::Loss::of(1.0));
     let gradients = terms.backward(&x, &t, &ones).unwrap();
-    let terms = terms.forward(&x, &t).unwrap().mapv(A::to);
+    let terms = terms.forward(&x, &t).unwrap().mapv(A::Loss::to);
     // ln t or eʸ: 2 roundings (f32) or 4, times |ln t − x| ≤ 2 max; the difference, the product, in
     // f64 the oracle's own 4, on twice the size at most.
     let roundings = 2.0 * if A::EPSILON == f64::EPSILON { 10.0 } else { 4.0 };
-    let bounds = oracle.size.mapv(|size| bound::<A>(roundings, size));
+    let bounds = oracle.size.mapv(|size| bound::<A::Loss>(roundings, size));
     close("terms", &terms, &oracle.terms, &bounds);
     let d_input = gradients.input.mapv(A::to);
     // eʸ alone; −t is exact.
     let exact = if case.log_target { roundings } else { 0.0 };
-    close(
-        "d input",
-        &d_input,
-        &oracle.d_input,
-        &oracle.d_input.mapv(|g| bound::<A>(exact, g.abs())),
-    );
+    let bounds = oracle.d_input.mapv(|g| gradient_bound::<A>(exact, g.abs()));
+    close("d input", &d_input, &oracle.d_input, &bounds);
     let slope = |t: f64, size: f64| if case.log_target { t + size } else { 1.0 + size / t };
     let sizes = Zip::from(&oracle.d_input).and(&oracle.size).map_collect(|g, &s| slope(-g, s));
-    let bounds = sizes.mapv(|size| bound::<A>(roundings, if size.is_nan() { 0.0 } else { size }));
+    let size = |size: f64| if size.is_nan() { 0.0 } else { size };
+    let bounds = sizes.mapv(|s| gradient_bound::<A>(roundings, size(s)));
     close("d target", &gradients.target.mapv(A::to), &oracle.d_target, &bounds);
     check_sums::<A>(case, [&x.to_owned(), &t.to_owned()], &terms);
 }
@@ -90,14 +94,14 @@ fn check_sums<A: Number>(case: &Case, [x, t]: [&ArrayD<A>; 2], terms: &ArrayD<f6
     // Adding n numbers in f64, here and in the oracle, is n roundings of Σ|term| each; then the result is rounded.
     let n = terms.len() as f64;
     let bounds = |sizes: &ArrayD<f64>| {
-        sizes.mapv(|size| 2.0 * n * f64::EPSILON * size + bound::<A>(2.0, size))
+        sizes.mapv(|size| 2.0 * n * f64::EPSILON * size + bound::<A::Loss>(2.0, size))
     };
     let lanes = KLDivLoss::new(PerDistribution).axis(axis).log_target(case.log_target);
-    let lanes = lanes.forward(x, t).unwrap().mapv(A::to);
+    let lanes = lanes.forward(x, t).unwrap().mapv(A::Loss::to);
     let by_lane = |array: &ArrayD<f64>| Oracle::by_lane(array, axis);
     let sizes = by_lane(&terms.mapv(f64::abs));
     close("divergences", &lanes, &by_lane(terms), &bounds(&sizes));
-    let zero = |value: A| ArrayD::from_elem(vec![], value.to());
+    let zero = |value: A::Loss| ArrayD::from_elem(vec![], value.to());
     let all = |value: f64| ArrayD::from_elem(vec![], value);
     let sizes = all(terms.mapv(f64::abs).sum());
     let criterion = KLDivLoss::new(Sum).axis(axis).log_target(case.log_target);
@@ -138,6 +142,11 @@ proptest! {
     fn terms_derivatives_and_sums_are_the_definition(case in cases()) {
         check_oracle::<f32>(&case);
         check_oracle::<f64>(&case);
+        #[cfg(feature = "half")]
+        {
+            check_oracle::<kldiv::half::f16>(&case);
+            check_oracle::<kldiv::half::bf16>(&case);
+        }
     }
 
     /// Σ t·(ln t − x) ≥ Σt − Σeˣ, whatever x and t ≥ 0 are.

@@ -3,6 +3,8 @@
 mod common;
 
 use common::{Number, REDUCTIONS};
+#[cfg(feature = "half")]
+use kldiv::half::{bf16, f16};
 use kldiv::{KLDivLoss, PerDistribution, Pointwise, Sum};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -91,14 +93,19 @@ fn check<A: Number>(pair: Pair, axis: Axis, x: &ArrayView2<A>, t: &ArrayView2<A>
     let at = format!("{pair:?}, {}, {:?}, {axis:?}", A::NAME, x.dim());
     let criterion = KLDivLoss::new(Pointwise).axis(axis).log_target(pair.log_target);
     let terms = criterion.forward(x, t).unwrap();
-    let ones = Array2::from_elem(x.dim(), A::of(1.0));
+    let ones = Array2::from_elem(x.dim(), A::Loss::of(1.0));
     let gradients = criterion.backward(x, t, &ones).unwrap();
     let (same, gradient) = criterion.value_and_grad(x, t).unwrap();
     let mut seen = 0;
     for (index, _) in t.indexed_iter().filter(|&((i, j), _)| (i + j) % 4 == 0) {
-        let ours = [terms[index], gradients.input[index], gradients.target[index]];
-        for (ours, expected) in ours.into_iter().zip(pair.expected) {
-            assert!(is(ours, expected, pair.log_target), "{at}, {index:?}: {ours}, not {expected}");
+        let [term, slopes @ ..] = pair.expected;
+        assert!(is(terms[index], term, pair.log_target), "{at}, {index:?}: {}", terms[index]);
+        for (ours, expected) in [gradients.input[index], gradients.target[index]].iter().zip(slopes)
+        {
+            assert!(
+                is(*ours, expected, pair.log_target),
+                "{at}, {index:?}: {ours}, not {expected}"
+            );
         }
         assert!(is(same[index], pair.expected[0], false), "{at}, {index:?}");
         assert_eq!(gradient[index].bits(), gradients.input[index].bits(), "{at}, {index:?}");
@@ -113,7 +120,7 @@ fn check<A: Number>(pair: Pair, axis: Axis, x: &ArrayView2<A>, t: &ArrayView2<A>
 /// NaN and infinities reach the sums.
 fn check_sums<A: Number>(
     pair: Pair,
-    terms: &Array2<A>,
+    terms: &Array2<A::Loss>,
     axis: Axis,
     x: &ArrayView2<A>,
     t: &ArrayView2<A>,
@@ -152,6 +159,13 @@ fn short_lanes_f64() {
     check_table::<f64>(1..=40);
 }
 
+#[cfg(feature = "half")]
+#[test]
+fn short_and_long_lanes_of_16_bits() {
+    check_table::<f16>((1..=40).step_by(3).chain([65, 1025]));
+    check_table::<bf16>((2..=40).step_by(3).chain([65, 1025]));
+}
+
 #[test]
 fn long_lanes_f32() {
     check_table::<f32>([64, 65, 100, 1023, 1024, 1025]);
@@ -167,7 +181,7 @@ fn check_zero_upstream<A: Number>(pair: Pair, zero: f64) {
     let [x, t] = lanes::<A>(pair, 5).map(Array2::into_dyn);
     for reduction in REDUCTIONS {
         let criterion = KLDivLoss::new(reduction).log_target(pair.log_target);
-        let upstream = criterion.forward(&x, &t).unwrap().mapv(|_| A::of(zero));
+        let upstream = criterion.forward(&x, &t).unwrap().mapv(|_| A::Loss::of(zero));
         let gradients = criterion.backward(&x, &t, &upstream).unwrap();
         for (index, &t) in t.indexed_iter() {
             let at = format!("{pair:?}, {}, {reduction}, {index:?}", A::NAME);
@@ -187,6 +201,10 @@ fn zero_upstream_gives_zero_unless_an_operand_is_nan() {
     for zero in [0.0, -0.0] {
         pairs::<f32>().into_iter().for_each(|pair| check_zero_upstream::<f32>(pair, zero));
         pairs::<f64>().into_iter().for_each(|pair| check_zero_upstream::<f64>(pair, zero));
+        #[cfg(feature = "half")]
+        pairs::<f16>().into_iter().for_each(|pair| check_zero_upstream::<f16>(pair, zero));
+        #[cfg(feature = "half")]
+        pairs::<bf16>().into_iter().for_each(|pair| check_zero_upstream::<bf16>(pair, zero));
     }
 }
 
@@ -194,7 +212,7 @@ fn zero_upstream_gives_zero_unless_an_operand_is_nan() {
 /// the same, and theirs are zero.
 fn check_zero_weight<A: Number>(pair: Pair, classes: usize) {
     let skipped = [1, 4];
-    let weights = Array1::from_iter([1.5, 0.0, 1.0, 0.5, -0.0].map(A::of)).into_dyn();
+    let weights = Array1::from_iter([1.5, 0.0, 1.0, 0.5, -0.0].map(A::Loss::of)).into_dyn();
     let ordinary = |(lane, class)| A::of(-0.1 - ((lane + class) % 5) as f64 / 5.0);
     let x = Array2::from_shape_fn((5, classes), ordinary);
     let t = if pair.log_target { x.clone() } else { x.mapv(|x| A::of(-x.to())) };
@@ -209,15 +227,15 @@ fn check_zero_weight<A: Number>(pair: Pair, classes: usize) {
         let answers = |x, t| {
             let batch = criterion.batch(x, t).unwrap().weights(&weights).unwrap();
             let value = batch.forward().unwrap();
-            let upstream = value.mapv(|_| A::of(1.0));
+            let upstream = value.mapv(|_| A::Loss::of(1.0));
             let gradients = batch.backward(&upstream).unwrap();
-            [value, gradients.input, gradients.target]
+            [value.mapv(A::Loss::to), gradients.input.mapv(A::to), gradients.target.mapv(A::to)]
         };
         let [expected, ours] = [answers(&x, &t), answers(&special_x, &special_t)];
         assert_eq!(ours, expected, "{pair:?}, {}, {reduction}", A::NAME);
         for array in ours.iter().filter(|array| array.ndim() > 0) {
             let zeros = skipped.map(|lane| array.index_axis(Axis(0), lane));
-            let zero = zeros.iter().flatten().all(|number| number.to() == 0.0);
+            let zero = zeros.iter().flatten().all(|&number| number == 0.0);
             assert!(zero, "{pair:?}, {}, {reduction}", A::NAME);
         }
     }
@@ -228,5 +246,9 @@ fn zero_weight_hides_everything() {
     for classes in [1, 3, 16, 65] {
         pairs::<f32>().into_iter().for_each(|pair| check_zero_weight::<f32>(pair, classes));
         pairs::<f64>().into_iter().for_each(|pair| check_zero_weight::<f64>(pair, classes));
+        #[cfg(feature = "half")]
+        pairs::<f16>().into_iter().for_each(|pair| check_zero_weight::<f16>(pair, classes));
+        #[cfg(feature = "half")]
+        pairs::<bf16>().into_iter().for_each(|pair| check_zero_weight::<bf16>(pair, classes));
     }
 }

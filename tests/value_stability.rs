@@ -38,8 +38,8 @@ fn hash<'a, A: Number>(numbers: impl IntoIterator<Item = &'a A>) -> u64 {
 /// `Pointwise`, `PerDistribution`, the gradient of `Mean`, and both of weighted `PerDistribution`.
 fn bits<A: Number>(log_target: bool, classes: usize) -> [u64; 11] {
     let [x, t] = operands::<A>(log_target, classes);
-    let weights = Array1::from_iter([1.0, 0.5, 0.0, 1.75, 3.0].map(A::of));
-    let upstream = Array1::from_iter([1.0, -0.25, 3.0, 0.375, 2.0].map(A::of));
+    let weights = Array1::from_iter([1.0, 0.5, 0.0, 1.75, 3.0].map(A::Loss::of));
+    let upstream = Array1::from_iter([1.0, -0.25, 3.0, 0.375, 2.0].map(A::Loss::of));
     macro_rules! criterion {
         ($reduction:expr) => {
             KLDivLoss::new($reduction).log_target(log_target)
@@ -79,6 +79,18 @@ fn bits_are_as_they_were() {
     };
     let computed: String = settings.map(lines).collect();
     assert!(computed == GOLDEN, "not the golden bits; those computed are\n\n{computed}");
+}
+
+#[cfg(feature = "half")]
+#[test]
+fn bits_of_16_bit_operands_are_as_they_were() {
+    use kldiv::half::{bf16, f16};
+    let settings = [10, 65].into_iter().flat_map(|c| [(false, c), (true, c)]);
+    let lines = |(log_target, classes)| {
+        line::<f16>(log_target, classes) + &line::<bf16>(log_target, classes)
+    };
+    let computed: String = settings.map(lines).collect();
+    assert!(computed == GOLDEN_HALF, "not the golden bits; those computed are\n\n{computed}");
 }
 
 /// Type, target and classes; the bits of six losses; the hashes of five arrays of bits.
@@ -143,4 +155,33 @@ f32 log-probabilities 1000
 f64 log-probabilities 1000
     408ebfcba516b011 3fc930932a42eb2a 4068996fb74559a7 4068996fb74559a7 4061922b39c3d253 40675cf534373b06
     7d69b1bce99458bb 7d6a3b4358750611 aa4479f35e31de91 e9f0bcc1b751da22 7bf6910990142377
+";
+
+/// The same of 16-bit operands.
+#[cfg(feature = "half")]
+const GOLDEN_HALF: &str = "\
+f16 probabilities 10
+    427ef8bd 3fa32e8d 414bfa31 414bfa31 4111b2b5 4149c9c4
+    cfc00ee6891b8d4b cbc2806b770c0de7 1530bb63ac2d6f18 79f0e2e758a2889a cbf16e62b6ffb7f1
+bf16 probabilities 10
+    427efd71 3fa33190 414bfdf4 414bfdf4 4111b565 4149a9dc
+    8b196520b7ed7787 42bbcf406644ee50 b0c4ee047a2c6753 a35b1eb55ee5f175 37db2edbe485a9af
+f16 log-probabilities 10
+    41cfbffb 3f04f5bf 40a6332f 40a6332f 406d6db1 409addf5
+    90434d3bd0a60a49 4b057ef0ab7cdd24 2fc985e8611f068a 77262ec22e07e41e babd43bc587e0e
+bf16 log-probabilities 10
+    41cf6cbc 3f04c078 40a5f096 40a5f096 406d0e8e 409aaa35
+    82b99fc8ddaceed8 dd60b7b93707dae9 dce3088f460efdda 2dbb07bfc2087c14 ce0cc725c540945d
+f16 probabilities 65
+    440828fe 3fd6812b 42d9db30 42d9db30 429b9c90 42e7a53a
+    5991cfafd5ec979b c8a2e7cafb636bbd a4d448f85ce1ec9a 95fcce3eb3c69d52 a7585d300299f8c0
+bf16 probabilities 65
+    44082ac8 3fd683fd 42d9de0d 42d9de0d 429b9e9c 42e7b1fa
+    82c54b3df8ac3dcb bf361a6376f13e82 b695fab7f0be9541 9f88087b59b2fa72 eab247fc48ffff19
+f16 log-probabilities 65
+    424b7c83 3e2048df 4122ca02 4122ca02 40e88e4d 41142bfd
+    7796e835619d775f b5269739b5107570 da3e0aef1068e2dd e88a1b36f8f4babe 1b0656099afd1ca1
+bf16 log-probabilities 65
+    424b8c88 3e20557d 4122d6d3 4122d6d3 40e8a09b 411435f9
+    a22032d8695757ae ce0bb072e28bfe89 ecd8c0b5380d2b11 77baa129bf363146 2775108e5266e25f
 ";

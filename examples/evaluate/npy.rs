@@ -123,7 +123,7 @@ impl NpyFile {
         let (outer, inner) = order.split_at(order.len() - inner);
         let run: usize = inner.iter().map(|&axis| self.shape[axis]).product();
         let Some((&last, outer)) = outer.split_last() else {
-            return vec![0..run];
+            return std::iter::once(0..run).collect();
         };
         let mut starts = vec![0];
         for &axis in outer {

@@ -71,8 +71,8 @@ fn parse(text: &str) -> Option<(u64, usize, Tally)> {
     }
     let (run, done, words, extremes, counts, entries) =
         serde_json::from_str::<Fields>(text).ok()?;
-    let mut tally = Tally::default();
-    tally.partial = Partial::from_words(words.as_slice().try_into().ok()?, extremes).ok()?;
+    let partial = Partial::from_words(words.as_slice().try_into().ok()?, extremes).ok()?;
+    let mut tally = Tally { partial, ..Tally::default() };
     if counts.len() != tally.sketch.counts.len() || entries.len() > WORST {
         return None;
     }

@@ -104,6 +104,13 @@ fn levels_agree_in_double_precision() {
     levels_agree::<f64>();
 }
 
+#[cfg(feature = "half")]
+#[test]
+fn levels_agree_on_16_bits() {
+    levels_agree::<half::f16>();
+    levels_agree::<half::bf16>();
+}
+
 /// A result depends on its own operands alone, whatever stands beside them and however special that is.
 fn neighbours_change_nothing<A: Element>(log_target: bool) {
     let pair = pair::<A>([1, 40, 30], log_target, true);
@@ -124,5 +131,10 @@ fn neighbours_change_nothing_in_either_precision() {
     for log_target in [false, true] {
         neighbours_change_nothing::<f32>(log_target);
         neighbours_change_nothing::<f64>(log_target);
+        #[cfg(feature = "half")]
+        {
+            neighbours_change_nothing::<half::f16>(log_target);
+            neighbours_change_nothing::<half::bf16>(log_target);
+        }
     }
 }

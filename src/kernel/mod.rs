@@ -6,6 +6,8 @@
 
 mod exp;
 mod float;
+#[cfg(feature = "half")]
+mod half;
 mod level;
 mod ln;
 mod pass;
@@ -17,6 +19,8 @@ mod term;
 mod tests;
 
 pub use float::Float;
+#[cfg(feature = "half")]
+pub(crate) use half::{narrow_bf16, narrow_f16, round_f16, widen_bf16, widen_f16};
 pub(crate) use level::Level;
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,

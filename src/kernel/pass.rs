@@ -94,7 +94,7 @@ impl<A: Element> Chunk<'_, A> {
         let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks().0);
         for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
             ahead.fetch(group);
-            let (x, t) = (x.map(A::widen), t.map(A::widen));
+            let (x, t) = (widened(x), widened(t));
             for i in 0..WIDTH {
                 strangest[i] = strangest[i].max(K::strangeness(t[i]));
             }
@@ -114,6 +114,15 @@ impl<A: Element> Chunk<'_, A> {
         let pairs = self.input.iter().zip(self.target);
         pairs.map(move |(x, t)| (derivative(x.widen(), t.widen()), x, t))
     }
+}
+
+#[inline(always)]
+fn widened<A: Element>(numbers: &[A; WIDTH]) -> [A::Loss; WIDTH] {
+    let mut wide = [A::Loss::default(); WIDTH];
+    for i in 0..WIDTH {
+        wide[i] = numbers[i].widen();
+    }
+    wide
 }
 
 /// The terms.
@@ -219,10 +228,9 @@ fn scaled<'a, A: Element>(
     let out = out.iter_mut().zip(derivatives);
     match factor {
         Factor::Uniform(factor) if factor != 0.0 => {
-            let narrow = A::Loss::from_f64(factor);
-            if narrow.to_f64() == factor && size_of::<A>() == size_of::<A::Loss>() {
-                // The product of two short numbers is exact in f64: rounding it once is the same.
-                out.for_each(|(out, (slope, ..))| *out = A::narrow((slope * narrow).to_f64()));
+            if A::may_multiply(factor) {
+                let factor = A::Loss::from_f64(factor);
+                out.for_each(|(out, (slope, ..))| *out = A::round(slope * factor));
             } else {
                 out.for_each(|(out, (slope, ..))| *out = A::narrow(slope.to_f64() * factor));
             }

@@ -2,18 +2,18 @@
 
 mod any;
 mod output;
+mod scalar;
 
 use std::fmt::Debug;
 
-use ndarray::{
-    ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn,
-};
+use ndarray::{ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 
 use crate::element::Element;
 use crate::error::Error;
 pub use any::AnyReduction;
 pub(crate) use any::quotient;
 use output::sealed::Sealed;
+pub use scalar::{ScalarOver, ScalarOverHalves};
 
 /// What becomes of the terms.
 ///
@@ -76,23 +76,7 @@ pub trait Reduction: Sealed + Copy + Debug + Send + Sync + 'static {
 /// assert_eq!(any_loss(KLDivLoss::new(Mean), &log_q, &p)?, sum / 2.0);
 /// # Ok::<(), kldiv::Error>(())
 /// ```
-pub trait ScalarReduction: Reduction
-where
-    Self: Reduction<Output<f32, Ix1> = f32, Buffer<f32, Ix1> = f32>,
-    Self: Reduction<Output<f32, Ix2> = f32, Buffer<f32, Ix2> = f32>,
-    Self: Reduction<Output<f32, Ix3> = f32, Buffer<f32, Ix3> = f32>,
-    Self: Reduction<Output<f32, Ix4> = f32, Buffer<f32, Ix4> = f32>,
-    Self: Reduction<Output<f32, Ix5> = f32, Buffer<f32, Ix5> = f32>,
-    Self: Reduction<Output<f32, Ix6> = f32, Buffer<f32, Ix6> = f32>,
-    Self: Reduction<Output<f32, IxDyn> = f32, Buffer<f32, IxDyn> = f32>,
-    Self: Reduction<Output<f64, Ix1> = f64, Buffer<f64, Ix1> = f64>,
-    Self: Reduction<Output<f64, Ix2> = f64, Buffer<f64, Ix2> = f64>,
-    Self: Reduction<Output<f64, Ix3> = f64, Buffer<f64, Ix3> = f64>,
-    Self: Reduction<Output<f64, Ix4> = f64, Buffer<f64, Ix4> = f64>,
-    Self: Reduction<Output<f64, Ix5> = f64, Buffer<f64, Ix5> = f64>,
-    Self: Reduction<Output<f64, Ix6> = f64, Buffer<f64, Ix6> = f64>,
-    Self: Reduction<Output<f64, IxDyn> = f64, Buffer<f64, IxDyn> = f64>,
-{
+pub trait ScalarReduction: ScalarOver<f32> + ScalarOver<f64> + ScalarOverHalves {
     /// The output is a number; this says so to the compiler.
     fn scalar<A: Element, D: Dimension>(output: Self::Output<A, D>) -> A::Loss;
 }

@@ -19,8 +19,9 @@ pub const REDUCTIONS: [AnyReduction; 7] = [
     AnyReduction::SumOver(3.7),
 ];
 
-/// `f32` and `f64`.
-pub trait Number: Element<Loss = Self> + Debug {
+/// `f32` and `f64`, and with the feature `half` `f16` and `bf16`.
+pub trait Number: Element<Loss = <Self as Number>::Wide> + Debug {
+    type Wide: Number<Wide = Self::Wide> + Element<Loss = Self::Wide>;
     const NAME: &'static str;
     const EPSILON: f64;
     /// The smallest subnormal.
@@ -33,6 +34,7 @@ pub trait Number: Element<Loss = Self> + Debug {
 }
 
 impl Number for f32 {
+    type Wide = f32;
     const NAME: &'static str = "f32";
     const EPSILON: f64 = f32::EPSILON as f64;
     const TINY: f64 = 1e-45_f32 as f64;
@@ -49,6 +51,7 @@ impl Number for f32 {
 }
 
 impl Number for f64 {
+    type Wide = f64;
     const NAME: &'static str = "f64";
     const EPSILON: f64 = f64::EPSILON;
     const TINY: f64 = 5e-324;
@@ -61,6 +64,42 @@ impl Number for f64 {
     }
     fn bits(self) -> u64 {
         if self.is_nan() { u64::MAX } else { self.to_bits() }
+    }
+}
+
+#[cfg(feature = "half")]
+impl Number for kldiv::half::f16 {
+    type Wide = f32;
+    const NAME: &'static str = "f16";
+    const EPSILON: f64 = 1.0 / 1024.0;
+    const TINY: f64 = 1.0 / (1 << 24) as f64;
+    const MAX: f64 = 65504.0;
+    fn of(value: f64) -> Self {
+        Self::from_f64(value)
+    }
+    fn to(self) -> f64 {
+        self.into()
+    }
+    fn bits(self) -> u64 {
+        if self.is_nan() { u64::MAX } else { self.to_bits().into() }
+    }
+}
+
+#[cfg(feature = "half")]
+impl Number for kldiv::half::bf16 {
+    type Wide = f32;
+    const NAME: &'static str = "bf16";
+    const EPSILON: f64 = 1.0 / 128.0;
+    const TINY: f64 = f32::MIN_POSITIVE as f64 / 128.0;
+    const MAX: f64 = 255.0 * (1_u128 << 120) as f64;
+    fn of(value: f64) -> Self {
+        Self::from_f64(value)
+    }
+    fn to(self) -> f64 {
+        self.into()
+    }
+    fn bits(self) -> u64 {
+        if self.is_nan() { u64::MAX } else { self.to_bits().into() }
     }
 }
 
@@ -104,10 +143,10 @@ impl Random {
 
 /// A pair of operands with weights, of which one in five is 0.
 #[derive(Clone, Debug)]
-pub struct Operands<A> {
+pub struct Operands<A: Element> {
     pub input: ArrayD<A>,
     pub target: ArrayD<A>,
-    pub weights: ArrayD<A>,
+    pub weights: ArrayD<A::Loss>,
     pub axis: Axis,
     pub log_target: bool,
 }
@@ -138,12 +177,12 @@ impl<A: Number> Operands<A> {
         let input = ArrayD::from_shape_simple_fn(shape, || A::of(-12.0 * random.unit()));
         let mut weight = || [0.0, 2.5, 1.0, random.unit(), random.unit()][random.below(5) as usize];
         let lanes = IxDyn(shape).remove_axis(Axis(axis));
-        let weights = ArrayD::from_shape_simple_fn(lanes, || A::of(weight()));
+        let weights = ArrayD::from_shape_simple_fn(lanes, || A::Loss::of(weight()));
         Operands { input, target, weights, axis: Axis(axis), log_target }
     }
 
     /// An upstream for what the reduction returns.
-    pub fn upstream(&self, reduction: AnyReduction) -> ArrayD<A> {
+    pub fn upstream(&self, reduction: AnyReduction) -> ArrayD<A::Loss> {
         let mut count = 0;
         let shape = match reduction {
             AnyReduction::Pointwise => self.input.raw_dim(),
@@ -152,18 +191,18 @@ impl<A: Number> Operands<A> {
         };
         ArrayD::from_shape_simple_fn(shape, || {
             count += 1;
-            A::of(f64::from(count * 7 % 13) - 5.5)
+            A::Loss::of(f64::from(count * 7 % 13) - 5.5)
         })
     }
 }
 
 /// Views of what a batch is made of.
 #[derive(Clone, Debug)]
-pub struct Views<'a, A> {
+pub struct Views<'a, A: Element> {
     pub input: ArrayViewD<'a, A>,
     pub target: ArrayViewD<'a, A>,
-    pub weights: Option<ArrayViewD<'a, A>>,
-    pub upstream: ArrayViewD<'a, A>,
+    pub weights: Option<ArrayViewD<'a, A::Loss>>,
+    pub upstream: ArrayViewD<'a, A::Loss>,
 }
 
 /// Everything that can be asked of a batch, in bits: `forward`, both of `value_and_grad`, both of

@@ -8,7 +8,7 @@ use super::common::layout::{LAYOUTS, Layout};
 use super::common::{Number, REDUCTIONS, same};
 use super::{Operands, Settings, TARGETS, answers};
 
-fn laid_out<A: Number>(
+fn laid_out<A: Number<Wide = A>>(
     operands: &Operands<A>,
     settings: &Settings,
     layouts: [Layout; 4],
@@ -31,7 +31,7 @@ fn laid_out<A: Number>(
     answers(&batch, &layouts[3].view(&stores[3]))
 }
 
-fn layout_changes_no_bit<A: Number>(shape: &[usize], axis: usize) {
+fn layout_changes_no_bit<A: Number<Wide = A>>(shape: &[usize], axis: usize) {
     for reduction in REDUCTIONS {
         for target in TARGETS {
             let settings = Settings { reduction, axis, target, temperature: 1.7, squared: true };

@@ -43,7 +43,7 @@ pub struct Operands<A> {
     pub upstream: ArrayD<A>,
 }
 
-impl<A: Number> Operands<A> {
+impl<A: Number<Wide = A>> Operands<A> {
     pub fn random(shape: &[usize], settings: &Settings) -> Self {
         let mut random = Random(shape.iter().fold(11, |seed, &n| seed * 37 + n as u64));
         let mut logit = |spread: f64| {
@@ -75,7 +75,7 @@ impl<A: Number> Operands<A> {
 }
 
 /// Everything that can be asked of a batch, in bits.
-pub fn answers<A: Number>(
+pub fn answers<A: Number<Wide = A>>(
     batch: &Batch<'_, AnyReduction, A, IxDyn>,
     upstream: &ArrayViewD<'_, A>,
 ) -> [Vec<u64>; 5] {

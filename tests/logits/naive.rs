@@ -31,7 +31,11 @@ fn product(t: f64, factor: f64) -> f64 {
     if t == 0.0 { 0.0 } else { t * factor }
 }
 
-fn naive<A: Number>(settings: &Settings, operands: &Operands<A>, weighted: bool) -> Naive {
+fn naive<A: Number<Wide = A>>(
+    settings: &Settings,
+    operands: &Operands<A>,
+    weighted: bool,
+) -> Naive {
     let (axis, tau) = (Axis(settings.axis), settings.temperature);
     let factor = if settings.squared { tau * tau } else { 1.0 };
     let wide = |array: &ArrayD<A>| array.mapv(A::to);
@@ -85,7 +89,7 @@ fn naive<A: Number>(settings: &Settings, operands: &Operands<A>, weighted: bool)
 }
 
 /// The largest difference relative to the largest magnitude; infinities must be the same.
-fn error<A: Number>(found: &ArrayD<A>, expected: &ArrayD<f64>, size: f64) -> f64 {
+fn error<A: Number<Wide = A>>(found: &ArrayD<A>, expected: &ArrayD<f64>, size: f64) -> f64 {
     assert_eq!(found.shape(), expected.shape());
     let finite = expected.iter().filter(|x| x.is_finite());
     let size = finite.fold(size.max(f64::MIN_POSITIVE), |size, x| size.max(x.abs()));
@@ -99,7 +103,7 @@ fn error<A: Number>(found: &ArrayD<A>, expected: &ArrayD<f64>, size: f64) -> f64
     })
 }
 
-fn check<A: Number>(shape: &[usize], settings: &Settings) {
+fn check<A: Number<Wide = A>>(shape: &[usize], settings: &Settings) {
     let operands = Operands::<A>::random(shape, settings);
     for weighted in [false, true] {
         let expected = naive(settings, &operands, weighted);

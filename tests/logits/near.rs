@@ -27,7 +27,7 @@ fn exact(z_q: &[f64], z_p: &[f64]) -> f64 {
 }
 
 /// The largest relative error over so many lanes.
-fn worst<A: Number>(noise: f64, classes: usize, lanes: usize) -> f64 {
+fn worst<A: Number<Wide = A>>(noise: f64, classes: usize, lanes: usize) -> f64 {
     let mut random = Random(1951);
     let mut normal = || (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
     let teacher = Array2::from_shape_simple_fn((lanes, classes), || A::of(normal()));

@@ -9,7 +9,7 @@ use super::common::Number;
 const INF: f64 = f64::INFINITY;
 
 /// The divergence, the terms and both gradients of one lane in the midst of others.
-fn lane<A: Number>(input: &[f64], target: &[f64], kind: Target) -> [Vec<f64>; 4] {
+fn lane<A: Number<Wide = A>>(input: &[f64], target: &[f64], kind: Target) -> [Vec<f64>; 4] {
     let classes = input.len();
     let row = |numbers: &[f64]| {
         Array2::from_shape_fn((3, classes), |(row, class)| {
@@ -39,7 +39,7 @@ fn at(place: usize, classes: usize, numbers: [f64; 2]) -> Vec<f64> {
     lane
 }
 
-fn absent_classes<A: Number>(classes: usize, place: usize) {
+fn absent_classes<A: Number<Wide = A>>(classes: usize, place: usize) {
     let other = (place + 1) % classes;
     // Absent on both sides: nothing there, the rest as without it.
     let both = at(place, classes, [-INF, 1.0]);
@@ -58,7 +58,7 @@ fn absent_classes<A: Number>(classes: usize, place: usize) {
     assert!(found[3][other] == -INF && found[3][place].is_nan(), "{found:?}");
 }
 
-fn not_a_distribution<A: Number>(classes: usize, place: usize) {
+fn not_a_distribution<A: Number<Wide = A>>(classes: usize, place: usize) {
     let fine = at(place, classes, [1.0, 2.0]);
     for bad in
         [at(place, classes, [f64::NAN, 0.0]), at(place, classes, [INF, 0.0]), vec![-INF; classes]]

@@ -35,8 +35,8 @@ pub fn to_root(world: &SimpleCommunicator, tally: &Tally) -> Result<Option<Tally
     root.gather_into_root(&entries[..], &mut all_entries[..]);
 
     let (words, counts) = all_sums.split_at(Partial::WORDS);
-    let mut all = Tally::default();
-    all.partial = Partial::from_words(words.try_into()?, all_extremes)?;
+    let partial = Partial::from_words(words.try_into()?, all_extremes)?;
+    let mut all = Tally { partial, ..Tally::default() };
     all.sketch.counts = counts.to_vec();
     for entries in all_entries.as_chunks::<ENTRIES>().0 {
         let pairs = entries[1..].as_chunks().0.iter().take(entries[0] as usize);

@@ -119,13 +119,20 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     /// The cells of one class, all that gradients and terms need.
-    pub fn fill(&self, level: Level, z_p: &Row<T, N>, z_q: &Row<T, N>, cells: &mut Cells<T, N>) {
+    pub fn filled<'c>(
+        &self,
+        level: Level,
+        z_p: &Row<T, N>,
+        z_q: &Row<T, N>,
+        cells: &'c mut Cells<T, N>,
+    ) -> &'c Cells<T, N> {
         level.run(
             #[inline(always)]
             || {
                 self.cells::<true>(z_p, z_q, cells);
             },
         );
+        cells
     }
 
     /// The cells of one class; whether some needed care.
@@ -174,30 +181,62 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         level.run(
             #[inline(always)]
             || {
-                for (k, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
-                    if self.cells::<false>(z_p, z_q, cells) {
-                        for i in 0..N {
-                            let (ratio, far) = finite_part(cells.weight[i], cells.log_ratio[i]);
-                            cells.log_ratio[i] = ratio;
-                            self.far[i] += far;
-                        }
-                    }
-                    let stripe = (first + k) % self.weight.len();
-                    self.add_row(stripe, cells);
+                for (class, (z_p, z_q)) in (first..).zip(z_p.iter().zip(z_q)) {
+                    self.add_class::<false>(class, z_p, z_q, cells);
+                }
+            },
+        );
+    }
+
+    /// The same, with all that gradients need left in the cells, one for each class.
+    pub fn add_and_keep(
+        &mut self,
+        level: Level,
+        z_p: &[Row<T, N>],
+        z_q: &[Row<T, N>],
+        cells: &mut [Cells<T, N>],
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                let rows = z_p.iter().zip(z_q).zip(cells).enumerate();
+                for (class, ((z_p, z_q), cells)) in rows {
+                    self.add_class::<true>(class, z_p, z_q, cells);
                 }
             },
         );
     }
 
     #[inline(always)]
-    fn add_row(&mut self, stripe: usize, cells: &Cells<T, N>) {
+    fn add_class<const EXCESS: bool>(
+        &mut self,
+        class: usize,
+        z_p: &Row<T, N>,
+        z_q: &Row<T, N>,
+        cells: &mut Cells<T, N>,
+    ) {
+        let stripe = class % self.weight.len();
+        if !self.cells::<EXCESS>(z_p, z_q, cells) {
+            return self.add_row(stripe, cells, &cells.log_ratio);
+        }
+        let mut ratios = cells.log_ratio;
+        for i in 0..N {
+            let (ratio, far) = finite_part(cells.weight[i], ratios[i]);
+            ratios[i] = ratio;
+            self.far[i] += far;
+        }
+        self.add_row(stripe, cells, &ratios);
+    }
+
+    #[inline(always)]
+    fn add_row(&mut self, stripe: usize, cells: &Cells<T, N>, ratios: &Row<T, N>) {
         let weight = &mut self.weight[stripe];
         let mean = &mut self.mean[stripe];
         let curvature = &mut self.curvature[stripe];
         for i in 0..N {
             let e = cells.weight[i].to_f64();
             weight[i] += e;
-            mean[i] = e.mul_add(cells.log_ratio[i].to_f64(), mean[i]);
+            mean[i] = e.mul_add(ratios[i].to_f64(), mean[i]);
             curvature[i] += cells.curvature[i].to_f64();
         }
     }

@@ -1,5 +1,6 @@
 //! Both sides are logits: the passes over a lane.
 
+use super::FEW;
 use super::cell::{Logit, Shift};
 use super::columns::{Columns, Lanes, Row};
 use super::gradient::{
@@ -182,18 +183,22 @@ pub struct ColumnPair<A: Element, const N: usize> {
     pass: Pass,
     columns: Columns<A::Loss, N>,
     lanes: Lanes<N>,
-    cells: Cells<A::Loss, N>,
+    /// Of one class, or of all where there are few and gradients are wanted.
+    cells: Vec<Cells<A::Loss, N>>,
+    kept: bool,
     upstream: UpstreamColumns<N>,
 }
 
 impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
     pub fn new(settings: Settings, classes: usize) -> Self {
+        let kept = settings.gradients && classes <= FEW;
         ColumnPair {
             settings,
             pass: Pass::Peaks,
             columns: Columns::new(classes, A::Loss::from_f64(settings.rate)),
             lanes: Lanes::default(),
-            cells: Cells::default(),
+            cells: vec![Cells::default(); if kept { classes } else { 1 }],
+            kept,
             upstream: UpstreamColumns::new(classes),
         }
     }
@@ -212,8 +217,10 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         let level = self.settings.level;
         if self.pass == Pass::Peaks {
             self.columns.add_peaks(level, target, input);
+        } else if self.kept {
+            self.columns.add_and_keep(level, target, input, &mut self.cells);
         } else {
-            self.columns.add(level, first, target, input, &mut self.cells);
+            self.columns.add(level, first, target, input, &mut self.cells[0]);
         }
     }
 
@@ -253,9 +260,12 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         let Settings { level, rate, .. } = self.settings;
         let rows = input.iter().zip(target).zip(factors.as_chunks().0).enumerate();
         for (class, ((input, target), factors)) in rows {
-            self.columns.fill(level, target, input, &mut self.cells);
+            let cells = match self.kept {
+                true => &self.cells[class],
+                false => self.columns.filled(level, target, input, &mut self.cells[0]),
+            };
             let factors = factors.map(|factor| factor * rate);
-            self.upstream.add(level, first + class, &self.lanes, &self.cells, &factors);
+            self.upstream.add(level, first + class, &self.lanes, cells, &factors);
         }
     }
 
@@ -281,8 +291,11 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
             }
         };
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
-            self.columns.fill(level, target, input, &mut self.cells);
-            let (cells, row) = (&self.cells, class * N..(class + 1) * N);
+            let cells = match self.kept {
+                true => &self.cells[class],
+                false => self.columns.filled(level, target, input, &mut self.cells[0]),
+            };
+            let row = class * N..(class + 1) * N;
             if let (Some(out), Some(shares)) = (&mut out.terms, &shares) {
                 let out = &mut out[row.clone()];
                 softmax_terms::<_, false, N>(level, Beside(shares), cells, out);

@@ -3,6 +3,8 @@
 
 mod accuracy;
 mod exp;
+#[cfg(feature = "half")]
+mod half;
 mod levels;
 mod ln;
 mod softmax;

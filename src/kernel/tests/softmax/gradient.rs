@@ -328,13 +328,13 @@ fn upstreams_beside_each_other() {
         super::across(level, &z_p, &z_q, &mut columns, &mut cells, &mut lanes);
         let mut sums = UpstreamColumns::new(classes);
         for class in 0..classes {
-            columns.fill(level, &z_p[class], &z_q[class], &mut cells);
+            columns.filled(level, &z_p[class], &z_q[class], &mut cells);
             sums.add(level, class, &lanes, &cells, &[v[class]; COLUMNS]);
         }
         let slopes: Row<_> =
             std::array::from_fn(|i| SlopesEach::new(&lanes.lane(i), sums.value(i)));
         for class in 0..classes {
-            columns.fill(level, &z_p[class], &z_q[class], &mut cells);
+            columns.filled(level, &z_p[class], &z_q[class], &mut cells);
             let (v, mut out) = ([v[class]; COLUMNS], [0.0f32; COLUMNS]);
             d_inputs_each(level, Beside(&slopes), &cells, &v, &mut out);
             assert_eq!(bits(out[9]), bits(expected[0][class]), "{class}");

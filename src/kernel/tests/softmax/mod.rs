@@ -140,7 +140,7 @@ pub fn turned_gradients<A: Element<Loss = A> + Logit>(
     let mut out = [vec![], vec![]];
     for (p, q) in rows.0.iter().zip(&rows.1) {
         let mut rows = ([A::ZERO; COLUMNS], [A::ZERO; COLUMNS]);
-        columns.fill(level, p, q, &mut cells);
+        columns.filled(level, p, q, &mut cells);
         d_inputs(level, Beside(&slopes), &cells, &mut rows.0);
         d_targets(level, Beside(&slopes), &cells, &mut rows.1);
         out[0].push(rows.0[0]);
