@@ -53,6 +53,21 @@ pub enum Error {
         /// The denominator.
         denominator: f64,
     },
+    /// `!(0 <= tolerance && tolerance < ∞)` in `validated(tolerance)`.
+    InvalidTolerance {
+        /// The tolerance.
+        tolerance: f64,
+    },
+    /// With a tolerance to be validated by: `!(|mass − 1| <= tolerance)`, a probability below 0, or
+    /// `!(x <= tolerance)` of a log-probability x. The one with the lowest index, the input's first.
+    NotADistribution {
+        /// Whose.
+        operand: Operand,
+        /// The distribution.
+        index: Vec<usize>,
+        /// The sum of its probabilities.
+        mass: f64,
+    },
     /// τ, 1/τ or τ² is not a normal number above 0 of the computing type.
     InvalidTemperature {
         /// The temperature τ.
@@ -73,6 +88,24 @@ pub enum Error {
         /// Its shape.
         shape: Vec<usize>,
     },
+}
+
+/// One of the two operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operand {
+    /// The model's side.
+    Input,
+    /// The other.
+    Target,
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Operand::Input => "input",
+            Operand::Target => "target",
+        })
+    }
 }
 
 impl fmt::Display for Error {
@@ -99,6 +132,13 @@ impl fmt::Display for Error {
             Error::InvalidDenominator { denominator } => {
                 write!(f, "denominator {denominator} is not finite and above 0")
             }
+            Error::InvalidTolerance { tolerance } => {
+                write!(f, "tolerance {tolerance} is not finite and at least 0")
+            }
+            Error::NotADistribution { operand, index, mass } => write!(
+                f,
+                "{operand} {index:?} is not a distribution: its mass is {mass}, or a number in it is out of range"
+            ),
             Error::InvalidTemperature { temperature } => write!(
                 f,
                 "temperature {temperature} is not above 0 with a square and an inverse that are normal numbers"

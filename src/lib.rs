@@ -31,6 +31,7 @@
 //! | `(loss.sum(-1) * mask).sum() / mask.sum()` | [`DistributionMean`] with [`Batch::weights`] |
 //! | `loss.sum() / n` | [`SumOver`] |
 //! | `reduction=name` | [`AnyReduction`], from `name.parse()?` |
+//! | negative values of `"none"` | [explained](#why-are-some-values-negative); [`.generalized(true)`](KLDivLoss::generalized) has none |
 //! | `log_target=True` | [`.log_target(true)`](KLDivLoss::log_target) |
 //! | classes along dimension 1 | [`.axis(Axis(1))`](KLDivLoss::axis) |
 //! | `loss.backward()` | [`value_and_grad`](KLDivLoss::value_and_grad), [`backward`](KLDivLoss::backward) |
@@ -38,9 +39,10 @@
 //!
 //! # Why are some values negative?
 //!
-//! A single term t·(ln t − x) is negative wherever the model gives a class more than the target does.
-//! Only the sum over the classes of two proper distributions cannot be: [`Pointwise`] returns the
-//! terms as they are, [`PerDistribution`] their sums.
+//! *The mean of `kl_div` is positive, but some values of the unreduced result are negative. Is that
+//! correct?* Yes. A single term t·(ln t − x) is negative wherever the model gives a class more than the
+//! target does. Only the sum over the classes of two proper distributions cannot be: [`Pointwise`] returns
+//! the terms as they are, [`PerDistribution`] their sums.
 //!
 //! ```
 //! use kldiv::{KLDivLoss, PerDistribution, Pointwise};
@@ -53,6 +55,42 @@
 //! assert!(KLDivLoss::new(PerDistribution).forward(&log_q, &p)?.into_scalar() > 0.0);
 //! # Ok::<(), kldiv::Error>(())
 //! ```
+//!
+//! A negative *sum* means that an operand is not what it should be: logits, say, or probabilities where
+//! their logarithms belong. [`Batch::diagnose`] finds what is wrong, where, and what it looks like;
+//! [`validated`](KLDivLoss::validated) has every call refuse it.
+//!
+//! # A form that is never negative
+//!
+//! [`generalized(true)`](KLDivLoss::generalized) makes every term t·(ln t − x) − t + eˣ (Csiszár's
+//! I-divergence, a Bregman divergence), which is 0 where t = eˣ and positive everywhere else. The sum of the added
+//! part is the difference of the masses, Σ(q − p): over two proper distributions the result is the same,
+//! over others it differs from PyTorch's by just that.
+//!
+//! Use it where terms are looked at one by one, where operands are not normalised (counts, spectra,
+//! unnormalised models), or where p and q are close. For it is not computed as it is written, which cancels, but as t·φ(d) with
+//! d = ln t − x and φ(d) = e^(−d) − 1 + d a function of its own: every term is right to a few ulp of itself
+//! for a log target, and for a target of probabilities to a few ulp and 2η/|d|, η ≈ 1.4e−8 (`f32`) or 2.8e−17
+//! (`f64`) the error of ln t. Found: 2.9 ulp (`f32`) and 2.0 (`f64`), 3.2 and 1.9 beside 2η/|d|.
+//!
+//! The relative error of one sum over `f32` distributions whose scores differ by normal noise, the worst of
+//! twenty; the truth is the exact generalized divergence of the inputs as stored
+//! (`cargo run --release --example accuracy`):
+//!
+//! | classes | noise | divergence | here | SciPy's `kl_div` | optax's | PyTorch's sum |
+//! |--:|--:|--:|--:|--:|--:|--:|
+//! | 10 | 1e-2 | 4.0e-5 | 3e-7 | 2e-3 | 2e-3 | 3e-3 |
+//! | 10 | 1e-3 | 4.0e-7 | 3e-6 | 2e-1 | 3e-1 | 5e-1 |
+//! | 10 | 1e-4 | 4.0e-9 | 3e-5 | 8 | 30 | 50 |
+//! | 1,000 | 1e-2 | 4.9e-5 | 6e-8 | 8e-5 | 3e-4 | 7e-4 |
+//! | 1,000 | 1e-3 | 4.9e-7 | 4e-7 | 1e-2 | 3e-2 | 9e-2 |
+//! | 1,000 | 1e-4 | 4.9e-9 | 4e-6 | 1 | 2 | 9 |
+//! | 32,000 | 1e-2 | 5.0e-5 | 5e-8 | 2e-5 | 1e-4 | 2e-4 |
+//! | 32,000 | 1e-3 | 5.0e-7 | 8e-8 | 2e-3 | 9e-3 | 2e-2 |
+//! | 32,000 | 1e-4 | 5.0e-9 | 8e-7 | 3e-1 | 1 | 2 |
+//!
+//! (SciPy's `kl_div(p, q)` and optax's `generalized_kl_divergence` compute the cancelling form; PyTorch's sum
+//! includes the mass that rounding gave or took. Their formulas in `f32`, summed exactly.)
 //!
 //! # What every value gives
 //!
@@ -71,6 +109,18 @@
 //! | any | t < 0 | NaN | −t | NaN |
 //! | NaN | any | NaN | −t | NaN |
 //! | any | NaN | NaN | NaN | NaN |
+//!
+//! Generalized:
+//!
+//! | x | t | term | ∂/∂x | ∂/∂t (0 at y = −∞) |
+//! |---|---|---|---|---|
+//! | finite | 0 | eˣ | eˣ | −∞ |
+//! | −∞ | 0 | 0 | 0 | +∞ |
+//! | −∞ | 0 < t < ∞ | +∞ | −t | +∞ |
+//! | +∞ | 0 ≤ t < ∞ | +∞ | +∞ | −∞ |
+//! | < +∞ | +∞ | +∞ | −∞ | +∞ |
+//! | +∞ | +∞ | NaN | NaN | NaN |
+//! | any | t < 0, or NaN anywhere | NaN | eˣ − t | NaN |
 //!
 //! A log target is decided on y, not on whether eʸ underflows: y = −∞ gives 0 everywhere unless x is
 //! NaN; a finite y against x = ∓∞ gives ±∞. An upstream gradient of exactly 0 gives zero gradients
@@ -107,6 +157,7 @@ struct Readme;
 #[cfg(any(doc, doctest))]
 pub mod _exact;
 mod batch;
+mod diagnosis;
 mod element;
 mod error;
 mod exact;
@@ -118,8 +169,9 @@ mod partial;
 mod reduction;
 
 pub use batch::{Batch, Gradients};
+pub use diagnosis::{Diagnosis, Holds, LikelyCause, Offender, OperandReport};
 pub use element::Element;
-pub use error::Error;
+pub use error::{Error, Operand};
 #[cfg(feature = "half")]
 pub use half;
 pub use logits::{KLDivWithLogitsLoss, Target};

@@ -91,6 +91,7 @@ pub struct KLDivWithLogitsLoss<R> {
     temperature: f64,
     times_temperature_squared: bool,
     target: Target,
+    validated: Option<f64>,
 }
 
 impl<R: Reduction> KLDivWithLogitsLoss<R> {
@@ -103,6 +104,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
             temperature: 1.0,
             times_temperature_squared: false,
             target: Target::Logits,
+            validated: None,
         }
     }
 
@@ -131,11 +133,19 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         KLDivWithLogitsLoss { target, ..self }
     }
 
+    /// Has every call check that a target that is not logits holds distributions, as
+    /// [`KLDivLoss::validated`](crate::KLDivLoss::validated) does.
+    #[must_use]
+    pub const fn validated(self, tolerance: f64) -> Self {
+        KLDivWithLogitsLoss { validated: Some(tolerance), ..self }
+    }
+
     /// The checked pair, from which every call starts.
     ///
     /// # Errors
     /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
-    /// [`InvalidTemperature`](Error::InvalidTemperature), [`InvalidDenominator`](Error::InvalidDenominator).
+    /// [`InvalidTemperature`](Error::InvalidTemperature), [`InvalidDenominator`](Error::InvalidDenominator),
+    /// [`InvalidTolerance`](Error::InvalidTolerance).
     pub fn batch<'a, A: Element, D: Dimension>(
         &self,
         input: &'a ArrayRef<A, D>,
@@ -149,7 +159,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
             (number >= A::Loss::MIN_POSITIVE) & (number <= A::Loss::MAX)
         };
         if [self.temperature, softmax.rate, squared].iter().all(normal) {
-            return Ok(batch);
+            return batch.validated(self.validated);
         }
         Err(Error::InvalidTemperature { temperature: self.temperature })
     }

@@ -48,13 +48,15 @@ pub struct KLDivLoss<R> {
     reduction: R,
     axis: Option<usize>,
     log_target: bool,
+    generalized: bool,
+    validated: Option<f64>,
 }
 
 impl<R: Reduction> KLDivLoss<R> {
     /// The loss with this reduction, classes along the last axis, and a target of probabilities.
     #[must_use]
     pub const fn new(reduction: R) -> Self {
-        KLDivLoss { reduction, axis: None, log_target: false }
+        KLDivLoss { reduction, axis: None, log_target: false, generalized: false, validated: None }
     }
 
     /// The axis along which classes lie.
@@ -69,24 +71,85 @@ impl<R: Reduction> KLDivLoss<R> {
         KLDivLoss { log_target, ..self }
     }
 
+    /// Whether a class contributes the generalized term instead,
+    ///
+    /// > t·(ln t − x) − t + eˣ = t·φ(d) with d = ln t − x, φ(d) = e^(−d) − 1 + d
+    ///
+    /// which is never negative, and 0 only where t = eˣ. Over two proper distributions the sum is the
+    /// same. See [when to use it, and how accurate it is](crate#a-form-that-is-never-negative).
+    ///
+    /// Its derivatives are ∂/∂x = eˣ − t and ∂/∂t = d; of a log target, ∂/∂y = eʸ·(y − x). A call takes
+    /// up to 2.5 times as long as the plain one where arithmetic limits it, and hardly longer where memory does.
+    ///
+    /// ```
+    /// use kldiv::{KLDivLoss, Pointwise, Sum};
+    /// use ndarray::array;
+    ///
+    /// let (log_q, p) = (array![0.2_f64, 0.3, 0.5].ln(), array![0.6, 0.3, 0.1]);
+    /// let terms = KLDivLoss::new(Pointwise).generalized(true).forward(&log_q, &p)?;
+    /// assert!(terms.iter().all(|&term| term >= 0.0));
+    /// let plain = KLDivLoss::new(Sum).forward(&log_q, &p)?;
+    /// assert!((terms.sum() - plain).abs() < 1e-15);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn generalized(self, generalized: bool) -> Self {
+        KLDivLoss { generalized, ..self }
+    }
+
+    /// Has every call check that its operands are distributions: that their masses, Σt (or Σeʸ) and
+    /// Σeˣ over the classes, are within `tolerance` of 1, that no probability is negative and no
+    /// log-probability above `tolerance`; NaN fails. Distributions of weight 0 are not checked.
+    ///
+    /// An operand that is none is refused with [`NotADistribution`](Error::NotADistribution), which
+    /// names the first of them; nothing is written then. [`Batch::diagnose`] tells more. This is one
+    /// more pass over both operands: with it a call took 1.9 to 3 times as long in trials, 2 to 4 times with a
+    /// log target.
+    ///
+    /// ```
+    /// use kldiv::{DistributionMean, Error, KLDivLoss, Operand};
+    /// use ndarray::array;
+    ///
+    /// let criterion = KLDivLoss::new(DistributionMean).validated(1e-3);
+    /// let p = array![[0.5_f32, 0.5], [0.25, 0.75]];
+    /// assert!(criterion.forward(&p.ln(), &p)? < 1e-6);
+    ///
+    /// let logits = array![[1.0_f32, -1.0], [0.0, 2.0]];
+    /// let refused = criterion.forward(&logits, &p).unwrap_err();
+    /// let Error::NotADistribution { operand, index, mass } = refused else { panic!() };
+    /// assert_eq!((operand, index), (Operand::Input, vec![0]));
+    /// assert!((mass - 2.0 * 1_f64.cosh()).abs() < 1e-6);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn validated(self, tolerance: f64) -> Self {
+        KLDivLoss { validated: Some(tolerance), ..self }
+    }
+
     /// The checked pair, from which every call starts.
     ///
     /// # Errors
     /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
-    /// [`InvalidDenominator`](Error::InvalidDenominator).
+    /// [`InvalidDenominator`](Error::InvalidDenominator), [`InvalidTolerance`](Error::InvalidTolerance).
     pub fn batch<'a, A: Element, D: Dimension>(
         &self,
         input: &'a ArrayRef<A, D>,
         target: &'a ArrayRef<A, D>,
     ) -> Result<Batch<'a, R, A, D>, Error> {
-        let rule = if self.log_target { Rule::LogProbabilities } else { Rule::Probabilities };
-        Batch::new(self.reduction, rule, self.axis, input, target)
+        let rule = match (self.generalized, self.log_target) {
+            (false, false) => Rule::Probabilities,
+            (false, true) => Rule::LogProbabilities,
+            (true, false) => Rule::GeneralizedProbabilities,
+            (true, true) => Rule::GeneralizedLogProbabilities,
+        };
+        Batch::new(self.reduction, rule, self.axis, input, target)?.validated(self.validated)
     }
 
     /// The loss. See [`Batch::forward`].
     ///
     /// # Errors
-    /// As [`batch`](Self::batch); [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge).
+    /// As [`batch`](Self::batch); [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge);
+    /// [`NotADistribution`](Error::NotADistribution) if [validated](Self::validated).
     pub fn forward<A: Element, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,

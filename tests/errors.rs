@@ -4,8 +4,8 @@ mod common;
 
 use common::{Number, REDUCTIONS, Random};
 use kldiv::{
-    AnyReduction, BatchMean, DistributionMean, Error, KLDivLoss, Mean, Partial, PerDistribution,
-    Pointwise, Sum, SumOver,
+    AnyReduction, BatchMean, DistributionMean, Error, KLDivLoss, Mean, Operand, Partial,
+    PerDistribution, Pointwise, Sum, SumOver,
 };
 use ndarray::{Array1, Array2, ArrayD, Axis, arr0, array};
 
@@ -37,6 +37,8 @@ fn every_error_is_one_lower_case_phrase() {
         Error::InvalidDenominator { denominator: -5.5 },
         Error::UnknownReduction { name: "average".into() },
         Error::TooLarge { shape },
+        Error::InvalidTolerance { tolerance: -0.5 },
+        Error::NotADistribution { operand: Operand::Target, index: vec![2, 3], mass: 1.75 },
     ];
     errors.iter().for_each(assert_phrase);
     let says = |i: usize, what: &[&str]| {
@@ -266,4 +268,52 @@ fn no_call_panics() {
         refused += calls.iter().filter(|&&good| !good).count();
     }
     assert!(good > 1000 && refused > 1000, "{good} good, {refused} refused");
+}
+
+#[test]
+fn tolerance_must_be_finite_and_at_least_0() {
+    let x = operand();
+    for tolerance in [-1.0, -1e-300, INF, NAN] {
+        let error = KLDivLoss::new(Sum).validated(tolerance).batch(&x, &x).unwrap_err();
+        let Error::InvalidTolerance { tolerance: found } = error else { panic!("{error}") };
+        assert_eq!(found.to_bits(), tolerance.to_bits());
+    }
+    assert!(KLDivLoss::new(Sum).validated(0.0).batch(&x, &x).is_ok());
+}
+
+/// Every call refuses; outputs are left alone; what has no weight is not looked at.
+#[test]
+fn validated_calls_refuse_what_is_no_distribution() {
+    let p = array![[0.5, 0.25, 0.25], [0.125, 0.5, 0.375], [0.5, 0.5, 0.0]];
+    let mut x = p.ln();
+    x[[1, 2]] = -0.5;
+    let criterion = KLDivLoss::new(Pointwise).validated(1e-6);
+    let batch = criterion.batch(&x, &p).unwrap();
+    let refused = |error: Error| match error {
+        Error::NotADistribution { operand: Operand::Input, index, mass } => {
+            assert!(index == [1] && (mass - 0.625 - (-0.5_f64).exp()).abs() < 1e-12);
+        }
+        other => panic!("{other}"),
+    };
+    let (mut first, mut second) = (x.clone(), x.clone());
+    refused(batch.forward().unwrap_err());
+    refused(batch.forward_into(&mut first).unwrap_err());
+    refused(batch.value_and_grad().unwrap_err());
+    refused(batch.value_and_grad_into(&mut first).unwrap_err());
+    refused(batch.backward(&p).unwrap_err());
+    refused(batch.backward_into(&p, Some(&mut first), Some(&mut second)).unwrap_err());
+    assert_eq!((&first, &second), (&x, &x));
+    let sum = KLDivLoss::new(Sum).validated(1e-6);
+    refused(sum.batch(&x, &p).unwrap().partial().unwrap_err());
+    let weights = array![1.0, 0.0, 1.0];
+    let weighted = batch.weights(&weights).unwrap();
+    assert!(weighted.forward().is_ok() && weighted.backward(&p).is_ok());
+    let plain = KLDivLoss::new(Sum).forward(&p.ln(), &p);
+    assert_eq!(sum.forward(&p.ln(), &p), plain);
+    // A mass of 1 is not enough.
+    let mut negative = p.clone();
+    negative.row_mut(2).assign(&array![1.5, -0.5, 0.0]);
+    let refused = sum.forward(&p.ln(), &negative).unwrap_err();
+    let expected = Error::NotADistribution { operand: Operand::Target, index: vec![2], mass: 1.0 };
+    assert_eq!(refused, expected);
 }

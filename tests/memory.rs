@@ -74,6 +74,7 @@ fn check_forward(n: usize, classes: usize, axis: usize) {
     let axis = Axis(axis);
     let sum = KLDivLoss::new(Sum).axis(axis);
     check(&at("sum"), n, 0, || sum.forward(&x, &t));
+    check(&at("diagnosis"), n, 0, || sum.batch(&x, &t).unwrap().diagnose());
     let lanes = KLDivLoss::new(PerDistribution).axis(axis);
     check(&at("divergences"), n, 4 * n / classes, || lanes.forward(&x, &t));
     let mean = KLDivLoss::new(DistributionMean).axis(axis).log_target(true);
@@ -89,6 +90,10 @@ fn check_into(n: usize, classes: usize, axis: usize) {
     let [mut first, mut second] = [x.clone(), x.clone()];
     let sum = KLDivLoss::new(Sum).axis(Axis(axis)).batch(&x, &t).unwrap();
     check(&at("partial"), n, 0, || sum.partial().unwrap());
+    let generalized = KLDivLoss::new(Sum).axis(Axis(axis)).generalized(true);
+    check(&at("generalized"), n, 0, || generalized.forward(&x, &t).unwrap());
+    let validated = KLDivLoss::new(Sum).axis(Axis(axis)).validated(1e-3);
+    check(&at("validated"), n, 0, || validated.forward(&x, &t).unwrap_err());
     check(&at("gradient"), n, 0, || sum.value_and_grad_into(&mut first).unwrap());
     let both = || sum.backward_into(&1.0, Some(&mut first), Some(&mut second)).unwrap();
     check(&at("gradients"), n, 0, both);

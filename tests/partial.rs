@@ -152,6 +152,16 @@ fn statistics_are_those_of_the_divergences() {
 }
 
 #[test]
+fn generalized_divergences_are_not_negative() {
+    let operands = Operands::<f32>::random(&[300, 10], 1, false);
+    let criterion = KLDivLoss::new(DistributionMean).generalized(true);
+    let batch = criterion.batch(&operands.input, &operands.target).unwrap();
+    let partial = batch.partial().unwrap();
+    assert!(partial.min() >= 0.0 && partial.min() < partial.mean());
+    assert_eq!(criterion.finish::<f32>(&partial), batch.forward());
+}
+
+#[test]
 fn from_logits_the_laws_are_the_same() {
     for classes in [10, 100] {
         let operands = Operands::<f32>::random(&[40, classes], 1, true);

@@ -6,7 +6,11 @@ use ndarray::{Axis, array};
 
 #[test]
 fn a_criterion_survives_a_round_trip() {
-    let criterion = KLDivLoss::new(SumOver(64.0)).axis(Axis(1)).log_target(true);
+    let criterion = KLDivLoss::new(SumOver(64.0))
+        .axis(Axis(1))
+        .log_target(true)
+        .generalized(true)
+        .validated(1e-3);
     let text = serde_json::to_string(&criterion).unwrap();
     assert_eq!(serde_json::from_str::<KLDivLoss<SumOver>>(&text).unwrap(), criterion);
 }

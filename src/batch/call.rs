@@ -86,6 +86,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// |---|---|---|
     /// | probabilities t | −u·t | u·(ln t + 1 − x) |
     /// | log-probabilities y | −u·eʸ | u·eʸ·(y − x + 1) |
+    /// | probabilities t, [generalized](crate::KLDivLoss::generalized) | u·(eˣ − t) | u·(ln t − x) |
+    /// | log-probabilities y, generalized | u·(eˣ − eʸ) | u·eʸ·(y − x) |
     ///
     /// # Errors
     /// [`OutputShape`](Error::OutputShape) where the upstream does not have the output's shape,
@@ -126,6 +128,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         }
         let kind = self.reduction.kind();
         let divisor = self.divisor()?;
+        self.validate()?;
         let (scale, upstream) = match kind {
             AnyReduction::Pointwise | AnyReduction::PerDistribution => (1.0, Some(upstream)),
             _ => (upstream.first().map_or(0.0, |u| u.to_f64()), None),
@@ -152,6 +155,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
             _ => (Wanted::Total, None),
         };
         let divisor = self.divisor()?;
+        self.validate()?;
         let arrays = self.arrays(value, gradient, None);
         let total = self.visit(wanted, quotient(1.0, divisor)).all(arrays, self.axis);
         if let Wanted::Total = wanted {
@@ -171,7 +175,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         }
     }
 
-    fn arrays<'b>(
+    pub(super) fn arrays<'b>(
         &'b self,
         value: Option<ArrayViewMutD<'b, A::Loss>>,
         d_input: Option<&'b mut ArrayRef<A, D>>,
@@ -219,8 +223,9 @@ impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// and read by [`KLDivLoss::finish`](crate::KLDivLoss::finish). Empty batches are fine.
     ///
     /// # Errors
-    /// None so far.
+    /// [`NotADistribution`](Error::NotADistribution), if [validated](crate::KLDivLoss::validated).
     pub fn partial(&self) -> Result<Partial, Error> {
+        self.validate()?;
         let arrays = self.arrays(None, None, None);
         let (loss, moments) = self.visit(Wanted::Partial, 1.0).partial(arrays, self.axis);
         Ok(Partial { loss, moments, counts: self.counts() })

@@ -2,7 +2,10 @@
 
 mod call;
 mod chunk;
+mod diagnose;
 mod softmax;
+mod survey;
+mod validate;
 mod visit;
 mod waiting;
 mod worker;
@@ -15,6 +18,7 @@ pub(crate) use softmax::Softmax;
 
 use ndarray::{ArrayRef, Dimension};
 
+use crate::diagnosis::Holds;
 use crate::element::Element;
 use crate::error::Error;
 use crate::kernel::{Float, Level};
@@ -29,8 +33,27 @@ pub(crate) enum Rule {
     Probabilities,
     /// Log-probabilities against log-probabilities.
     LogProbabilities,
+    /// Log-probabilities against probabilities, t·φ(d).
+    GeneralizedProbabilities,
+    /// Log-probabilities against log-probabilities, eʸ·φ(d).
+    GeneralizedLogProbabilities,
     /// Logits against whatever the target holds.
     Logits(Softmax),
+}
+
+impl Rule {
+    /// What input and target hold.
+    fn holds(self) -> [Holds; 2] {
+        match self {
+            Rule::Probabilities | Rule::GeneralizedProbabilities => {
+                [Holds::LogProbabilities, Holds::Probabilities]
+            }
+            Rule::LogProbabilities | Rule::GeneralizedLogProbabilities => {
+                [Holds::LogProbabilities, Holds::LogProbabilities]
+            }
+            Rule::Logits(softmax) => [Holds::Logits, softmax.target.into()],
+        }
+    }
 }
 
 /// An input and a target that fit each other, under the settings of a criterion.
@@ -47,6 +70,8 @@ pub struct Batch<'a, R, A: Element, D: Dimension> {
     input: &'a ArrayRef<A, D>,
     target: &'a ArrayRef<A, D>,
     weights: Option<&'a ArrayRef<A::Loss, D::Smaller>>,
+    /// How far masses may be from 1, if that is to be checked.
+    tolerance: Option<f64>,
 }
 
 impl<R: Copy, A: Element, D: Dimension> Clone for Batch<'_, R, A, D> {
@@ -78,7 +103,18 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         if let sum_over @ AnyReduction::SumOver(_) = reduction.kind() {
             sum_over.divisor(Counts::default(), |_| 0.0)?;
         }
-        Ok(Batch { reduction, rule, axis, level: Level::best(), input, target, weights: None })
+        let level = Level::best();
+        Ok(Batch { reduction, rule, axis, level, input, target, weights: None, tolerance: None })
+    }
+
+    /// The same, whose calls check that the operands are distributions if there is a tolerance.
+    pub(crate) fn validated(self, tolerance: Option<f64>) -> Result<Self, Error> {
+        match tolerance {
+            Some(tolerance) if !(0.0..f64::INFINITY).contains(&tolerance) => {
+                Err(Error::InvalidTolerance { tolerance })
+            }
+            _ => Ok(Batch { tolerance, ..self }),
+        }
     }
 
     /// Gives each distribution a weight: `weights` has the input's shape without the class axis (0-d

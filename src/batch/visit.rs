@@ -8,13 +8,16 @@ use super::waiting::Waiting;
 use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{CHUNK, Float, Level, LogProbability, Probability, Term};
+use crate::kernel::{
+    CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level, LogProbability,
+    Probability, Term,
+};
 use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
 use crate::partial::moments::Moments;
 
 /// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
 /// distributions' sums, and those have more stripes. Part of what the bits are defined by.
-const FEW: usize = 64;
+pub const FEW: usize = 64;
 
 /// So many classes are summed in one go; a longer distribution is the exact sum of such parts.
 pub const PART: usize = 1 << 16;
@@ -61,6 +64,12 @@ impl Visit {
         match self.rule {
             Rule::Probabilities => self.all_of::<Probability, A, D>(arrays, axis),
             Rule::LogProbabilities => self.all_of::<LogProbability, A, D>(arrays, axis),
+            Rule::GeneralizedProbabilities => {
+                self.all_of::<GeneralizedProbability, A, D>(arrays, axis)
+            }
+            Rule::GeneralizedLogProbabilities => {
+                self.all_of::<GeneralizedLogProbability, A, D>(arrays, axis)
+            }
             Rule::Logits(softmax) => {
                 let visit = |unit: Unit<'_, A>| self.logits(softmax, unit, None);
                 for_each_unit(arrays, Some(axis), &visit, &merged)
@@ -109,6 +118,12 @@ impl Visit {
             let loss = match self.rule {
                 Rule::Probabilities => self.unit::<Probability, A>(unit, into),
                 Rule::LogProbabilities => self.unit::<LogProbability, A>(unit, into),
+                Rule::GeneralizedProbabilities => {
+                    self.unit::<GeneralizedProbability, A>(unit, into)
+                }
+                Rule::GeneralizedLogProbabilities => {
+                    self.unit::<GeneralizedLogProbability, A>(unit, into)
+                }
                 Rule::Logits(softmax) => self.logits(softmax, unit, into),
             };
             (loss, waiting.moments)

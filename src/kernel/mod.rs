@@ -6,10 +6,12 @@
 
 mod exp;
 mod float;
+mod generalized;
 #[cfg(feature = "half")]
 mod half;
 mod level;
 mod ln;
+mod mass;
 mod pass;
 pub(crate) mod softmax;
 mod sum;
@@ -19,9 +21,11 @@ mod term;
 mod tests;
 
 pub use float::Float;
+pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 #[cfg(feature = "half")]
 pub(crate) use half::{narrow_bf16, narrow_f16, round_f16, widen_bf16, widen_f16};
 pub(crate) use level::Level;
+pub(crate) use mass::{add_copies, add_exps, copies, exps};
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
 };

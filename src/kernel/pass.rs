@@ -1,7 +1,7 @@
 //! The loops over a chunk of elements that fits the first-level cache.
 //!
-//! The loops take every pair for a [usual](Term::usual) one, keep the strangest target they meet, and have
-//! no branches, so that they are compiled to vectors. Only if a target was too strange are the pairs looked
+//! The loops take every pair for a [usual](Term::usual) one, keep the strangest they meet, and have
+//! no branches, so that they are compiled to vectors. Only if one was too strange are the pairs looked
 //! at one by one, and the chunk done again with care.
 //!
 //! Meanwhile the next chunk is fetched, a cache line of each operand at a time: a chunk's arithmetic takes
@@ -96,7 +96,7 @@ impl<A: Element> Chunk<'_, A> {
             ahead.fetch(group);
             let (x, t) = (widened(x), widened(t));
             for i in 0..WIDTH {
-                strangest[i] = strangest[i].max(K::strangeness(t[i]));
+                strangest[i] = strangest[i].max(K::strangeness(x[i], t[i]));
             }
             put(place, x, t);
         }
@@ -112,7 +112,10 @@ impl<A: Element> Chunk<'_, A> {
         derivative: impl Fn(A::Loss, A::Loss) -> A::Loss,
     ) -> impl Iterator<Item = (A::Loss, &A, &A)> {
         let pairs = self.input.iter().zip(self.target);
-        pairs.map(move |(x, t)| (derivative(x.widen(), t.widen()), x, t))
+        pairs.map(
+            #[inline(always)]
+            move |(x, t)| (derivative(x.widen(), t.widen()), x, t),
+        )
     }
 }
 
@@ -136,13 +139,24 @@ pub fn terms<K: Term, A: Element>(
         #[inline(always)]
         || {
             let groups = out.as_chunks_mut::<WIDTH>().0;
-            let usual = chunk.each_usual::<K, _>(ahead, groups, |out, x, t| {
-                for i in 0..WIDTH {
-                    out[i] = K::term::<_, false>(x[i], t[i]);
-                }
-            });
+            let usual = chunk.each_usual::<K, _>(
+                ahead,
+                groups,
+                // Left out of line, a long one would not be compiled for the level.
+                #[inline(always)]
+                |out, x, t| {
+                    for i in 0..WIDTH {
+                        out[i] = K::term::<_, false>(x[i], t[i]);
+                    }
+                },
+            );
             let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
-            chunk.each(start, &mut out[start..], |out, x, t| *out = K::term::<_, true>(x, t));
+            chunk.each(
+                start,
+                &mut out[start..],
+                #[inline(always)]
+                |out, x, t| *out = K::term::<_, true>(x, t),
+            );
         },
     );
 }
@@ -160,15 +174,27 @@ pub fn terms_and_slopes<K: Term, A: Element>(
         || {
             let groups = out.as_chunks_mut::<WIDTH>().0.iter_mut();
             let groups = groups.zip(slopes.as_chunks_mut::<WIDTH>().0);
-            let usual = chunk.each_usual::<K, _>(ahead, groups, |(out, slope), x, t| {
-                for i in 0..WIDTH {
-                    out[i] = K::term::<_, false>(x[i], t[i]);
-                    slope[i] = K::d_input::<_, false>(x[i], t[i]);
-                }
-            });
+            let usual = chunk.each_usual::<K, _>(
+                ahead,
+                groups,
+                #[inline(always)]
+                |(out, slope), x, t| {
+                    for i in 0..WIDTH {
+                        out[i] = K::term::<_, false>(x[i], t[i]);
+                        slope[i] = K::d_input::<_, false>(x[i], t[i]);
+                    }
+                },
+            );
             let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
-            chunk.each(start, &mut out[start..], |out, x, t| *out = K::term::<_, true>(x, t));
-            chunk.each(start, &mut slopes[start..], |out, x, t| *out = K::d_input::<_, true>(x, t));
+            chunk.each(
+                start,
+                out[start..].iter_mut().zip(&mut slopes[start..]),
+                #[inline(always)]
+                |(out, slope), x, t| {
+                    *out = K::term::<_, true>(x, t);
+                    *slope = K::d_input::<_, true>(x, t);
+                },
+            );
         },
     );
 }

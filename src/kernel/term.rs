@@ -4,11 +4,12 @@
 //! swallowed. Every formula comes in one piece; the constant `ANY` adds what special values need.
 
 use super::exp::{Exp, exp, exp_of_normal};
+use super::generalized::Phi;
 use super::ln::{Ln, ln_of_any, ln_of_normal};
 
 /// What a loss is computed in.
-pub trait Real: Ln + Exp {}
-impl<T: Ln + Exp> Real for T {}
+pub trait Real: Ln + Exp + Phi {}
+impl<T: Ln + Exp + Phi> Real for T {}
 
 /// A kind of target: how a class contributes to the divergence.
 ///
@@ -18,8 +19,8 @@ pub trait Term: Copy + Send + Sync + 'static {
     const D_INPUT_IS_COSTLY: bool;
     /// An input and a target whose term is 0 and whose derivatives are finite, for padding.
     fn neutral<T: Real>() -> (T, T);
-    /// How far a target is from those that need no special care whatever the input is,
-    fn strangeness<T: Real>(target: T) -> T::Bits;
+    /// How far a pair is from those that surely need no special care,
+    fn strangeness<T: Real>(input: T, target: T) -> T::Bits;
     /// which are those that are no further than this.
     fn usual<T: Real>() -> T::Bits;
     /// Whether the pair needs no special care.
@@ -49,7 +50,7 @@ impl Term for Probability {
     }
 
     #[inline(always)]
-    fn strangeness<T: Real>(t: T) -> T::Bits {
+    fn strangeness<T: Real>(_: T, t: T) -> T::Bits {
         t.above(T::MIN_POSITIVE)
     }
 
@@ -86,7 +87,7 @@ impl Term for Probability {
 
 /// ln t − x. The low part of ln t is added after the subtraction, which is exact near t = eˣ (Sterbenz).
 #[inline(always)]
-fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
+pub(super) fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
     let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };
     (hi - x) + lo
 }
@@ -105,7 +106,7 @@ impl Term for LogProbability {
     }
 
     #[inline(always)]
-    fn strangeness<T: Real>(y: T) -> T::Bits {
+    fn strangeness<T: Real>(_: T, y: T) -> T::Bits {
         y.abs().above(T::ZERO)
     }
 
@@ -137,7 +138,7 @@ impl Term for LogProbability {
 
 /// eʸ·factor, decided on y where eʸ is 0 or the factor infinite.
 #[inline(always)]
-fn weighted<T: Real, const ANY: bool>(x: T, y: T, factor: T) -> T {
+pub(super) fn weighted<T: Real, const ANY: bool>(x: T, y: T, factor: T) -> T {
     if !ANY {
         // Adding +0 makes a zero positive, as it is with special care.
         return exp_of_normal(y).mul_add(factor, T::ZERO);

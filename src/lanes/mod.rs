@@ -7,6 +7,7 @@
 mod arrays;
 mod bundle;
 mod output;
+mod patch;
 mod plan;
 mod pool;
 mod rect;
@@ -14,6 +15,7 @@ mod rect;
 pub(crate) use arrays::Arrays;
 pub(crate) use bundle::Unit;
 pub(crate) use output::{without, zeros};
+pub(crate) use patch::{Patch, for_each_patch};
 pub(crate) use plan::for_each_unit;
 pub(crate) use pool::join;
 pub(crate) use rect::{Rect, Scratch, dense, read, write};

@@ -188,7 +188,7 @@ impl Turn<IxDyn, IxDyn> for Plan {
 
 /// Which axes can be walked as one with the next in every array, from the innermost outward.
 /// `strides` has a row for each array.
-fn merges(lengths: &[usize], strides: &[Vec<isize>]) -> Vec<(usize, usize)> {
+pub fn merges(lengths: &[usize], strides: &[Vec<isize>]) -> Vec<(usize, usize)> {
     let mut merged = Vec::new();
     let Some(mut into) = lengths.len().checked_sub(1) else {
         return merged;

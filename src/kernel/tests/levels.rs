@@ -7,8 +7,8 @@ use rand::seq::IndexedRandom;
 use super::{all_bits, any_f64, random};
 use crate::element::Element;
 use crate::kernel::{
-    Ahead, Chunk, Factor, Level, LogProbability, Probability, Real, Term, d_input, d_target, terms,
-    terms_and_slopes, times,
+    Ahead, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability, Level, LogProbability,
+    Probability, Real, Term, d_input, d_target, terms, terms_and_slopes, times,
 };
 
 /// What every target and input is tried with now and then.
@@ -100,10 +100,14 @@ fn levels_agree<K: Term, A: Element<Loss = A> + Real>(log_target: bool) {
 fn levels_agree_on_probabilities() {
     levels_agree::<Probability, f32>(false);
     levels_agree::<Probability, f64>(false);
+    levels_agree::<GeneralizedProbability, f32>(false);
+    levels_agree::<GeneralizedProbability, f64>(false);
 }
 
 #[test]
 fn levels_agree_on_log_probabilities() {
     levels_agree::<LogProbability, f32>(true);
     levels_agree::<LogProbability, f64>(true);
+    levels_agree::<GeneralizedLogProbability, f32>(true);
+    levels_agree::<GeneralizedLogProbability, f64>(true);
 }

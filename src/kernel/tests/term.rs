@@ -2,7 +2,9 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 use super::{any_f32, any_f64, bits, random};
-use crate::kernel::{LogProbability, Probability, Real, Term};
+use crate::kernel::{
+    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Real, Term,
+};
 
 /// Numbers of one precision.
 trait Draw: Real {
@@ -49,14 +51,15 @@ fn usual_pairs<K: Term, T: Draw>() {
     assert!(usual > 200_000, "only {usual} pairs were usual");
 
     let inputs = [T::ZERO, T::ONE, T::MAX, T::INFINITY, T::NAN, T::MIN_POSITIVE, T::LOWEST];
-    let usual = |t: &T| K::strangeness(*t) <= K::usual::<T>();
+    let usual = |t: &T| K::strangeness(T::ZERO, *t) <= K::usual::<T>();
     let targets =
         [T::ZERO, T::ONE, T::MIN_POSITIVE, T::TINY, T::MAX, T::LOWEST, T::INFINITY, T::NAN];
     let targets: Vec<_> = targets.into_iter().flat_map(|t| [t, -t]).filter(usual).collect();
     assert!(targets.len() > 2 && !targets.iter().any(|t| t.is_nan()));
     for x in inputs.into_iter().flat_map(|x| [x, -x]) {
         for &t in &targets {
-            assert!(same::<K, T>(x, t), "x = {x:?}, t = {t:?} should be usual");
+            let strange = K::strangeness(x, t) > K::usual::<T>();
+            assert!(strange || same::<K, T>(x, t), "x = {x:?}, t = {t:?} should be usual");
         }
         same::<K, T>(x, T::ZERO);
         same::<K, T>(x, -T::ZERO);
@@ -69,6 +72,10 @@ fn usual_pairs_give_the_same_bits_without_special_care() {
     usual_pairs::<Probability, f64>();
     usual_pairs::<LogProbability, f32>();
     usual_pairs::<LogProbability, f64>();
+    usual_pairs::<GeneralizedProbability, f32>();
+    usual_pairs::<GeneralizedProbability, f64>();
+    usual_pairs::<GeneralizedLogProbability, f32>();
+    usual_pairs::<GeneralizedLogProbability, f64>();
 }
 
 /// Nothing is asked of the input: the shortcuts must keep its NaN.
@@ -109,6 +116,10 @@ fn padding_is_neutral_for_both_targets() {
     padding_is_neutral::<Probability, f64>();
     padding_is_neutral::<LogProbability, f32>();
     padding_is_neutral::<LogProbability, f64>();
+    padding_is_neutral::<GeneralizedProbability, f32>();
+    padding_is_neutral::<GeneralizedProbability, f64>();
+    padding_is_neutral::<GeneralizedLogProbability, f32>();
+    padding_is_neutral::<GeneralizedLogProbability, f64>();
 }
 
 /// Near p = q the low part of ln t is all there is: the error is that of the unevaluated pair, far below an ulp of ln t.

@@ -1,0 +1,150 @@
+//! The diagnosis in plain sentences.
+
+use std::fmt;
+
+use super::{Diagnosis, Holds, LikelyCause, OperandReport};
+use crate::error::Operand;
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", counted(self.distributions, "distribution"), classes(self.classes))?;
+        if self.skipped > 0 {
+            write!(f, "; {} of weight 0 skipped", self.skipped)?;
+        }
+        writeln!(f, ". A mass may be {} from 1.", self.tolerance)?;
+        self.operand(f, Operand::Input, &self.input)?;
+        self.operand(f, Operand::Target, &self.target)?;
+        if self.input.holds != Holds::Logits {
+            self.terms(f)?;
+            self.divergences(f)?;
+        }
+        self.likely_causes.iter().try_for_each(|cause| write!(f, "\nLikely cause: {cause}."))
+    }
+}
+
+impl Diagnosis {
+    fn operand(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        operand: Operand,
+        report: &OperandReport,
+    ) -> fmt::Result {
+        let (holds, limit) = match report.holds {
+            Holds::Probabilities => ("probabilities", "below 0"),
+            Holds::LogProbabilities => ("log-probabilities", "above 0"),
+            Holds::Logits => ("logits", ""),
+        };
+        write!(f, "The {operand} ")?;
+        match (&report.first, &report.worst) {
+            (Some(first), Some(worst)) => {
+                let (improper, all) = (report.improper, self.distributions);
+                write!(f, "should hold {holds}, but does not in {improper} of {all}: ")?;
+                write!(f, "first{} with mass {}", at(&first.index), short(first.mass))?;
+                if first != worst {
+                    write!(f, ", worst{} with mass {}", at(&worst.index), short(worst.mass))?;
+                }
+            }
+            _ => write!(f, "holds {holds}, as it should")?,
+        }
+        let counts = [
+            (report.out_of_range, limit),
+            (report.nan, "NaN"),
+            (report.plus_infinity, "+∞"),
+            (report.minus_infinity, "−∞"),
+        ];
+        for (count, what) in counts.into_iter().filter(|&(count, _)| count > 0) {
+            write!(f, "; {} {what}", counted(count, "number"))?;
+        }
+        writeln!(f, ".")
+    }
+
+    fn terms(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((index, term)) = &self.most_negative_term else {
+            return writeln!(f, "No term is negative.");
+        };
+        let share = 100.0 * self.share_of_negative_terms();
+        let count = counted(self.negative_terms, "term");
+        let are = if self.negative_terms == 1 { "is" } else { "are" };
+        writeln!(
+            f,
+            "{count} ({share:.1} %) {are} negative, the most {}{}: only sums over the classes of distributions cannot be.",
+            short(*term),
+            at(index)
+        )
+    }
+
+    fn divergences(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((index, divergence)) = &self.first_negative_divergence else {
+            return write!(f, "No divergence is negative.");
+        };
+        let count = counted(self.negative_divergences, "divergence");
+        let are = if self.negative_divergences == 1 { "is" } else { "are" };
+        let why = if self.is_proper() {
+            "masses that are not quite 1 let a sum near 0 be so"
+        } else {
+            "the operands are not distributions"
+        };
+        write!(f, "{count} {are} negative, the first {}{}: {why}.", short(*divergence), at(index))
+    }
+}
+
+impl fmt::Display for LikelyCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LikelyCause::ProbabilitiesAsInput => {
+                write!(f, "the input holds probabilities; it should hold their logarithms")
+            }
+            LikelyCause::LogProbabilitiesAsTarget => {
+                write!(f, "the target holds log-probabilities, which the criterion must be told")
+            }
+            LikelyCause::ProbabilitiesAsLogTarget => {
+                write!(
+                    f,
+                    "the target holds probabilities, but the criterion takes them for logarithms"
+                )
+            }
+            LikelyCause::Swapped => write!(
+                f,
+                "input and target are swapped; the model's log-probabilities come first, the target second"
+            ),
+            LikelyCause::Logits(operand) => {
+                write!(f, "the {operand} holds raw scores (logits); it needs a softmax first")
+            }
+            LikelyCause::ClassAxis { operand, axis } => write!(
+                f,
+                "the classes of the {operand} lie along axis {axis}, where its masses are 1; say so by .axis(Axis({axis}))"
+            ),
+            LikelyCause::Scaled { operand, mass } => write!(
+                f,
+                "the {operand} was multiplied by a constant; every mass is {}",
+                short(*mass)
+            ),
+        }
+    }
+}
+
+/// The place of what has one.
+fn at(index: &[usize]) -> String {
+    if index.is_empty() { String::new() } else { format!(" at {index:?}") }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn classes(count: usize) -> String {
+    if count == 1 { "1 class".into() } else { format!("{count} classes") }
+}
+
+/// Four digits.
+fn short(number: f64) -> String {
+    match number.abs() {
+        0.0 => "0".into(),
+        1e-4..1e6 => {
+            let digits = (3 - number.abs().log10().floor() as i32).max(0) as usize;
+            format!("{number:.digits$}")
+        }
+        size if size.is_finite() => format!("{number:.3e}"),
+        _ => number.to_string(),
+    }
+}

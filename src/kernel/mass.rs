@@ -1,0 +1,99 @@
+//! What the masses of distributions are summed of.
+
+use super::exp::{Exp, exp_of_normal};
+use super::float::Float;
+use super::level::Level;
+use super::sum::{LaneSum, STRIPES};
+use crate::element::Element;
+
+/// eˣ, and 0 where that is subnormal.
+#[inline(always)]
+fn exp_or_zero<T: Exp>(x: T) -> T {
+    let high = if x > T::HIGHEST { T::INFINITY } else { exp_of_normal(x) };
+    let low = if x.is_nan() { x } else { T::ZERO };
+    if x >= T::LOWEST { high } else { low }
+}
+
+/// eˣ of each, subnormal ones taken for 0; whether any x is above a limit.
+pub fn exps<A: Element>(level: Level, x: &[A], limit: A::Loss, out: &mut [A::Loss]) -> bool {
+    level.run(
+        #[inline(always)]
+        || {
+            let mut above = false;
+            for (out, x) in out.iter_mut().zip(x) {
+                let x = x.widen();
+                above |= x > limit;
+                *out = exp_or_zero(x);
+            }
+            above
+        },
+    )
+}
+
+/// Each as it is; whether any is below 0.
+pub fn copies<A: Element>(level: Level, t: &[A], out: &mut [A::Loss]) -> bool {
+    level.run(
+        #[inline(always)]
+        || {
+            let mut below = false;
+            for (out, t) in out.iter_mut().zip(t) {
+                let t = t.widen();
+                below |= t < A::Loss::ZERO;
+                *out = t;
+            }
+            below
+        },
+    )
+}
+
+/// Adds eˣ of each to the sum of a lane, as [`LaneSum::add`] would; whether any x is above a limit.
+pub fn add_exps<A: Element>(level: Level, x: &[A], limit: A::Loss, sum: &mut LaneSum) -> bool {
+    level.run(
+        #[inline(always)]
+        || {
+            let mut most = [-A::Loss::INFINITY; STRIPES];
+            let mut sums = sum.0;
+            let (whole, tail) = x.as_chunks::<STRIPES>();
+            for x in whole {
+                for i in 0..STRIPES {
+                    let x = x[i].widen();
+                    most[i] = if x > most[i] { x } else { most[i] };
+                    sums[i] += exp_or_zero(x).to_f64();
+                }
+            }
+            for i in 0..tail.len() {
+                let x = tail[i].widen();
+                most[i] = if x > most[i] { x } else { most[i] };
+                sums[i] += exp_or_zero(x).to_f64();
+            }
+            sum.0 = sums;
+            most.iter().any(|&most| most > limit)
+        },
+    )
+}
+
+/// Adds each to the sum of a lane, as [`LaneSum::add`] would; whether any is below 0.
+pub fn add_copies<A: Element>(level: Level, t: &[A], sum: &mut LaneSum) -> bool {
+    level.run(
+        #[inline(always)]
+        || {
+            let mut least = [A::Loss::ZERO; STRIPES];
+            let mut sums = sum.0;
+            let (whole, tail) = t.as_chunks::<STRIPES>();
+            for t in whole {
+                for i in 0..STRIPES {
+                    let t = t[i].widen();
+                    least[i] = if t < least[i] { t } else { least[i] };
+                    sums[i] += t.to_f64();
+                }
+            }
+            for i in 0..tail.len() {
+                let t = tail[i].widen();
+                least[i] = if t < least[i] { t } else { least[i] };
+                sums[i] += t.to_f64();
+            }
+            sum.0 = sums;
+            least.iter().any(|&least| least < A::Loss::ZERO)
+        },
+    )
+}

@@ -1,0 +1,145 @@
+//! Lanes that know their places, for what is said of a distribution by its index.
+
+use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
+
+use super::arrays::Arrays;
+use super::bundle::{Bundle, Turn, Unit};
+use super::plan::merges;
+use super::pool::{join, task};
+use crate::element::Element;
+
+/// Neighbouring lanes that are not parted where their classes are not neighbours.
+const NEIGHBOURS: usize = 128;
+
+/// Some neighbouring lanes, and the place of the first.
+pub struct Patch<'a, A: Element> {
+    /// The arrays as matrices [lane, class].
+    pub unit: Unit<'a, A>,
+    place: Place,
+}
+
+impl<A: Element> Patch<'_, A> {
+    /// The index of a lane, the class axis left out; it grows with the lane. `lengths` is the shape
+    /// without that axis.
+    pub fn index(&self, lane: usize, lengths: &[usize]) -> Vec<usize> {
+        let Place { mut index, follow } = self.place.clone();
+        if let Some(axis) = follow {
+            index[axis] += lane;
+        }
+        for axis in (1..index.len()).rev() {
+            index[axis - 1] += index[axis] / lengths[axis];
+            index[axis] %= lengths[axis];
+        }
+        index
+    }
+}
+
+/// The position of the first lane along each axis, and the axis that the others follow. A position
+/// may run on: past the end of its axis it goes into the one before.
+#[derive(Clone)]
+struct Place {
+    index: Vec<usize>,
+    follow: Option<usize>,
+}
+
+/// Visits all lanes of operands that are not empty, in parallel where that pays, and merges what the
+/// visits return.
+pub fn for_each_patch<A: Element, D: Dimension, R: Send>(
+    arrays: Arrays<'_, A, D>,
+    class_axis: Axis,
+    visit: &(impl Fn(Patch<'_, A>) -> R + Sync),
+    merge: &(impl Fn(R, R) -> R + Sync),
+) -> R {
+    let task = task(arrays.input.len());
+    let bundle = arrays.bundle(Some(class_axis)).turn(&ClassesLast(class_axis));
+    let lanes = bundle.input.ndim() - 1;
+    let rows: Vec<_> = bundle.strides().iter().map(|row| row[..lanes].to_vec()).collect();
+    let merged = Merged(merges(&bundle.input.shape()[..lanes], &rows));
+    let place = Place { index: vec![0; lanes], follow: None };
+    descend(bundle.turn(&merged), place, task, visit, merge)
+}
+
+/// Cuts the axis that is outermost in memory, until tasks are left whose lanes follow one axis.
+fn descend<A: Element, R: Send>(
+    bundle: Bundle<'_, A, IxDyn>,
+    place: Place,
+    task: usize,
+    visit: &(impl Fn(Patch<'_, A>) -> R + Sync),
+    merge: &(impl Fn(R, R) -> R + Sync),
+) -> R {
+    let stride = |axis: usize| match bundle.input.strides()[axis] {
+        0 => bundle.target.strides()[axis].unsigned_abs(),
+        stride => stride.unsigned_abs(),
+    };
+    let shape = bundle.input.shape();
+    let long = (0..place.index.len()).filter(|&axis| shape[axis] > 1);
+    let outermost = long.clone().max_by_key(|&axis| stride(axis));
+    let large = bundle.input.len() > task;
+    let middle = outermost.map_or(0, |axis| middle(&bundle, axis, long.count() == 1));
+    match outermost.filter(|_| middle > 0 && (large || middle_is_needed(&bundle))) {
+        Some(axis) => {
+            let (a, b) = bundle.split_at(Axis(axis), middle);
+            let mut after = place.clone();
+            after.index[axis] += middle;
+            let a = || descend(a, place, task, visit, merge);
+            let b = || descend(b, after, task, visit, merge);
+            let (a, b) = if large { join(a, b) } else { (a(), b()) };
+            merge(a, b)
+        }
+        None => {
+            let place = Place { follow: outermost, ..place };
+            visit(Patch { unit: bundle.turn(&Lanes(outermost)), place })
+        }
+    }
+}
+
+/// Whether lanes still follow several axes.
+fn middle_is_needed<A: Element>(bundle: &Bundle<'_, A, IxDyn>) -> bool {
+    let (_, lanes) = bundle.input.shape().split_last().unwrap_or((&1, &[]));
+    lanes.iter().filter(|&&len| len > 1).count() > 1
+}
+
+/// Where to cut an axis; 0 where that would part neighbours.
+fn middle<A: Element>(bundle: &Bundle<'_, A, IxDyn>, axis: usize, last: bool) -> usize {
+    let classes = bundle.input.ndim() - 1;
+    let apart = bundle.input.len_of(Axis(classes)) > 1 && bundle.input.strides()[classes] != 1;
+    let half = bundle.input.len_of(Axis(axis)) / 2;
+    if apart && last { half / NEIGHBOURS * NEIGHBOURS } else { half }
+}
+
+/// The class axis in the last place.
+struct ClassesLast(Axis);
+
+impl<D: Dimension> Turn<D, IxDyn> for ClassesLast {
+    fn turn<S: RawData>(&self, array: ArrayBase<S, D>) -> ArrayBase<S, IxDyn> {
+        let mut order: Vec<usize> = (0..array.ndim()).filter(|&axis| axis != self.0.0).collect();
+        order.push(self.0.0);
+        array.into_dyn().permuted_axes(order)
+    }
+}
+
+/// Some axes walked as one with others; length 1 is left of them.
+struct Merged(Vec<(usize, usize)>);
+
+impl Turn<IxDyn, IxDyn> for Merged {
+    fn turn<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+        for &(take, into) in &self.0 {
+            let done = array.merge_axes(Axis(take), Axis(into));
+            debug_assert!(done, "every array was asked");
+        }
+        array
+    }
+}
+
+/// The matrix of the one axis that is longer than 1, and the class axis.
+struct Lanes(Option<usize>);
+
+impl Turn<IxDyn, Ix2> for Lanes {
+    fn turn<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
+        for axis in (0..array.ndim() - 1).rev().filter(|&axis| Some(axis) != self.0) {
+            array = array.index_axis_move(Axis(axis), 0);
+        }
+        let matrix = if self.0.is_none() { array.insert_axis(Axis(0)) } else { array };
+        matrix.into_dimensionality().unwrap_or_else(|_| unreachable!("two axes are left"))
+    }
+}
