@@ -78,6 +78,11 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Words that are not the sum of the words of partial results.
+    InvalidPartial {
+        /// What is wrong with them.
+        reason: &'static str,
+    },
     /// An output that cannot be allocated.
     TooLarge {
         /// Its shape.
@@ -142,6 +147,7 @@ impl fmt::Display for Error {
                 f,
                 "unknown reduction {name:?}; one of none, per_distribution, sum, mean, batchmean, distribution_mean, sum_over(n)"
             ),
+            Error::InvalidPartial { reason } => write!(f, "not a partial result: {reason}"),
             Error::TooLarge { shape } => {
                 write!(f, "an output of shape {shape:?} cannot be allocated")
             }

@@ -13,6 +13,12 @@
 //! (The extraction of Rump, Ogita and Oishi, *Accurate floating-point summation I*, 2008, Algorithm
 //! 3.2, with integers for its sums.)
 
+mod wide;
+mod words;
+
+pub use wide::Scaled;
+pub use words::WORDS as SUM_WORDS;
+
 use crate::kernel::{Float, Level};
 
 const LIMB_BITS: u32 = 32;
@@ -43,11 +49,23 @@ impl Default for ExactSum {
     }
 }
 
+/// Equal numbers and as many of each that is not finite.
+impl PartialEq for ExactSum {
+    fn eq(&self, other: &ExactSum) -> bool {
+        let [mut a, mut b] = [self.clone(), other.clone()];
+        a.carry();
+        b.carry();
+        (a.limbs, a.nans, a.infinities) == (b.limbs, b.nans, b.infinities)
+    }
+}
+
+impl Eq for ExactSum {}
+
 impl ExactSum {
-    /// The sum of one number.
-    pub fn of(value: f64) -> ExactSum {
+    /// A count.
+    pub fn of(count: u64) -> ExactSum {
         let mut sum = ExactSum::default();
-        sum.add(value);
+        sum.add_shifted(count, 1074, false);
         sum
     }
 
@@ -123,6 +141,11 @@ impl ExactSum {
         self.limbs[LIMBS - 1] += carry;
     }
 
+    /// Whether a NaN was added.
+    pub fn has_nan(&self) -> bool {
+        self.nans != 0
+    }
+
     /// The sum, rounded to nearest, ties to even. NaN if one was added, or both infinities.
     pub fn value(&self) -> f64 {
         match (self.nans, self.infinities) {
@@ -148,6 +171,17 @@ impl ExactSum {
     }
 
     fn finite_value(&self) -> f64 {
+        let (negative, sum) = self.sign_and_magnitude();
+        let (significand, exponent) = leading(&sum.limbs);
+        // A multiple of 2^-1074 below 2^-1022 has at most 52 digits: scaling never rounds.
+        let exponent = exponent - 1074;
+        let magnitude =
+            significand as f64 * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2);
+        if negative { -magnitude } else { magnitude }
+    }
+
+    /// Whether the finite sum is negative, and its magnitude, carried.
+    fn sign_and_magnitude(&self) -> (bool, ExactSum) {
         let mut sum = self.clone();
         sum.carry();
         let negative = sum.limbs[LIMBS - 1] < 0;
@@ -155,30 +189,7 @@ impl ExactSum {
             sum.limbs.iter_mut().for_each(|limb| *limb = -*limb);
             sum.carry();
         }
-        let magnitude = sum.magnitude();
-        if negative { -magnitude } else { magnitude }
-    }
-
-    /// The value of carried limbs that are not negative.
-    fn magnitude(&self) -> f64 {
-        let Some(top) = self.limbs.iter().rposition(|&limb| limb != 0) else {
-            return 0.0;
-        };
-        // Four limbs hold 97 significant bits or more, of which 64 are kept. One more bit tells
-        // whether anything is left below: rounding to odd makes the second rounding right
-        // (Boldo and Melquiond, 2008).
-        let below = top.saturating_sub(3);
-        let head = self.limbs[below..=top]
-            .iter()
-            .rev()
-            .fold(0, |head: u128, &limb| head << LIMB_BITS | limb as u128);
-        let lost = 64u32.saturating_sub(head.leading_zeros());
-        let inexact =
-            head & ((1 << lost) - 1) != 0 || self.limbs[..below].iter().any(|&limb| limb != 0);
-        let significand = (head >> lost) as u64 | u64::from(inexact);
-        // A multiple of 2^-1074 below 2^-1022 has at most 52 digits: scaling never rounds.
-        let exponent = (below as u32 * LIMB_BITS + lost) as i32 - 1074;
-        significand as f64 * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)
+        (negative, sum)
     }
 
     /// Adds a block of at most [`BLOCK`] numbers.
@@ -237,6 +248,26 @@ impl ExactSum {
             self.add_shifted(total.unsigned_abs(), shift, total < 0);
         }
     }
+}
+
+/// The value of carried limbs that are not negative as (significand, exponent), the last bit of the
+/// significand odd where anything is left below it.
+fn leading(limbs: &[i64]) -> (u64, i32) {
+    let Some(top) = limbs.iter().rposition(|&limb| limb != 0) else {
+        return (0, 0);
+    };
+    // Four limbs hold 97 significant bits or more, of which 64 are kept. One more bit tells whether
+    // anything is left below: rounding to odd makes the second rounding right (Boldo and Melquiond,
+    // 2008).
+    let below = top.saturating_sub(3);
+    let head = limbs[below..=top]
+        .iter()
+        .rev()
+        .fold(0, |head: u128, &limb| head << LIMB_BITS | limb as u128);
+    let lost = 64u32.saturating_sub(head.leading_zeros());
+    let inexact = head & ((1 << lost) - 1) != 0 || limbs[..below].iter().any(|&limb| limb != 0);
+    let significand = (head >> lost) as u64 | u64::from(inexact);
+    (significand, (below as u32 * LIMB_BITS + lost) as i32)
 }
 
 /// The magnitudes that a block spans, zeros left out of the smallest.

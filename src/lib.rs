@@ -128,7 +128,7 @@
 //!
 //! # What the numbers promise
 //!
-//! - **Bits.** A result is a function of the values, the logical shape and the settings: not of the
+//! - **Bits.** (Why and how: [`_exact`].) A result is a function of the values, the logical shape and the settings: not of the
 //!   number of threads, the memory layout, how the batch was cut into [`Partial`] results, or the
 //!   instruction set. Up to 64 classes a total is the exact sum of all terms; beyond, the exact sum of
 //!   the distributions' sums, each in an order fixed by the class index. It is rounded once. (Under
@@ -154,6 +154,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(any(doc, doctest))]
+pub mod _exact;
 mod batch;
 mod diagnosis;
 mod element;

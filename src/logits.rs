@@ -91,6 +91,7 @@ pub struct KLDivWithLogitsLoss<R> {
     temperature: f64,
     times_temperature_squared: bool,
     target: Target,
+    generalized: bool,
     validated: Option<f64>,
 }
 
@@ -104,6 +105,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
             temperature: 1.0,
             times_temperature_squared: false,
             target: Target::Logits,
+            generalized: false,
             validated: None,
         }
     }
@@ -131,6 +133,13 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
     #[must_use]
     pub const fn target(self, target: Target) -> Self {
         KLDivWithLogitsLoss { target, ..self }
+    }
+
+    /// Whether a class contributes the [generalized](crate::KLDivLoss::generalized) term p·(e^(−D) − 1 + D)
+    /// instead, which is never negative. Against logits only single terms change: their sums are the same.
+    #[must_use]
+    pub const fn generalized(self, generalized: bool) -> Self {
+        KLDivWithLogitsLoss { generalized, ..self }
     }
 
     /// Has every call check that a target that is not logits holds distributions, as
@@ -170,6 +179,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
             target: self.target,
             rate: 1.0 / self.temperature,
             factor: if self.times_temperature_squared { squared } else { 1.0 },
+            generalized: self.generalized,
         }
     }
 

@@ -1,16 +1,24 @@
 //! Sums and counts that merge.
 
-use crate::exact::ExactSum;
+pub(crate) mod moments;
+#[cfg(feature = "serde")]
+mod wire;
+mod words;
 
-/// What is known of a part of the data: enough to finish any scalar reduction over all of it.
+use crate::exact::ExactSum;
+use moments::Moments;
+
+/// What is known of a part of the data: enough to finish any scalar reduction over all of it, and to
+/// say how far the divergences of its distributions scatter.
 ///
 /// Made by [`Batch::partial`](crate::Batch::partial), joined by [`merge`](Self::merge), read by
 /// [`KLDivLoss::finish`](crate::KLDivLoss::finish). Its sums are exact, so the result has the same
 /// bits as one call over everything, wherever the data were cut along an axis that is not the class
 /// axis and in whatever order the parts are merged. (`BatchMean` counts axis 0: cut along that.)
 ///
-/// `Partial::default()` is the identity of `merge`. Merging partials of different losses, class
-/// counts or settings is the caller's error and gives a number without meaning.
+/// `Partial::default()` is the identity of `merge`, and `==` compares what is held, however it came
+/// about. Merging partials of different losses, class counts or settings is the caller's error and gives
+/// a number without meaning. It takes just under 3 KB, whatever it holds.
 ///
 /// ```
 /// use kldiv::{BatchMean, KLDivLoss, Partial};
@@ -26,13 +34,46 @@ use crate::exact::ExactSum;
 /// }
 /// let loss: f32 = criterion.finish(&all)?;
 /// assert_eq!(loss.to_bits(), criterion.forward(&log_q, &p)?.to_bits());
+/// assert_eq!(all, criterion.batch(&log_q, &p)?.partial()?);
 /// # Ok::<(), kldiv::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+///
+/// # The divergences
+///
+/// With w the weights (1 where none are given), D the divergences as
+/// [`PerDistribution`](crate::PerDistribution) computes them, in nats, before they are narrowed to `f32`,
+/// and W = Σw:
+///
+/// | | | of nothing |
+/// |---|---|---|
+/// | [`distributions`](Self::distributions) | how many have a weight that is not 0 | 0 |
+/// | [`mean`](Self::mean) | μ = ΣwD / W | NaN |
+/// | [`standard_error`](Self::standard_error) | √(max(0, ΣwD²/W − μ²) / (n − 1)), n = W² / Σw² | NaN |
+/// | [`min`](Self::min), [`max`](Self::max) | the smallest and the largest D | NaN |
+///
+/// ```
+/// use kldiv::{KLDivLoss, Sum};
+/// use ndarray::{Array2, array};
+///
+/// // Divergences ln 2, 0 and ln 2.
+/// let (log_q, p) = (Array2::from_elem((3, 2), 0.5_f64.ln()), array![[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]);
+/// let partial = KLDivLoss::new(Sum).batch(&log_q, &p)?.partial()?;
+/// let ln_2 = 2_f64.ln();
+/// assert_eq!((partial.distributions(), partial.min(), partial.max()), (3, 0.0, ln_2));
+/// assert_eq!((partial.mean() / ln_2 * 3.0, partial.standard_error() / ln_2 * 3.0), (2.0, 1.0));
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+///
+/// # As integers, as text
+///
+/// [`to_words`](Self::to_words) turns it into integers whose sums are merges. With the feature `serde` it can be
+/// serialised; a payload of another version, or a damaged one, is refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "wire::Wire", try_from = "wire::Wire"))]
 pub struct Partial {
     pub(crate) loss: ExactSum,
-    /// Σw: the number of distributions where there are no weights.
-    pub(crate) weight: ExactSum,
+    pub(crate) moments: Moments,
     pub(crate) counts: Counts,
 }
 
@@ -40,8 +81,47 @@ impl Partial {
     /// Adds what another part found.
     pub fn merge(&mut self, other: &Partial) {
         self.loss.merge(&other.loss);
-        self.weight.merge(&other.weight);
+        self.moments.merge(&other.moments);
         self.counts.merge(other.counts);
+    }
+
+    /// The number of distributions, those of weight 0 left out.
+    #[must_use]
+    pub fn distributions(&self) -> u64 {
+        self.moments.count
+    }
+
+    /// The mean divergence μ = ΣwD / Σw, both sums rounded once. NaN where there is nothing, or a
+    /// divergence is NaN.
+    ///
+    /// Up to 64 classes [`DistributionMean`](crate::DistributionMean) sums terms and not divergences, and
+    /// may differ in the last place.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.moments.mean()
+    }
+
+    /// The standard error of [`mean`](Self::mean): SE² = max(0, ΣwD²/W − μ²) / (n − 1) with
+    /// n = W² / Σw² distributions that count, which is the sample's standard deviation over √n where there
+    /// are no weights.
+    ///
+    /// The differences are those of exact sums, rounded once: equal divergences give 0. NaN for n ≤ 1,
+    /// and where a sum is not finite.
+    #[must_use]
+    pub fn standard_error(&self) -> f64 {
+        self.moments.standard_error()
+    }
+
+    /// The smallest divergence. NaN where there is none, or one is NaN.
+    #[must_use]
+    pub fn min(&self) -> f64 {
+        self.moments.extremes.values()[0]
+    }
+
+    /// The largest divergence. NaN where there is none, or one is NaN.
+    #[must_use]
+    pub fn max(&self) -> f64 {
+        self.moments.extremes.values()[1]
     }
 }
 

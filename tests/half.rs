@@ -7,8 +7,8 @@ use common::layout::{LAYOUTS, Layout};
 use common::{Number, Operands, REDUCTIONS, Views, answers, bits};
 use kldiv::half::{bf16, f16};
 use kldiv::{
-    AnyReduction, BatchMean, DistributionMean, Element, Error, KLDivLoss, Mean, PerDistribution,
-    Pointwise, ScalarReduction, Sum, SumOver,
+    AnyReduction, BatchMean, DistributionMean, Element, Error, KLDivLoss, KLDivWithLogitsLoss,
+    Mean, PerDistribution, Pointwise, ScalarReduction, Sum, SumOver, Target,
 };
 use ndarray::{Array, Array2, ArrayD, ArrayRef, Axis, Dimension, Ix2, IxDyn, array};
 
@@ -221,4 +221,47 @@ fn losses_and_weights_are_single_and_gradients_are_not() -> Result<(), Error> {
     let any: ArrayD<f32> = KLDivLoss::new(AnyReduction::Pointwise).forward(&x, &t)?;
     assert_eq!(any.raw_dim(), IxDyn(&[2, 2]));
     Ok(())
+}
+
+/// From logits: the same losses, and gradients a rounding to 16 bits away from those in single precision.
+fn check_logits<A: Half>(shape: &[usize], axis: usize, reduction: AnyReduction, target: Target) {
+    let operands = Operands::<A>::random(shape, axis, target != Target::Probabilities);
+    let (singles, upstream) = (widened(&operands), operands.upstream(reduction));
+    let criterion = KLDivWithLogitsLoss::new(reduction).axis(Axis(axis)).target(target);
+    let criterion = criterion.temperature(2.0).times_temperature_squared(true);
+    let ours = criterion.batch(&operands.input, &operands.target).unwrap();
+    let ours = ours.weights(&operands.weights).unwrap();
+    let single = criterion.batch(&singles.input, &singles.target).unwrap();
+    let single = single.weights(&singles.weights).unwrap();
+    let what = format!("{} {shape:?} {axis} {reduction} {target:?}", A::NAME);
+    let (value, first) = ours.value_and_grad().unwrap();
+    assert_eq!(bits(&value), bits(&single.forward().unwrap()), "{what}");
+    assert_eq!(bits(&ours.forward().unwrap()), bits(&value), "{what}");
+    let (ours, expected) = (ours.backward(&upstream).unwrap(), single.backward(&upstream).unwrap());
+    near(&what, &first, &single.value_and_grad().unwrap().1);
+    near(&what, &ours.input, &expected.input);
+    near(&what, &ours.target, &expected.target);
+}
+
+fn near<A: Half>(what: &str, ours: &ArrayD<A>, single: &ArrayD<f32>) {
+    for (ours, &single) in ours.iter().map(|ours| ours.to()).zip(single) {
+        let single = f64::from(single);
+        let bound = 0.501 * (A::EPSILON * single.abs() + A::TINY);
+        let same = A::narrow(single).to() == ours || single.is_nan() && ours.is_nan();
+        assert!(same || (ours - single).abs() <= bound, "{what}: {ours:e}, not {single:e}");
+    }
+}
+
+#[test]
+fn losses_from_logits_are_those_of_the_same_numbers_in_single_precision() {
+    for (i, classes) in CLASSES.into_iter().enumerate() {
+        for (j, reduction) in REDUCTIONS.into_iter().enumerate() {
+            for target in [Target::Logits, Target::Probabilities, Target::LogProbabilities] {
+                let mut shape = vec![2, 17];
+                shape.insert((i + j) % 3, classes);
+                check_logits::<f16>(&shape, (i + j) % 3, reduction, target);
+                check_logits::<bf16>(&shape, (i + j) % 3, reduction, target);
+            }
+        }
+    }
 }

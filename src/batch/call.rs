@@ -6,7 +6,6 @@ use super::Batch;
 use super::visit::{Visit, Wanted, total};
 use crate::element::Element;
 use crate::error::Error;
-use crate::exact::ExactSum;
 use crate::kernel::Float;
 use crate::lanes::{Arrays, without, zeros};
 use crate::partial::{Counts, Partial};
@@ -220,21 +219,16 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 }
 
 impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
-    /// The exact sum and the counts of this batch, to be [merged](Partial::merge) with those of others
+    /// The exact sums and the counts of this batch, to be [merged](Partial::merge) with those of others
     /// and read by [`KLDivLoss::finish`](crate::KLDivLoss::finish). Empty batches are fine.
     ///
     /// # Errors
     /// [`NotADistribution`](Error::NotADistribution), if [validated](crate::KLDivLoss::validated).
     pub fn partial(&self) -> Result<Partial, Error> {
         self.validate()?;
-        let counts = self.counts();
-        let weight = match self.weights {
-            None => ExactSum::of(counts.distributions as f64),
-            Some(weights) => total(self.level, weights),
-        };
         let arrays = self.arrays(None, None, None);
-        let loss = self.visit(Wanted::Total, 1.0).all(arrays, self.axis);
-        Ok(Partial { loss, weight, counts })
+        let (loss, moments) = self.visit(Wanted::Partial, 1.0).partial(arrays, self.axis);
+        Ok(Partial { loss, moments, counts: self.counts() })
     }
 }
 

@@ -76,10 +76,14 @@ impl<'v, A: Element> Room<'v, A> {
                 weigh(level, weights, terms, &mut self.spread);
                 write(value, rect, &mut self.output, |out| out.copy_from_slice(terms));
             }
-            _ if self.visit.sums_lanes() => sum(terms),
             _ => {
-                weigh(level, weights, terms, &mut self.spread);
-                self.total.add_block(level, terms);
+                if self.visit.sums_lanes() {
+                    sum(terms);
+                }
+                if self.visit.totals_terms() {
+                    weigh(level, weights, terms, &mut self.spread);
+                    self.total.add_block(level, terms);
+                }
             }
         }
 

@@ -7,6 +7,7 @@ mod softmax;
 mod survey;
 mod validate;
 mod visit;
+mod waiting;
 mod worker;
 
 #[cfg(test)]

@@ -4,14 +4,16 @@ use ndarray::{ArrayRef, Axis, Dimension};
 
 use super::Rule;
 use super::softmax::{Softmax, visit_unit};
+use super::waiting::Waiting;
 use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
-    CHUNK, GeneralizedLogProbability, GeneralizedProbability, Level, LogProbability, Probability,
-    Term,
+    CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level, LogProbability,
+    Probability, Term,
 };
-use crate::lanes::{Arrays, Unit, for_each_unit, join};
+use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
+use crate::partial::moments::Moments;
 
 /// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
 /// distributions' sums, and those have more stripes. Part of what the bits are defined by.
@@ -31,6 +33,8 @@ pub enum Wanted {
     Distributions,
     /// The sum of all.
     Total,
+    /// That, and what is summed of each distribution.
+    Partial,
 }
 
 /// The settings of a visit.
@@ -67,15 +71,21 @@ impl Visit {
                 self.all_of::<GeneralizedLogProbability, A, D>(arrays, axis)
             }
             Rule::Logits(softmax) => {
-                let visit = |unit: Unit<'_, A>| self.logits(softmax, unit);
+                let visit = |unit: Unit<'_, A>| self.logits(softmax, unit, None);
                 for_each_unit(arrays, Some(axis), &visit, &merged)
             }
         }
     }
 
-    fn logits<A: Element>(&self, softmax: Softmax, unit: Unit<'_, A>) -> ExactSum {
+    fn logits<A: Element>(
+        &self,
+        softmax: Softmax,
+        unit: Unit<'_, A>,
+        moments: Option<&mut Waiting>,
+    ) -> ExactSum {
         let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
         let mut worker = Worker::<A>::new(self, &mut total, &mut room);
+        worker.moments = moments;
         visit_unit(self, softmax, unit, &mut worker);
         worker.flush();
         total
@@ -90,16 +100,65 @@ impl Visit {
             || arrays.upstream.as_ref().is_some_and(|view| view.ndim() < arrays.input.ndim())
             || self.sums_lanes();
         let class_axis = by_lane.then_some(axis);
-        for_each_unit(arrays, class_axis, &|unit| self.unit::<K, A>(unit), &merged)
+        for_each_unit(arrays, class_axis, &|unit| self.unit::<K, A>(unit, None), &merged)
+    }
+
+    /// Visits everything distribution by distribution, and returns the total and what was summed of each.
+    pub fn partial<A: Element, D: Dimension>(
+        &self,
+        arrays: Arrays<'_, A, D>,
+        axis: usize,
+    ) -> (ExactSum, Moments) {
+        if arrays.input.is_empty() {
+            return (ExactSum::default(), nothing(self.level, &arrays, axis));
+        }
+        let visit = |unit: Unit<'_, A>| {
+            let mut waiting = Waiting::new();
+            let into = Some(&mut waiting);
+            let loss = match self.rule {
+                Rule::Probabilities => self.unit::<Probability, A>(unit, into),
+                Rule::LogProbabilities => self.unit::<LogProbability, A>(unit, into),
+                Rule::GeneralizedProbabilities => {
+                    self.unit::<GeneralizedProbability, A>(unit, into)
+                }
+                Rule::GeneralizedLogProbabilities => {
+                    self.unit::<GeneralizedLogProbability, A>(unit, into)
+                }
+                Rule::Logits(softmax) => self.logits(softmax, unit, into),
+            };
+            (loss, waiting.moments)
+        };
+        for_each_unit(arrays, Some(axis), &visit, &|(a, mut moments), (b, more)| {
+            moments.merge(&more);
+            (merged(a, b), moments)
+        })
     }
 
     /// Whether the sums of distributions are needed.
     pub fn sums_lanes(&self) -> bool {
         match self.wanted {
             Wanted::Nothing | Wanted::Terms => false,
-            Wanted::Distributions => true,
-            Wanted::Total => !self.few() || matches!(self.rule, Rule::Logits(_)),
+            Wanted::Distributions | Wanted::Partial => true,
+            Wanted::Total => !self.adds_terms(),
         }
+    }
+
+    /// Whether the total is wanted, and is the sum of the terms.
+    pub fn totals_terms(&self) -> bool {
+        self.totals() && self.adds_terms()
+    }
+
+    /// Whether the total is wanted, and is the sum of the distributions' sums.
+    pub fn totals_lanes(&self) -> bool {
+        self.totals() && !self.adds_terms()
+    }
+
+    fn totals(&self) -> bool {
+        matches!(self.wanted, Wanted::Total | Wanted::Partial)
+    }
+
+    fn adds_terms(&self) -> bool {
+        self.few() && !matches!(self.rule, Rule::Logits(_))
     }
 
     /// Whether there are so few classes that the total is the sum of the terms.
@@ -107,10 +166,15 @@ impl Visit {
         self.classes <= FEW
     }
 
-    fn unit<K: Term, A: Element>(&self, unit: Unit<'_, A>) -> ExactSum {
+    fn unit<K: Term, A: Element>(
+        &self,
+        unit: Unit<'_, A>,
+        moments: Option<&mut Waiting>,
+    ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
         let mut worker = Worker::<A>::new(self, &mut total, &mut room);
+        worker.moments = moments;
         if long {
             self.long_lane::<K, A>(unit, &mut worker);
         } else {
@@ -146,6 +210,26 @@ impl Visit {
         total.add(sum);
         total
     }
+}
+
+/// Distributions without classes, whose divergence is 0.
+fn nothing<A: Element, D: Dimension>(
+    level: Level,
+    arrays: &Arrays<'_, A, D>,
+    axis: usize,
+) -> Moments {
+    let mut moments = Moments::default();
+    match arrays.weights {
+        None => {
+            moments.add_zeros(without(arrays.input.shape(), axis).iter().product::<usize>() as u64)
+        }
+        Some(weights) => {
+            for weight in weights.iter().filter(|&&weight| weight != A::Loss::ZERO) {
+                moments.add_weighted(level, &[0.0], &[weight.to_f64()]);
+            }
+        }
+    }
+    moments
 }
 
 fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {

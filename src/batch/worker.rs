@@ -6,6 +6,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::chunk::Room;
 use super::visit::{PART, Visit, Wanted};
+use super::waiting::Waiting;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
@@ -25,12 +26,14 @@ pub struct Worker<'v, A: Element> {
     /// Sums of distributions that are not in the total yet.
     pending: Scratch<f64>,
     waiting: usize,
+    /// Where divergences go one by one, if that is wanted.
+    pub moments: Option<&'v mut Waiting>,
 }
 
 impl<'v, A: Element> Worker<'v, A> {
     pub fn new(visit: &'v Visit, total: &'v mut ExactSum, terms: &'v mut [A::Loss; CHUNK]) -> Self {
         let room = Room::new(visit, total, terms);
-        Worker { visit, room, pending: Scratch::EMPTY, waiting: 0 }
+        Worker { visit, room, pending: Scratch::EMPTY, waiting: 0, moments: None }
     }
 
     /// Visits a unit.
@@ -149,8 +152,11 @@ impl<'v, A: Element> Worker<'v, A> {
         sums: &mut [f64],
     ) {
         let rect = (lanes, 0..1);
+        let weights = weights.as_ref().map(|view| read(view, &rect, &mut self.room.weights));
+        if let Some(moments) = &mut self.moments {
+            moments.add(self.visit.level, sums, weights);
+        }
         if let Some(weights) = weights {
-            let weights = read(weights, &rect, &mut self.room.weights);
             for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum *= weight.to_f64();
             }
@@ -161,7 +167,7 @@ impl<'v, A: Element> Worker<'v, A> {
                     narrow(self.visit.level, sums, out)
                 });
             }
-            (Wanted::Total, _) => self.wait(sums),
+            _ if self.visit.totals_lanes() => self.wait(sums),
             _ => {}
         }
     }
@@ -183,6 +189,9 @@ impl<'v, A: Element> Worker<'v, A> {
             self.room.total.add_block(self.visit.level, pending);
         }
         self.waiting = 0;
+        if let Some(moments) = &mut self.moments {
+            moments.flush(self.visit.level);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The accumulator against a naive big integer, and its laws.
 
 mod naive;
+mod wide;
 
 use naive::Naive;
 use rand::rngs::SmallRng;

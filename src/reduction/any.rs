@@ -65,7 +65,7 @@ impl AnyReduction {
 
     /// The reduction of everything that was merged into a partial result.
     pub(crate) fn finish(self, partial: &Partial) -> Result<f64, Error> {
-        let weight = |times| partial.weight.times(times).value();
+        let weight = |times| partial.moments.w.times(times).value();
         Ok(quotient(partial.loss.value(), self.divisor(partial.counts, weight)?))
     }
 }

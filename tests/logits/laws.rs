@@ -34,7 +34,14 @@ fn laid_out<A: Number<Wide = A>>(
 fn layout_changes_no_bit<A: Number<Wide = A>>(shape: &[usize], axis: usize) {
     for reduction in REDUCTIONS {
         for target in TARGETS {
-            let settings = Settings { reduction, axis, target, temperature: 1.7, squared: true };
+            let settings = Settings {
+                reduction,
+                axis,
+                target,
+                temperature: 1.7,
+                squared: true,
+                generalized: axis == 1,
+            };
             let operands = Operands::<A>::random(shape, &settings);
             for weighted in [false, true] {
                 let expected = laid_out(&operands, &settings, [Layout::C; 4], weighted);
@@ -78,8 +85,14 @@ fn threads_change_no_bit() {
             for reduction in
                 [AnyReduction::Mean, AnyReduction::Pointwise, AnyReduction::PerDistribution]
             {
-                let settings =
-                    Settings { reduction, axis, target, temperature: 2.0, squared: false };
+                let settings = Settings {
+                    reduction,
+                    axis,
+                    target,
+                    temperature: 2.0,
+                    squared: false,
+                    generalized: false,
+                };
                 let operands = Operands::<f32>::random(shape, &settings);
                 let with = |threads| {
                     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -110,6 +123,7 @@ fn partial_results_merge_to_one_call() {
                 target,
                 temperature: 2.0,
                 squared: true,
+                generalized: false,
             };
             let operands = Operands::<f64>::random(&[50, classes], &settings);
             let Operands { input, target, weights, .. } = &operands;
@@ -151,6 +165,7 @@ fn a_weight_of_zero_is_a_distribution_deleted() {
                 target,
                 temperature: 1.0,
                 squared: false,
+                generalized: false,
             };
             let mut operands = Operands::<f32>::random(&[9, classes], &settings);
             let kept: Vec<_> = (0..9).filter(|&row| operands.weights[row] != 0.0).collect();

@@ -22,6 +22,7 @@ pub struct Settings {
     pub target: Target,
     pub temperature: f64,
     pub squared: bool,
+    pub generalized: bool,
 }
 
 impl Settings {
@@ -31,6 +32,7 @@ impl Settings {
             .target(self.target)
             .temperature(self.temperature)
             .times_temperature_squared(self.squared)
+            .generalized(self.generalized)
     }
 }
 

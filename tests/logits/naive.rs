@@ -55,7 +55,15 @@ fn naive<A: Number<Wide = A>>(
         true => along(wide(&operands.weights)),
         false => along(wide(&operands.weights).mapv(|_| 1.0)),
     };
-    let terms = factor * &weights * Zip::from(&t).and(&d).map_collect(|&t, &d| product(t, d));
+    let mut terms = Zip::from(&t).and(&d).map_collect(|&t, &d| product(t, d));
+    let q = log_q.exp();
+    let one = if settings.generalized {
+        terms += &(&q - &t);
+        0.0
+    } else {
+        1.0
+    };
+    let terms = factor * &weights * terms;
     let (classes, lanes) = (t.len_of(axis) as f64, weights.len() as f64);
     let mass = if weighted { weights.sum() } else { lanes };
     let divisor = match settings.reduction {
@@ -72,12 +80,14 @@ fn naive<A: Number<Wide = A>>(
         _ => (ndarray::arr0(terms.sum() / divisor).into_dyn(), upstream / divisor),
     };
     let u = (factor * &weights * upstream).broadcast(t.raw_dim()).unwrap().to_owned();
-    let slope = Zip::from(&t).and(&d).map_collect(|&t, &d| product(t, d + 1.0));
+    let slope = Zip::from(&t).and(&d).map_collect(|&t, &d| product(t, d + one));
     let sum = |array: ArrayD<f64>| along(array.sum_axis(axis));
-    let d_input = (log_q.exp() * sum(&u * &t) - &u * &t) / tau;
+    // ∂term/∂ln q is −t, or q − t of generalized terms.
+    let slope_q = &u * if settings.generalized { &q - &t } else { -&t };
+    let d_input = (&slope_q - &q * sum(slope_q.clone())) / tau;
     let d_target = match settings.target {
         Target::Logits => (&u * &slope - &t * sum(&u * &slope)) / tau,
-        Target::Probabilities => &u * (&d + 1.0),
+        Target::Probabilities => &u * (&d + one),
         Target::LogProbabilities => &u * &slope,
     };
     let size = [&u * &t, &u * &slope].iter().flatten().fold(0.0, |size: f64, x| size.max(x.abs()));
@@ -147,9 +157,12 @@ fn values_and_gradients_are_those_of_the_definition() {
             for target in TARGETS {
                 let temperature = [1.0, 2.0, 0.5, 4.0, 1.7][(i + j) % 5];
                 let squared = (i + j) % 2 == 0;
-                let settings = Settings { reduction, axis, target, temperature, squared };
-                check::<f32>(shape, &settings);
-                check::<f64>(shape, &settings);
+                for generalized in [false, true] {
+                    let settings =
+                        Settings { reduction, axis, target, temperature, squared, generalized };
+                    check::<f32>(shape, &settings);
+                    check::<f64>(shape, &settings);
+                }
             }
         }
     }

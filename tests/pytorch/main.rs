@@ -2,6 +2,8 @@
 
 mod differences;
 mod fixtures;
+mod logits;
+mod logits_special;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

@@ -13,7 +13,9 @@ use crate::kernel::softmax::{
     COLUMNS, ColumnPair, ColumnsAgainst, FEW, Factors, Fork, LaneAgainst, LanePair, Outputs, Row,
     Settings, Solver,
 };
-use crate::kernel::{Float, LogProbability, Probability};
+use crate::kernel::{
+    Float, GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
+};
 use crate::lanes::{Rect, Scratch, Unit, join};
 use crate::logits::Target;
 use panel::{Alone, Beside, Panel, Room};
@@ -26,6 +28,8 @@ pub struct Softmax {
     pub rate: f64,
     /// What values, terms and gradients are multiplied by: 1, or τ².
     pub factor: f64,
+    /// Whether terms are generalized.
+    pub generalized: bool,
 }
 
 /// Visits a unit.
@@ -36,7 +40,8 @@ pub fn visit_unit<A: Element>(
     worker: &mut Worker<'_, A>,
 ) {
     let gradients = unit.d_input.is_some() || unit.d_target.is_some();
-    let settings = Settings { level: visit.level, rate: softmax.rate, gradients };
+    let Softmax { rate, generalized, .. } = softmax;
+    let settings = Settings { level: visit.level, rate, gradients, generalized };
     let classes = unit.input.ncols();
     let panels = Panels { visit, softmax };
     if classes <= FEW || is_by_columns(&unit.input, &unit.target) {
@@ -47,8 +52,14 @@ pub fn visit_unit<A: Element>(
     }
     match softmax.target {
         Target::Logits => panels.alone(LanePair::new(settings), unit, worker),
+        Target::Probabilities if generalized => {
+            panels.alone(LaneAgainst::<GeneralizedProbability, A>::new(settings), unit, worker)
+        }
         Target::Probabilities => {
             panels.alone(LaneAgainst::<Probability, A>::new(settings), unit, worker)
+        }
+        Target::LogProbabilities if generalized => {
+            panels.alone(LaneAgainst::<GeneralizedLogProbability, A>::new(settings), unit, worker)
         }
         Target::LogProbabilities => {
             panels.alone(LaneAgainst::<LogProbability, A>::new(settings), unit, worker)
@@ -76,15 +87,29 @@ impl Panels<'_> {
         let classes = unit.input.ncols();
         match self.softmax.target {
             Target::Logits => self.beside(ColumnPair::<A, N>::new(settings, classes), unit, worker),
+            Target::Probabilities if settings.generalized => {
+                self.beside_against::<GeneralizedProbability, A, N>(settings, unit, worker)
+            }
             Target::Probabilities => {
-                let solver = ColumnsAgainst::<Probability, A, N>::new(settings, classes);
-                self.beside(solver, unit, worker)
+                self.beside_against::<Probability, A, N>(settings, unit, worker)
+            }
+            Target::LogProbabilities if settings.generalized => {
+                self.beside_against::<GeneralizedLogProbability, A, N>(settings, unit, worker)
             }
             Target::LogProbabilities => {
-                let solver = ColumnsAgainst::<LogProbability, A, N>::new(settings, classes);
-                self.beside(solver, unit, worker)
+                self.beside_against::<LogProbability, A, N>(settings, unit, worker)
             }
         }
+    }
+
+    fn beside_against<K: Term, A: Element, const N: usize>(
+        self,
+        settings: Settings,
+        unit: Unit<'_, A>,
+        worker: &mut Worker<'_, A>,
+    ) {
+        let solver = ColumnsAgainst::<K, A, N>::new(settings, unit.input.ncols());
+        self.beside(solver, unit, worker);
     }
 
     fn beside<A: Element, const N: usize>(

@@ -160,7 +160,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for LaneAgainst<K, A> {
     }
 
     fn visit(&mut self, _: usize, input: &[A], target: &[A]) {
-        let Settings { level, rate, gradients } = self.settings;
+        let Settings { level, rate, gradients, .. } = self.settings;
         match self.pass {
             Pass::Peaks => self.peaks.add(level, input),
             Pass::Totals => {
@@ -327,7 +327,7 @@ impl<K: Term, A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnsAgai
     }
 
     fn visit(&mut self, first: usize, input: &[Self::Item], target: &[Self::Item]) {
-        let Settings { level, rate, gradients } = self.settings;
+        let Settings { level, rate, gradients, .. } = self.settings;
         for (class, (input, target)) in (first..).zip(input.iter().zip(target)) {
             match self.pass {
                 Pass::Peaks => {

@@ -3,8 +3,9 @@
 //! One upstream u for the lane, v = uκ/τ:
 //! ∂z_q = v(q − p) = v/(S(1 + x))·(g − e·x), ∂z_p = v·p(D − KL) = v/S·e(ε − a).
 //!
-//! One upstream a class, v_j = u_jκ/τ, D = ε + ln(1 + x); with U = Σve/S and V = Σve(D + 1)/S:
-//! ∂z_q = U·q − v·p and ∂z_p = p(v(D + 1) − V).
+//! One upstream a class, v_j = u_jκ/τ, D = ε + ln(1 + x); with U = Σvp and V = Σvp(D + 1):
+//! ∂z_q = U·q − v·p and ∂z_p = p(v(D + 1) − V). Of generalized terms p·D − p + q, with U = Σv(p − q) and
+//! V = ΣvpD: ∂z_q = (U + v)·q − v·p and ∂z_p = p(vD − V).
 //!
 //! Where the divergence is infinite, ∂z_p is −∞, and NaN (∞ − ∞) at the class that makes it so; 0 where p is 0.
 
@@ -115,14 +116,19 @@ pub fn d_targets<T: Logit, A: Element<Loss = T>, const N: usize>(
     );
 }
 
-/// Σve and Σve(D + 1) over the classes of a lane of many.
-#[derive(Clone, Copy, Debug, Default)]
+/// The sums S·U and S·V over the classes of a lane of many.
+#[derive(Clone, Copy, Debug)]
 pub struct UpstreamSums {
+    generalized: bool,
     weight: [f64; STRIPES],
     slope: [f64; STRIPES],
 }
 
 impl UpstreamSums {
+    pub fn new(generalized: bool) -> Self {
+        UpstreamSums { generalized, weight: [0.0; STRIPES], slope: [0.0; STRIPES] }
+    }
+
     /// Adds the next classes, of which a multiple of [`STRIPES`] came before.
     pub fn add<T: Logit, const N: usize>(
         &mut self,
@@ -134,9 +140,9 @@ impl UpstreamSums {
         level.run(
             #[inline(always)]
             || {
-                let cells = cells.weight.iter().zip(&cells.log_ratio);
-                for (i, (&v, (&e, &ratio))) in factors.iter().zip(cells).enumerate() {
-                    let (share, slope) = upstream_parts(e, ratio, v, lane.log_total);
+                let generalized = self.generalized;
+                for (i, &v) in factors.iter().enumerate() {
+                    let (share, slope) = upstream_parts(cells, i, v, lane, generalized);
                     self.weight[i % STRIPES] += share;
                     self.slope[i % STRIPES] += slope;
                 }
@@ -144,7 +150,7 @@ impl UpstreamSums {
         );
     }
 
-    /// Σve and Σve(D + 1); those of the parts of a lane are added in turn.
+    /// Both sums.
     pub fn value(&self) -> (f64, f64) {
         (tree(self.weight), tree(self.slope))
     }
@@ -153,15 +159,16 @@ impl UpstreamSums {
 /// The same over the classes of lanes beside each other.
 #[derive(Clone, Debug)]
 pub struct UpstreamColumns<const N: usize = COLUMNS> {
+    generalized: bool,
     weight: Vec<Row<f64, N>>,
     slope: Vec<Row<f64, N>>,
 }
 
 impl<const N: usize> UpstreamColumns<N> {
     /// Room for lanes of so many classes.
-    pub fn new(classes: usize) -> Self {
+    pub fn new(classes: usize, generalized: bool) -> Self {
         let zeros = vec![[0.0; N]; if classes <= FEW { 1 } else { STRIPES }];
-        UpstreamColumns { weight: zeros.clone(), slope: zeros }
+        UpstreamColumns { generalized, weight: zeros.clone(), slope: zeros }
     }
 
     /// Forgets the sums.
@@ -185,8 +192,8 @@ impl<const N: usize> UpstreamColumns<N> {
                 let stripe = class % self.weight.len();
                 let (weight, slope) = (&mut self.weight[stripe], &mut self.slope[stripe]);
                 for i in 0..N {
-                    let (e, ratio) = (cells.weight[i], cells.log_ratio[i]);
-                    let (share, more) = upstream_parts(e, ratio, factors[i], lanes.log_total[i]);
+                    let (lane, generalized) = (lanes.lane(i), self.generalized);
+                    let (share, more) = upstream_parts(cells, i, factors[i], &lane, generalized);
                     weight[i] += share;
                     slope[i] += more;
                 }
@@ -194,18 +201,38 @@ impl<const N: usize> UpstreamColumns<N> {
         );
     }
 
-    /// Σve and Σve(D + 1) of one lane.
+    /// Both sums of one lane.
     pub fn value(&self, lane: usize) -> (f64, f64) {
         (folded(&self.weight, lane), folded(&self.slope, lane))
     }
 }
 
-/// ve and ve(D + 1), 0 where the former is.
+/// ve and ve(D + 1), 0 where the former is; generalized, v(e − S·q) and veD.
 #[inline(always)]
-fn upstream_parts<T: Logit>(weight: T, ratio: T, v: f64, log_total: f64) -> (f64, f64) {
-    let share = v * weight.to_f64();
-    let slope = share * (ratio.to_f64() + (log_total + 1.0));
-    (share, if share == 0.0 { share } else { slope })
+fn upstream_parts<T: Logit, const N: usize>(
+    cells: &Cells<T, N>,
+    i: usize,
+    v: f64,
+    lane: &Lane,
+    generalized: bool,
+) -> (f64, f64) {
+    let (e, g) = (cells.weight[i].to_f64(), cells.excess[i].to_f64());
+    let offset = lane.log_total + if generalized { 0.0 } else { 1.0 };
+    let slope = weighted_slope(cells, i, v, offset);
+    (if generalized { v * (e - (e + g) / lane.total) } else { v * e }, slope)
+}
+
+/// ve(ε + offset), 0 where ve is.
+#[inline(always)]
+fn weighted_slope<T: Logit, const N: usize>(
+    cells: &Cells<T, N>,
+    i: usize,
+    v: f64,
+    offset: f64,
+) -> f64 {
+    let share = v * cells.weight[i].to_f64();
+    let slope = share * (cells.log_ratio[i].to_f64() + offset);
+    if share == 0.0 { share } else { slope }
 }
 
 /// What gradients are made of where each class has its own factor.
@@ -213,24 +240,31 @@ fn upstream_parts<T: Logit>(weight: T, ratio: T, v: f64, log_total: f64) -> (f64
 pub struct SlopesEach {
     /// 1/S.
     share: f64,
-    /// U/(S(1 + x)).
+    /// 1/(S(1 + x)), which makes e + g the probability q,
     other: f64,
+    /// and its part in that of v: 0, or 1 of generalized terms.
+    own: f64,
+    /// U.
+    sum: f64,
     /// V.
     mean: f64,
-    /// ln(1 + x).
-    log_total: f64,
+    /// D + 1 − ε, or D − ε of generalized terms.
+    offset: f64,
 }
 
 impl SlopesEach {
-    /// From Σve and Σve(D + 1).
+    /// From the sums.
     #[inline(always)]
-    pub fn new(lane: &Lane, (weight, slope): (f64, f64)) -> Self {
+    pub fn new(lane: &Lane, (weight, slope): (f64, f64), generalized: bool) -> Self {
         let share = 1.0 / lane.weight + lane.zero_or_nan();
+        let own = if generalized { 1.0 } else { 0.0 };
         SlopesEach {
             share,
-            other: weight / lane.weight * share / lane.total,
+            other: share / lane.total,
+            own,
+            sum: weight / lane.weight,
             mean: slope / lane.weight,
-            log_total: lane.log_total,
+            offset: lane.log_total + (1.0 - own),
         }
     }
 }
@@ -251,7 +285,8 @@ pub fn d_inputs_each<T: Logit, A: Element<Loss = T>, const N: usize>(
             let factors = &factors[..out.len()];
             for i in 0..out.len() {
                 let (slopes, e, g) = (slopes.at(i), weight[i].to_f64(), excess[i].to_f64());
-                out[i] = A::narrow((e + g) * slopes.other - factors[i] * e * slopes.share);
+                let other = (e + g) * slopes.other * (slopes.sum + slopes.own * factors[i]);
+                out[i] = A::narrow(other - factors[i] * e * slopes.share);
             }
         },
     );
@@ -269,12 +304,11 @@ pub fn d_targets_each<T: Logit, A: Element<Loss = T>, const N: usize>(
         #[inline(always)]
         || {
             let (slopes, out) = (slopes, &mut *out);
-            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
             let factors = &factors[..out.len()];
             for i in 0..out.len() {
                 let slopes = slopes.at(i);
-                let (_, slope) = upstream_parts(weight[i], ratio[i], factors[i], slopes.log_total);
-                let e = weight[i].to_f64();
+                let slope = weighted_slope(cells, i, factors[i], slopes.offset);
+                let e = cells.weight[i].to_f64();
                 let slope = if e == 0.0 { e } else { slope - e * slopes.mean };
                 out[i] = A::narrow(slope * slopes.share);
             }

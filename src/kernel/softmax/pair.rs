@@ -50,7 +50,7 @@ impl<A: Element<Loss: Logit>> LanePair<A> {
             cells: Box::default(),
             blocks: 0,
             lane: Lane::default(),
-            upstream: UpstreamSums::default(),
+            upstream: UpstreamSums::new(settings.generalized),
         }
     }
 
@@ -70,7 +70,7 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         self.sums = Sums::default();
         self.blocks = 0;
         self.parts.clear();
-        self.upstream = UpstreamSums::default();
+        self.upstream = UpstreamSums::new(self.settings.generalized);
     }
 
     fn visit(&mut self, _: usize, input: &[A], target: &[A]) {
@@ -129,7 +129,11 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         self.fill(input, target);
         let (Settings { level, rate, .. }, cells, lane) = (self.settings, &self.cells, &self.lane);
         if let Some(out) = out.terms {
-            softmax_terms::<_, false, CHUNK>(level, One(Shares::new(lane)), cells, out);
+            let shares = One(Shares::new(lane));
+            match self.settings.generalized {
+                true => softmax_terms::<_, true, CHUNK>(level, shares, cells, out),
+                false => softmax_terms::<_, false, CHUNK>(level, shares, cells, out),
+            }
         }
         match factors {
             Factors::Lanes(factors) => {
@@ -140,7 +144,8 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
             Factors::Each(factors) => {
                 let mut scaled = [0.0; CHUNK];
                 let factors = scale(factors, rate, &mut scaled);
-                let slopes = One(SlopesEach::new(lane, self.upstream.value()));
+                let slopes =
+                    One(SlopesEach::new(lane, self.upstream.value(), self.settings.generalized));
                 if let Some(out) = out.d_input {
                     d_inputs_each(level, slopes, cells, factors, out);
                 }
@@ -199,7 +204,7 @@ impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
             lanes: Lanes::default(),
             cells: vec![Cells::default(); if kept { classes } else { 1 }],
             kept,
-            upstream: UpstreamColumns::new(classes),
+            upstream: UpstreamColumns::new(classes, settings.generalized),
         }
     }
 }
@@ -276,7 +281,7 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         factors: Factors<'_>,
         mut out: Outputs<'_, A>,
     ) {
-        let Settings { level, rate, .. } = self.settings;
+        let Settings { level, rate, generalized, .. } = self.settings;
         let lanes = &self.lanes;
         let shares =
             out.terms.is_some().then(|| each_lane::<_, N>(level, |i| Shares::new(&lanes.lane(i))));
@@ -287,7 +292,12 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
             }
             Factors::Each(_) => {
                 let sums = |i| self.upstream.value(i);
-                (None, Some(each_lane::<_, N>(level, |i| SlopesEach::new(&lanes.lane(i), sums(i)))))
+                (
+                    None,
+                    Some(each_lane::<_, N>(level, |i| {
+                        SlopesEach::new(&lanes.lane(i), sums(i), generalized)
+                    })),
+                )
             }
         };
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
@@ -298,7 +308,10 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
             let row = class * N..(class + 1) * N;
             if let (Some(out), Some(shares)) = (&mut out.terms, &shares) {
                 let out = &mut out[row.clone()];
-                softmax_terms::<_, false, N>(level, Beside(shares), cells, out);
+                match generalized {
+                    true => softmax_terms::<_, true, N>(level, Beside(shares), cells, out),
+                    false => softmax_terms::<_, false, N>(level, Beside(shares), cells, out),
+                }
             }
             let d_input = out.d_input.as_mut().map(|out| &mut out[row.clone()]);
             let d_target = out.d_target.as_mut().map(|out| &mut out[row.clone()]);

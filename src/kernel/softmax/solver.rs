@@ -12,6 +12,8 @@ pub struct Settings {
     pub rate: f64,
     /// Whether gradients will be asked for.
     pub gradients: bool,
+    /// Whether terms are p·φ(D) instead of p·D; a lane's sum is the same if its target is logits.
+    pub generalized: bool,
 }
 
 /// What outputs are multiplied by, 1/τ apart.

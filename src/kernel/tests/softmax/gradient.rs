@@ -52,9 +52,9 @@ fn each<A: Element<Loss: Logit>>(
 ) -> [Vec<A>; 2] {
     let (lane, cells) = cells(level, z_p, z_q, rate);
     let len = z_p.len();
-    let mut sums = UpstreamSums::default();
+    let mut sums = UpstreamSums::new(false);
     sums.add(level, &lane, &cells, v);
-    let slopes = SlopesEach::new(&lane, sums.value());
+    let slopes = SlopesEach::new(&lane, sums.value(), false);
     let mut out = [vec![A::default(); len], vec![A::default(); len]];
     d_inputs_each(level, One(slopes), &cells, v, &mut out[0]);
     d_targets_each(level, One(slopes), &cells, v, &mut out[1]);
@@ -326,13 +326,13 @@ fn upstreams_beside_each_other() {
         let (mut columns, mut cells) = (Columns::new(classes, 0.5), Cells::default());
         let mut lanes = Lanes::default();
         super::across(level, &z_p, &z_q, &mut columns, &mut cells, &mut lanes);
-        let mut sums = UpstreamColumns::new(classes);
+        let mut sums = UpstreamColumns::new(classes, false);
         for class in 0..classes {
             columns.filled(level, &z_p[class], &z_q[class], &mut cells);
             sums.add(level, class, &lanes, &cells, &[v[class]; COLUMNS]);
         }
         let slopes: Row<_> =
-            std::array::from_fn(|i| SlopesEach::new(&lanes.lane(i), sums.value(i)));
+            std::array::from_fn(|i| SlopesEach::new(&lanes.lane(i), sums.value(i), false));
         for class in 0..classes {
             columns.filled(level, &z_p[class], &z_q[class], &mut cells);
             let (v, mut out) = ([v[class]; COLUMNS], [0.0f32; COLUMNS]);

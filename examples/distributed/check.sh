@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The report of any number of ranks, with even shares and uneven ones, is that of one process; a rank that fails
+# ends the job. Needs openmpi-bin, libopenmpi-dev and libclang-dev, and installs them where it may.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if ! command -v mpirun >/dev/null || ! command -v mpicc >/dev/null; then
+    [ "$(id -u)" = 0 ] || { echo 'install openmpi-bin libopenmpi-dev libclang-dev' >&2; exit 1; }
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        openmpi-bin libopenmpi-dev libclang-dev >/dev/null
+fi
+
+cargo build --release --locked -p kldiv-distributed
+cargo build --release --locked --example evaluate
+scratch=$(mktemp -d)
+trap 'rm -r "$scratch"' EXIT
+evaluate=target/release/examples/evaluate
+mpi() {
+    # One thread a rank: the ranks share this machine. As root and beyond the cores only for this check.
+    RAYON_NUM_THREADS=1 timeout 120 mpirun --allow-run-as-root --oversubscribe "$@"
+}
+fail() {
+    printf 'failed: %s\n' "$1" >&2
+    exit 1
+}
+
+"$evaluate" >/dev/null 2>&1 # makes the pair of digits
+pair=(target/evaluate/student.npy target/evaluate/teacher.npy)
+for settings in '' '--log-target --axis 0 --block-bytes 1000' '--logits --temperature 2'; do
+    # shellcheck disable=SC2086
+    "$evaluate" "${pair[@]}" --json $settings >"$scratch/one"
+    for ranks in '1' '2' '3' '4' '7' '2 --shares 1,20' '4 --shares 5,1,0,2'; do
+        read -r n rest <<<"$ranks"
+        # shellcheck disable=SC2086
+        mpi -n "$n" target/release/distributed "${pair[@]}" --json $settings $rest >"$scratch/many"
+        cmp "$scratch/one" "$scratch/many" || fail "other bits from $ranks ranks${settings:+, $settings}"
+    done
+    echo "1, 2, 3, 4 and 7 ranks, even shares and uneven: the same bits${settings:+ ($settings)}"
+done
+
+# Rank 1 finds a file that is cut short.
+head -c 2000 "${pair[1]}" >"$scratch/cut.npy"
+mkdir "$scratch/0" "$scratch/1"
+for rank in 0 1; do
+    cp "${pair[@]}" "$scratch/$rank"
+done
+cp "$scratch/cut.npy" "$scratch/1/teacher.npy"
+job=(-wdir "$scratch/0" -n 1 "$PWD/target/release/distributed" student.npy teacher.npy :
+    -wdir "$scratch/1" -n 1 "$PWD/target/release/distributed" student.npy teacher.npy)
+mpi "${job[@]}" >"$scratch/out" 2>"$scratch/error" && fail 'a rank without its file went unnoticed'
+grep -q 'error: rank 1 of 2: teacher.npy is truncated' "$scratch/error" || fail 'no clear error'
+[ ! -s "$scratch/out" ] || fail 'a report in spite of an error'
+echo 'a rank that fails ends the job:' "$(grep error: "$scratch/error")"
+
+mpi -n 3 target/release/distributed --train

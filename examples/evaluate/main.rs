@@ -1,0 +1,136 @@
+//! How far a student is from a teacher, over files of any size: blocks, exact partial results, and a state
+//! from which an interrupted run goes on to the same bits.
+//!
+//! ```text
+//! cargo run --release --example evaluate -- student.npy teacher.npy --resume state --plot divergences.svg
+//! ```
+//!
+//! The way: [`npy`] reads any part of a file, [`blocks`] says which, [`measure`] computes, [`tally`] keeps.
+
+mod blocks;
+#[path = "../distill/data.rs"]
+mod data;
+mod digits;
+mod measure;
+#[path = "../distill/network.rs"]
+mod network;
+mod npy;
+mod options;
+mod pair;
+mod plot;
+mod report;
+mod sketch;
+mod state;
+mod tally;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use npy::Number;
+use options::Options;
+use pair::Pair;
+use report::Report;
+use state::State;
+use tally::Tally;
+
+/// Where the pair of digits and its histogram go.
+const DIGITS: &str = "target/evaluate";
+
+/// How far a student's distributions are from a teacher's, over more data than memory holds.
+///
+/// The student's file holds log-probabilities ln q, the teacher's probabilities p; f32 or f64 arrays of the same
+/// shape, as numpy.save writes them. Without files a pair is made from handwritten digits.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "evaluate")]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Keep the state of the work in this file, and go on where it says
+    #[arg(long, value_name = "STATE")]
+    resume: Option<PathBuf>,
+    /// Seconds between two saves of the state
+    #[arg(long, default_value_t = 1.0)]
+    save_every: f64,
+    /// Draw a histogram of the divergences
+    #[arg(long, value_name = "SVG")]
+    plot: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.options.student.is_none() {
+        make_digits(&mut arguments)?;
+    }
+    let mut pair = Pair::open(&arguments.options)?;
+    let tally = if pair.is_single() {
+        evaluate::<f32>(&mut pair, &arguments)?
+    } else {
+        evaluate::<f64>(&mut pair, &arguments)?
+    };
+    let axis = pair.measure.axis;
+    Report { tally: &tally, shape: pair.shape(), axis }.print(arguments.options.json);
+    if let Some(path) = &arguments.plot {
+        state::write_atomically(path, plot::svg(&tally)?.as_bytes())?;
+        eprintln!("histogram: {}", path.display());
+    }
+    Ok(())
+}
+
+fn make_digits(arguments: &mut Arguments) -> Result<(), Box<dyn Error>> {
+    let directory = Path::new(DIGITS);
+    eprintln!("no files given: a teacher and a student learn handwritten digits …");
+    let files = digits::pair(directory)?;
+    eprintln!("{} and {}", files[0].display(), files[1].display());
+    [arguments.options.student, arguments.options.teacher] = files.map(Some);
+    arguments.plot.get_or_insert_with(|| directory.join("divergences.svg"));
+    Ok(())
+}
+
+/// Block after block, from where the state says.
+fn evaluate<A: Number>(pair: &mut Pair, arguments: &Arguments) -> Result<Tally, Box<dyn Error>> {
+    let run = pair.fingerprint()?;
+    let state = arguments.resume.as_ref().map(|path| State::new(path, run));
+    let (done, mut tally) = state.as_ref().map_or(Ok((0, Tally::default())), State::load)?;
+    let slabs = pair.blocks.slabs();
+    let bar =
+        progress_bar(slabs as u64 * pair.bytes_per_slab(), done as u64 * pair.bytes_per_slab());
+    let pause = Duration::try_from_secs_f64(arguments.save_every)
+        .map_err(|_| format!("--save-every {}: no time", arguments.save_every))?;
+    let (mut left, mut saved) = (done.min(slabs)..slabs, Instant::now());
+    while !left.is_empty() {
+        let (measured, rest) = pair.step::<A>(left)?;
+        tally.add(&measured);
+        left = rest;
+        bar.set_position(left.start as u64 * pair.bytes_per_slab());
+        if let Some(state) = &state
+            && (saved.elapsed() >= pause || left.is_empty())
+        {
+            state.save(left.start, &tally)?;
+            saved = Instant::now();
+        }
+    }
+    bar.finish_and_clear();
+    Ok(tally)
+}
+
+fn progress_bar(bytes: u64, done: u64) -> ProgressBar {
+    let style = "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(style).expect("a valid template");
+    let bar = ProgressBar::new(bytes).with_style(style).with_position(done);
+    bar.reset_eta();
+    bar
+}

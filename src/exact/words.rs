@@ -1,0 +1,39 @@
+//! Sums as integers that are added element by element.
+
+use super::{ExactSum, LIMB_BITS, LIMBS};
+
+/// The limbs, and how many numbers were NaN, ∞ and −∞.
+pub const WORDS: usize = LIMBS + 3;
+
+impl ExactSum {
+    /// Carried: every word but the last limb is in 0..2³², counts apart.
+    pub fn to_words(&self) -> [i64; WORDS] {
+        let mut sum = self.clone();
+        sum.carry();
+        let mut words = [0; WORDS];
+        words[..LIMBS].copy_from_slice(&sum.limbs);
+        words[LIMBS..].copy_from_slice(&[sum.nans, sum.infinities[0], sum.infinities[1]]);
+        words
+    }
+
+    /// The sum of up to 2³¹ sums whose words were added. None of words that are not such.
+    pub fn from_words(words: &[i64; WORDS]) -> Option<ExactSum> {
+        let (limbs, counts) = words.split_at(LIMBS);
+        let (last, others) = limbs.split_last()?;
+        if others.iter().chain(counts).any(|&word| word < 0) {
+            return None;
+        }
+        let mut sum =
+            ExactSum { nans: counts[0], infinities: [counts[1], counts[2]], ..Self::default() };
+        let mut carry = 0;
+        for (limb, &word) in sum.limbs.iter_mut().zip(others) {
+            let word = word.checked_add(carry)?;
+            *limb = word & 0xffff_ffff;
+            carry = word >> LIMB_BITS;
+        }
+        // No count of f64s, however large, reaches the last limb's upper half.
+        sum.limbs[LIMBS - 1] =
+            last.checked_add(carry).filter(|last| i32::try_from(*last).is_ok())?;
+        Some(sum)
+    }
+}
