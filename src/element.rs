@@ -5,10 +5,13 @@ use std::fmt::{Debug, Display};
 #[cfg(feature = "half")]
 use half::{bf16, f16};
 
+use crate::batch::{Visit, Waiting};
+use crate::exact::ExactSum;
 use crate::kernel::Float;
 use crate::kernel::softmax::Logit;
 #[cfg(feature = "half")]
 use crate::kernel::{narrow_bf16, narrow_f16, round_f16, widen_bf16, widen_f16};
+use crate::lanes::Unit;
 
 /// A number that losses are computed of: `f32` or `f64`; with the feature `half` also
 /// [`f16`](https://docs.rs/half/2/half/struct.f16.html) or [`bf16`](https://docs.rs/half/2/half/struct.bf16.html).
@@ -36,6 +39,12 @@ pub trait Element:
     /// What it is computed in, and what the loss is: `f32` for all but `f64`.
     type Loss: Element<Loss = Self::Loss> + Logit;
 
+    /// Visits a unit of such numbers.
+    #[doc(hidden)]
+    fn visit(visit: &Visit, unit: Unit<'_, Self>, moments: Option<&mut Waiting>) -> ExactSum
+    where
+        Self: Sized;
+
     /// To the computing type, exactly.
     #[doc(hidden)]
     fn widen(self) -> Self::Loss;
@@ -56,6 +65,10 @@ pub trait Element:
 
 impl Element for f32 {
     type Loss = f32;
+
+    fn visit(visit: &Visit, unit: Unit<'_, f32>, moments: Option<&mut Waiting>) -> ExactSum {
+        visit.unit_of(unit, moments)
+    }
 
     #[inline(always)]
     fn widen(self) -> f32 {
@@ -82,6 +95,10 @@ impl Element for f32 {
 impl Element for f64 {
     type Loss = f64;
 
+    fn visit(visit: &Visit, unit: Unit<'_, f64>, moments: Option<&mut Waiting>) -> ExactSum {
+        visit.unit_of(unit, moments)
+    }
+
     #[inline(always)]
     fn widen(self) -> f64 {
         self
@@ -106,6 +123,10 @@ impl Element for f64 {
 #[cfg(feature = "half")]
 impl Element for f16 {
     type Loss = f32;
+
+    fn visit(visit: &Visit, unit: Unit<'_, f16>, moments: Option<&mut Waiting>) -> ExactSum {
+        visit.unit_of(unit, moments)
+    }
 
     #[inline(always)]
     fn widen(self) -> f32 {
@@ -132,6 +153,10 @@ impl Element for f16 {
 #[cfg(feature = "half")]
 impl Element for bf16 {
     type Loss = f32;
+
+    fn visit(visit: &Visit, unit: Unit<'_, bf16>, moments: Option<&mut Waiting>) -> ExactSum {
+        visit.unit_of(unit, moments)
+    }
 
     #[inline(always)]
     fn widen(self) -> f32 {

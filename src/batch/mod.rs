@@ -15,6 +15,8 @@ mod tests;
 
 pub use call::Gradients;
 pub(crate) use softmax::Softmax;
+pub use visit::Visit;
+pub use waiting::Waiting;
 
 use ndarray::{ArrayRef, Dimension};
 
@@ -28,7 +30,7 @@ use crate::reduction::{AnyReduction, Reduction};
 
 /// What the operands hold, turned into a static kernel once per call.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Rule {
+pub enum Rule {
     /// Log-probabilities against probabilities.
     Probabilities,
     /// Log-probabilities against log-probabilities.

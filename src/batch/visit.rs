@@ -61,19 +61,29 @@ impl Visit {
             }
             return ExactSum::default();
         }
+        let by_lane = arrays.weights.is_some()
+            || arrays.upstream.as_ref().is_some_and(|view| view.ndim() < arrays.input.ndim())
+            || matches!(self.rule, Rule::Logits(_))
+            || self.sums_lanes();
+        let class_axis = by_lane.then_some(axis);
+        for_each_unit(arrays, class_axis, &|unit| A::visit(self, unit, None), &merged)
+    }
+
+    /// Visits a unit, whatever the rule. [`Element::visit`] is this for each type: compiled here, so that no
+    /// crate that calls has to compile the kernel again.
+    pub fn unit_of<A: Element>(
+        &self,
+        unit: Unit<'_, A>,
+        moments: Option<&mut Waiting>,
+    ) -> ExactSum {
         match self.rule {
-            Rule::Probabilities => self.all_of::<Probability, A, D>(arrays, axis),
-            Rule::LogProbabilities => self.all_of::<LogProbability, A, D>(arrays, axis),
-            Rule::GeneralizedProbabilities => {
-                self.all_of::<GeneralizedProbability, A, D>(arrays, axis)
-            }
+            Rule::Probabilities => self.unit::<Probability, A>(unit, moments),
+            Rule::LogProbabilities => self.unit::<LogProbability, A>(unit, moments),
+            Rule::GeneralizedProbabilities => self.unit::<GeneralizedProbability, A>(unit, moments),
             Rule::GeneralizedLogProbabilities => {
-                self.all_of::<GeneralizedLogProbability, A, D>(arrays, axis)
+                self.unit::<GeneralizedLogProbability, A>(unit, moments)
             }
-            Rule::Logits(softmax) => {
-                let visit = |unit: Unit<'_, A>| self.logits(softmax, unit, None);
-                for_each_unit(arrays, Some(axis), &visit, &merged)
-            }
+            Rule::Logits(softmax) => self.logits(softmax, unit, moments),
         }
     }
 
@@ -91,18 +101,6 @@ impl Visit {
         total
     }
 
-    fn all_of<K: Term, A: Element, D: Dimension>(
-        &self,
-        arrays: Arrays<'_, A, D>,
-        axis: usize,
-    ) -> ExactSum {
-        let by_lane = arrays.weights.is_some()
-            || arrays.upstream.as_ref().is_some_and(|view| view.ndim() < arrays.input.ndim())
-            || self.sums_lanes();
-        let class_axis = by_lane.then_some(axis);
-        for_each_unit(arrays, class_axis, &|unit| self.unit::<K, A>(unit, None), &merged)
-    }
-
     /// Visits everything distribution by distribution, and returns the total and what was summed of each.
     pub fn partial<A: Element, D: Dimension>(
         &self,
@@ -114,18 +112,7 @@ impl Visit {
         }
         let visit = |unit: Unit<'_, A>| {
             let mut waiting = Waiting::new();
-            let into = Some(&mut waiting);
-            let loss = match self.rule {
-                Rule::Probabilities => self.unit::<Probability, A>(unit, into),
-                Rule::LogProbabilities => self.unit::<LogProbability, A>(unit, into),
-                Rule::GeneralizedProbabilities => {
-                    self.unit::<GeneralizedProbability, A>(unit, into)
-                }
-                Rule::GeneralizedLogProbabilities => {
-                    self.unit::<GeneralizedLogProbability, A>(unit, into)
-                }
-                Rule::Logits(softmax) => self.logits(softmax, unit, into),
-            };
+            let loss = A::visit(self, unit, Some(&mut waiting));
             (loss, waiting.moments)
         };
         for_each_unit(arrays, Some(axis), &visit, &|(a, mut moments), (b, more)| {
