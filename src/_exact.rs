@@ -15,7 +15,7 @@
 //! use kldiv::{KLDivLoss, Partial, Sum};
 //! use ndarray::{Array2, Axis};
 //!
-//! let log_q = Array2::from_shape_fn((1000, 10), |(i, j)| -((i * 7 + j * 13) % 17) as f64 - 0.1);
+//! let log_q = Array2::from_shape_fn((1000, 10), |(i, j)| -0.1 - ((i * 7 + j * 13) % 17) as f64);
 //! let p = Array2::from_shape_fn((1000, 10), |(i, j)| ((i * 5 + j * 3) % 19) as f64 / 90.0);
 //! let criterion = KLDivLoss::new(Sum);
 //!
