@@ -156,16 +156,17 @@ impl ExactSum {
         }
     }
 
-    /// The sum, which must not be negative, times a count.
+    /// The sum times a count.
     pub fn times(&self, count: u64) -> ExactSum {
-        let mut product = self.clone();
-        product.carry();
-        debug_assert!(product.limbs[LIMBS - 1] >= 0);
+        let (negative, mut product) = self.sign_and_magnitude();
         let mut carry = 0;
         for limb in &mut product.limbs {
             let wide = i128::from(*limb) * i128::from(count) + carry;
             *limb = (wide & 0xffff_ffff) as i64;
             carry = wide >> LIMB_BITS;
+        }
+        if negative {
+            product.limbs.iter_mut().for_each(|limb| *limb = -*limb);
         }
         product
     }

@@ -135,7 +135,7 @@
 //!   the default floating-point environment.)
 //! - **Accuracy.** Our own `exp` and `ln` are within 1 ulp for `f32` (over all inputs) and within 0.91
 //!   ulp for `f64` on all inputs tried; a term is right to a few ulp of max(|t·ln t|, |t·x|).
-//! - **Memory.** Beside what is returned, only scratch of a fixed size a thread is allocated.
+//! - **Memory.** Beside what is returned, only scratch of a fixed size a piece of work is allocated.
 //!
 //! # Features
 //!

@@ -186,7 +186,8 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
     /// The loss. See [`Batch::forward`].
     ///
     /// # Errors
-    /// As [`batch`](Self::batch); [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge).
+    /// As [`batch`](Self::batch); [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge);
+    /// [`NotADistribution`](Error::NotADistribution) if [validated](Self::validated).
     pub fn forward<A: Element, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,

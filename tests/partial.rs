@@ -326,3 +326,12 @@ fn it_is_as_small_as_documented() {
     assert_eq!(Partial::WORDS, 362);
     assert!(size_of::<Partial>() < 3000);
 }
+
+#[test]
+fn words_out_of_every_range_are_refused_without_a_panic() {
+    let mut words = [0; Partial::WORDS];
+    (words[0], words[1], words[2], words[3]) = (0x4b_4c_44_01, 1, i64::MIN, 1);
+    assert!(Partial::from_words(&words, [i64::MIN; 2]).is_err());
+    assert!(Partial::from_words(&[i64::MAX; Partial::WORDS], [i64::MAX; 2]).is_err());
+    assert!(Partial::from_words(&[i64::MIN; Partial::WORDS], [i64::MIN; 2]).is_err());
+}

@@ -52,8 +52,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         self.value_into(R::view_mut::<A, D>(output), None)
     }
 
-    /// The loss and its gradient with respect to the input, in one pass: −t, or −eʸ for a log target,
-    /// times the weight, over the reduction's divisor. Of an array of losses, the gradient of their sum.
+    /// The loss and its gradient with respect to the input, in one pass: that of
+    /// [`backward`](Self::backward) for an upstream of 1. Of an array of losses, the gradient of their sum.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -88,6 +88,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// | log-probabilities y | −u·eʸ | u·eʸ·(y − x + 1) |
     /// | probabilities t, [generalized](crate::KLDivLoss::generalized) | u·(eˣ − t) | u·(ln t − x) |
     /// | log-probabilities y, generalized | u·(eˣ − eʸ) | u·eʸ·(y − x) |
+    ///
+    /// [From logits](crate::KLDivWithLogitsLoss#gradients) the classes of a distribution act on each other.
     ///
     /// # Errors
     /// [`OutputShape`](Error::OutputShape) where the upstream does not have the output's shape,

@@ -108,7 +108,9 @@ fn check_head(words: &[i64; Partial::WORDS]) -> Result<(), Error> {
     if magic != MAGIC * added {
         return Err(invalid("another version, or no words of a partial result"));
     }
-    if added == 0 && words.iter().any(|&word| word != 0) || (checks - check(words)) % PRIME != 0 {
+    if added == 0 && words.iter().any(|&word| word != 0)
+        || checks.wrapping_sub(check(words)) % PRIME != 0
+    {
         return Err(invalid("the words are damaged"));
     }
     Ok(())

@@ -135,6 +135,60 @@ fn no_upstream_no_gradient_unless_nan() {
 }
 
 #[test]
+fn no_upstream_for_any_class_is_no_upstream() {
+    for target in TARGETS {
+        for classes in [2, 70] {
+            let mut input = Array2::from_elem((1, classes), 0.0_f32);
+            input[[0, 0]] = f32::INFINITY;
+            let (against, none) =
+                (Array2::from_elem((1, classes), 0.5), Array2::zeros((1, classes)));
+            let terms = KLDivWithLogitsLoss::new(Pointwise).target(target);
+            let gradients = terms.backward(&input, &against, &none).unwrap();
+            assert!(gradients.input.iter().all(|&slope| slope == 0.0), "{target:?}");
+        }
+    }
+}
+
+/// Also where a lane is so long that its parts are visited beside each other.
+#[test]
+fn a_nan_reaches_all_of_a_lane() {
+    let mut input = Array2::from_elem((2, 100_000), 1.0_f32);
+    input[[0, 0]] = f32::NAN;
+    let against = Array2::from_elem((2, 100_000), 0.5);
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let gradients = pool
+            .install(|| KLDivWithLogitsLoss::new(Sum).backward(&input, &against, &0.0).unwrap());
+        for gradient in [gradients.input, gradients.target] {
+            assert!(gradient.row(0).iter().all(|slope| slope.is_nan()), "{threads} threads");
+            assert!(gradient.row(1).iter().all(|&slope| slope == 0.0), "{threads} threads");
+        }
+    }
+}
+
+/// A class whose D is large although its ε is not, and one whose weight underflows after a lane that
+/// needed care.
+#[test]
+fn generalized_terms_do_not_depend_on_what_else_is_asked() {
+    let mut teacher = Array2::from_elem((2, 100), -30.0_f32);
+    let mut student = teacher.clone();
+    teacher[[0, 7]] = 40.0;
+    student[[0, 7]] = -50.0;
+    teacher.slice_mut(ndarray::s![1, 0..3]).fill(0.0);
+    student.slice_mut(ndarray::s![1, 0..3]).fill(-20.0);
+    (teacher[[1, 3]], student[[1, 3]]) = (-23.5, 0.0);
+    (teacher[[1, 7]], student[[1, 7]]) = (-100.0, -100.0);
+    let criterion = KLDivWithLogitsLoss::new(Pointwise).generalized(true);
+    let terms = criterion.forward(&student, &teacher).unwrap();
+    assert!(terms.iter().all(|&term| term >= 0.0));
+    assert!((terms[[1, 3]] - 1.0).abs() < 1e-5, "{}", terms[[1, 3]]);
+    assert_eq!(terms, criterion.value_and_grad(&student, &teacher).unwrap().0);
+    let turned = [&student, &teacher].map(|array| array.t().as_standard_layout().into_owned());
+    let columns = criterion.axis(ndarray::Axis(0)).forward(&turned[0], &turned[1]).unwrap();
+    assert_eq!(terms, columns.t());
+}
+
+#[test]
 fn temperatures_that_are_none() {
     let (z, sum) = (array![[1.0_f32, 2.0]], KLDivWithLogitsLoss::new(Sum));
     for temperature in [0.0, -1.0, f64::NAN, INF, 1e-39, 1e39, 1e-30, 1e30] {

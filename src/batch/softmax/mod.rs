@@ -130,6 +130,7 @@ impl Panels<'_> {
                 }
             }
             table.emit(&mut unit, solver.divergences(), worker);
+            table.find_silent(&unit);
             table.deliver(&mut unit, classes, &mut solver);
         }
     }
@@ -152,11 +153,12 @@ impl Panels<'_> {
                 }
             }
             table.emit(&mut unit, solver.divergences(), worker);
+            table.find_silent(&unit);
             if lanes == 1 && classes > PART && table.each.is_none() {
                 if self.visit.wanted != Wanted::Terms {
                     unit.value = None;
                 }
-                return self.deliver_parts(unit, &solver);
+                return self.deliver_parts(unit, &solver, &table.silent);
             }
             table.deliver(&mut unit, 0..classes, &mut solver);
         }
@@ -192,7 +194,7 @@ impl Panels<'_> {
     }
 
     /// Outputs of a lane part by part.
-    fn deliver_parts<A, S>(self, unit: Unit<'_, A>, solver: &S)
+    fn deliver_parts<A, S>(self, unit: Unit<'_, A>, solver: &S, silent: &[Silent])
     where
         A: Element,
         S: Solver<A, Item = A> + Fork + Sync,
@@ -200,15 +202,25 @@ impl Panels<'_> {
         let parts = unit.input.ncols().div_ceil(PART);
         if parts > 1 {
             let (a, b) = unit.split_classes(parts / 2 * PART);
-            join(|| self.deliver_parts(a, solver), || self.deliver_parts(b, solver));
+            let deliver = |part| self.deliver_parts(part, solver, silent);
+            join(|| deliver(a), || deliver(b));
             return;
         }
         let mut unit = unit;
         let mut table = Table::<A, Alone>::new(self);
         table.turn_to(&unit, 0..1);
+        // A part does not know of a NaN in another.
+        table.silent = silent.to_vec();
         let classes = 0..unit.input.ncols();
         table.deliver(&mut unit, classes, &mut solver.fork());
     }
+}
+
+/// A lane without upstream: its gradients are 0, or NaN if one of its numbers is.
+#[derive(Clone, Copy)]
+struct Silent {
+    lane: usize,
+    nan: bool,
 }
 
 /// A panel of lanes, and room for its blocks.
@@ -222,6 +234,7 @@ struct Table<'v, A: Element, P: Panel<A>> {
     factors: Vec<f64>,
     /// or, where the upstream has one for each class, each: room for a block.
     each: Option<Vec<f64>>,
+    silent: Vec<Silent>,
     rooms: [Room<A, P::Item>; 2],
     terms: Vec<A::Loss>,
     d_input: Vec<A>,
@@ -239,6 +252,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             weights: None,
             factors: Vec::new(),
             each: None,
+            silent: Vec::new(),
             rooms: Default::default(),
             terms: Vec::new(),
             d_input: Vec::new(),
@@ -270,6 +284,28 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         self.skipped.iter().for_each(|&lane| self.factors[lane] = 0.0);
         self.lanes = lanes;
         self.rooms.iter_mut().for_each(Room::clear);
+        self.silent.clear();
+    }
+
+    /// Finds the lanes whose upstream, or all of it, is 0.
+    fn find_silent(&mut self, unit: &Unit<'_, A>) {
+        if unit.d_input.is_none() && unit.d_target.is_none() {
+            return;
+        }
+        let each = unit.upstream.as_ref().filter(|_| self.each.is_some());
+        let numbers = [&unit.input, &unit.target];
+        for (lane, row) in self.lanes.clone().enumerate() {
+            let nothing = |view: &ArrayView2<'_, A::Loss>| {
+                view.row(row).iter().all(|upstream| *upstream == A::Loss::ZERO)
+            };
+            if self.factors[lane] == 0.0 || each.is_some_and(nothing) {
+                let is_nan = |view: &&ArrayView2<'_, A>| {
+                    view.row(row).iter().any(|number| number.widen().is_nan())
+                };
+                let nan = !self.skipped.contains(&lane) && numbers.iter().any(is_nan);
+                self.silent.push(Silent { lane, nan });
+            }
+        }
     }
 
     /// The blocks of some classes, each with the number of its first class in its part.
@@ -383,14 +419,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             self.weigh(classes);
             P::place(value, rect, &self.terms, &mut self.output);
         }
-        let zero = |lane: &usize| self.factors[*lane] == 0.0;
-        for lane in (0..rect.0.len()).filter(zero) {
-            let operands = [&unit.input, &unit.target];
-            let nan = |view: &&ArrayView2<'_, A>| {
-                view.row(rect.0.start + lane).iter().any(|number| number.widen().is_nan())
-            };
-            let nothing = self.skipped.contains(&lane) || !operands.iter().any(nan);
-            let gradient = if nothing { A::default() } else { A::narrow(f64::NAN) };
+        for &Silent { lane, nan } in &self.silent {
+            let gradient = A::narrow(if nan { f64::NAN } else { 0.0 });
             for class in 0..classes {
                 let place = P::place_of(lane, class);
                 for gradients in [&mut self.d_input, &mut self.d_target] {

@@ -32,20 +32,12 @@ struct Block<T> {
     /// −t.
     slopes: [T; CHUNK],
     shares: [f64; CHUNK],
-    factors: [f64; CHUNK],
 }
 
 impl<T: Logit + Element<Loss = T>> Block<T> {
     fn new() -> Self {
         let (zeros, wide) = ([T::ZERO; CHUNK], [0.0; CHUNK]);
-        Block {
-            log_q: zeros,
-            target: zeros,
-            terms: zeros,
-            slopes: zeros,
-            shares: wide,
-            factors: wide,
-        }
+        Block { log_q: zeros, target: zeros, terms: zeros, slopes: zeros, shares: wide }
     }
 
     /// Computes the terms, and −t if gradients are wanted.
@@ -95,11 +87,15 @@ impl<T: Logit + Element<Loss = T>> Block<T> {
             d_logits(level, sums, &self.log_q[..len], &self.shares[..len], out);
         }
         if let Some(out) = out.d_target {
-            self.factors[..len].iter_mut().enumerate().for_each(|(i, to)| *to = factor(i));
             let chunk = Chunk { input: &self.log_q[..len], target: &self.target[..len] };
-            let narrowed = &mut self.terms[..len];
-            d_target::<K, T>(level, chunk, Factor::Each(&self.factors[..len]), narrowed);
-            out.iter_mut().zip(narrowed).for_each(|(out, slope)| *out = A::narrow(slope.to_f64()));
+            let slopes = &mut self.terms[..len];
+            d_target::<K, T>(level, chunk, Factor::Uniform(1.0), slopes);
+            for (i, (out, slope)) in out.iter_mut().zip(slopes).enumerate() {
+                let (factor, nan) = (factor(i), self.log_q[i].is_nan() | self.target[i].is_nan());
+                // 0 · ∞ = 0, and rounded once.
+                let vanishes = (factor == 0.0) & !nan;
+                *out = A::narrow(if vanishes { 0.0 } else { slope.to_f64() * factor });
+            }
         }
     }
 }

@@ -74,13 +74,14 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
     }
 
     fn visit(&mut self, _: usize, input: &[A], target: &[A]) {
-        let Settings { level, gradients, .. } = self.settings;
+        let Settings { level, gradients, generalized, .. } = self.settings;
         if self.pass == Pass::Peaks {
             self.peaks[0].add(level, input);
             self.peaks[1].add(level, target);
         } else {
             self.blocks += 1;
-            self.sums.add(level, target, input, &self.shift, &mut self.cells, gradients);
+            let excess = gradients || generalized;
+            self.sums.add(level, target, input, &self.shift, &mut self.cells, excess);
         }
     }
 
