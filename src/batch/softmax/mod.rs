@@ -1,24 +1,23 @@
 //! Units of logits: lanes are laid before a solver pass by pass, then what is wanted is written.
 
 mod panel;
+mod table;
 
 use std::ops::Range;
-
-use ndarray::ArrayView2;
 
 use super::visit::{PART, Visit, Wanted};
 use super::worker::{Worker, is_by_columns, steps};
 use crate::element::Element;
 use crate::kernel::softmax::{
-    COLUMNS, ColumnPair, ColumnsAgainst, FEW, Factors, Fork, LaneAgainst, LanePair, Outputs, Row,
-    Settings, Solver,
+    COLUMNS, ColumnPair, ColumnsAgainst, FEW, Fork, LaneAgainst, LanePair, Row, Settings, Solver,
 };
 use crate::kernel::{
-    Float, GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
+    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
 };
-use crate::lanes::{Rect, Scratch, Unit, join};
+use crate::lanes::{Unit, join};
 use crate::logits::Target;
-use panel::{Alone, Beside, Panel, Room};
+use panel::{Alone, Beside};
+use table::{Silent, Table};
 
 /// The rule of a loss from logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -214,245 +213,4 @@ impl Panels<'_> {
         let classes = 0..unit.input.ncols();
         table.deliver(&mut unit, classes, &mut solver.fork());
     }
-}
-
-/// A lane without upstream: its gradients are 0, or NaN if one of its numbers is.
-#[derive(Clone, Copy)]
-struct Silent {
-    lane: usize,
-    nan: bool,
-}
-
-/// A panel of lanes, and room for its blocks.
-struct Table<'v, A: Element, P: Panel<A>> {
-    panels: Panels<'v>,
-    lanes: Range<usize>,
-    /// Lanes of weight 0.
-    skipped: Vec<usize>,
-    weights: Option<Vec<A::Loss>>,
-    /// What gradients are multiplied by, one factor a lane,
-    factors: Vec<f64>,
-    /// or, where the upstream has one for each class, each: room for a block.
-    each: Option<Vec<f64>>,
-    silent: Vec<Silent>,
-    rooms: [Room<A, P::Item>; 2],
-    terms: Vec<A::Loss>,
-    d_input: Vec<A>,
-    d_target: Vec<A>,
-    scratch: Scratch<A>,
-    output: Scratch<A::Loss>,
-}
-
-impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
-    fn new(panels: Panels<'v>) -> Self {
-        Table {
-            panels,
-            lanes: 0..0,
-            skipped: Vec::new(),
-            weights: None,
-            factors: Vec::new(),
-            each: None,
-            silent: Vec::new(),
-            rooms: Default::default(),
-            terms: Vec::new(),
-            d_input: Vec::new(),
-            d_target: Vec::new(),
-            scratch: Scratch::EMPTY,
-            output: Scratch::EMPTY,
-        }
-    }
-
-    /// Other lanes from here on.
-    fn turn_to(&mut self, unit: &Unit<'_, A>, lanes: Range<usize>) {
-        let column = |view: &ArrayView2<'_, A::Loss>| -> Vec<A::Loss> {
-            lanes.clone().map(|lane| view[[lane, 0]]).collect()
-        };
-        self.weights = unit.weights.as_ref().map(column);
-        let weights = self.weights.iter().flatten().enumerate();
-        self.skipped.clear();
-        self.skipped.extend(weights.filter(|(_, w)| **w == A::Loss::ZERO).map(|(lane, _)| lane));
-
-        self.factors.clear();
-        self.factors.resize(P::LANES, self.panels.visit.scale * self.panels.softmax.factor);
-        let by_class = |view: &&ArrayView2<'_, A::Loss>| view.ncols() > 1;
-        self.each = unit.upstream.as_ref().filter(by_class).map(|_| Vec::new());
-        let upstream = unit.upstream.as_ref().filter(|_| self.each.is_none()).map(column);
-        for values in [&upstream, &self.weights].into_iter().flatten() {
-            let factors = self.factors.iter_mut().zip(values);
-            factors.for_each(|(factor, value)| *factor *= value.to_f64());
-        }
-        self.skipped.iter().for_each(|&lane| self.factors[lane] = 0.0);
-        self.lanes = lanes;
-        self.rooms.iter_mut().for_each(Room::clear);
-        self.silent.clear();
-    }
-
-    /// Finds the lanes whose upstream, or all of it, is 0.
-    fn find_silent(&mut self, unit: &Unit<'_, A>) {
-        if unit.d_input.is_none() && unit.d_target.is_none() {
-            return;
-        }
-        let each = unit.upstream.as_ref().filter(|_| self.each.is_some());
-        let numbers = [&unit.input, &unit.target];
-        for (lane, row) in self.lanes.clone().enumerate() {
-            let nothing = |view: &ArrayView2<'_, A::Loss>| {
-                view.row(row).iter().all(|upstream| *upstream == A::Loss::ZERO)
-            };
-            if self.factors[lane] == 0.0 || each.is_some_and(nothing) {
-                let is_nan = |view: &&ArrayView2<'_, A>| {
-                    view.row(row).iter().any(|number| number.widen().is_nan())
-                };
-                let nan = !self.skipped.contains(&lane) && numbers.iter().any(is_nan);
-                self.silent.push(Silent { lane, nan });
-            }
-        }
-    }
-
-    /// The blocks of some classes, each with the number of its first class in its part.
-    fn blocks(&self, classes: Range<usize>) -> impl Iterator<Item = (usize, Rect)> + use<A, P> {
-        let lanes = self.lanes.clone();
-        steps(classes, P::CLASSES)
-            .map(move |classes| (classes.start % PART, (lanes.clone(), classes)))
-    }
-
-    fn load<'a>(
-        rooms: &'a mut [Room<A, P::Item>; 2],
-        skipped: &[usize],
-        unit: &'a Unit<'_, A>,
-        rect: &Rect,
-    ) -> [&'a [P::Item]; 2] {
-        let [input, target] = rooms;
-        [P::load(&unit.input, rect, skipped, input), P::load(&unit.target, rect, skipped, target)]
-    }
-
-    /// One pass over some classes.
-    fn pass(
-        &mut self,
-        unit: &Unit<'_, A>,
-        classes: Range<usize>,
-        solver: &mut impl Solver<A, Item = P::Item>,
-    ) {
-        for part in steps(classes, PART) {
-            for (first, rect) in self.blocks(part) {
-                let [input, target] = Self::load(&mut self.rooms, &self.skipped, unit, &rect);
-                solver.visit(first, input, target);
-            }
-            solver.end_part();
-        }
-    }
-
-    /// Hands on the divergences.
-    fn emit(&self, unit: &mut Unit<'_, A>, divergences: &[f64], worker: &mut Worker<'_, A>) {
-        if !self.panels.visit.sums_lanes() {
-            return;
-        }
-        let mut sums = [0.0; COLUMNS];
-        let sums = &mut sums[..self.lanes.len()];
-        let factor = self.panels.softmax.factor;
-        sums.iter_mut().zip(divergences).for_each(|(sum, divergence)| *sum = divergence * factor);
-        worker.emit(&unit.weights, &mut unit.value, self.lanes.clone(), sums);
-    }
-
-    /// Writes terms and gradients of some classes.
-    fn deliver(
-        &mut self,
-        unit: &mut Unit<'_, A>,
-        classes: Range<usize>,
-        solver: &mut impl Solver<A, Item = P::Item>,
-    ) {
-        let terms = self.panels.visit.wanted == Wanted::Terms && unit.value.is_some();
-        if !terms && unit.d_input.is_none() && unit.d_target.is_none() {
-            return;
-        }
-        if self.each.is_some() {
-            for (_, rect) in self.blocks(classes.clone()) {
-                self.factor_each(unit, &rect);
-                let [input, target] = Self::load(&mut self.rooms, &self.skipped, unit, &rect);
-                let factors = self.each.as_deref().unwrap_or_default();
-                solver.add_upstream(rect.1.start, input, target, factors);
-            }
-        }
-        for (_, rect) in self.blocks(classes) {
-            self.factor_each(unit, &rect);
-            self.compute(unit, &rect, terms, solver);
-            self.write(unit, &rect, terms);
-        }
-    }
-
-    /// The factors of a block, if each class has its own.
-    fn factor_each(&mut self, unit: &Unit<'_, A>, (lanes, classes): &Rect) {
-        let (Some(each), Some(upstream)) = (&mut self.each, &unit.upstream) else { return };
-        each.clear();
-        each.resize(P::LANES * classes.len(), 0.0);
-        for (lane, row) in lanes.clone().enumerate() {
-            for (class, column) in classes.clone().enumerate() {
-                let factor = self.factors[lane] * upstream[[row, column]].to_f64();
-                each[P::place_of(lane, class)] = factor;
-            }
-        }
-    }
-
-    fn compute(
-        &mut self,
-        unit: &Unit<'_, A>,
-        rect: &Rect,
-        terms: bool,
-        solver: &mut impl Solver<A, Item = P::Item>,
-    ) {
-        let len = P::LANES * rect.1.len();
-        let [input, target] = Self::load(&mut self.rooms, &self.skipped, unit, rect);
-        let factors = match &self.each {
-            Some(each) => Factors::Each(each),
-            None => Factors::Lanes(&self.factors),
-        };
-        let outputs = Outputs {
-            terms: terms.then(|| sized(&mut self.terms, len)),
-            d_input: unit.d_input.is_some().then(|| sized(&mut self.d_input, len)),
-            d_target: unit.d_target.is_some().then(|| sized(&mut self.d_target, len)),
-        };
-        solver.outputs(input, target, factors, outputs);
-    }
-
-    fn write(&mut self, unit: &mut Unit<'_, A>, rect: &Rect, terms: bool) {
-        let classes = rect.1.len();
-        if let Some(value) = unit.value.as_mut().filter(|_| terms) {
-            self.weigh(classes);
-            P::place(value, rect, &self.terms, &mut self.output);
-        }
-        for &Silent { lane, nan } in &self.silent {
-            let gradient = A::narrow(if nan { f64::NAN } else { 0.0 });
-            for class in 0..classes {
-                let place = P::place_of(lane, class);
-                for gradients in [&mut self.d_input, &mut self.d_target] {
-                    gradients.get_mut(place).into_iter().for_each(|out| *out = gradient);
-                }
-            }
-        }
-        if let Some(array) = &mut unit.d_input {
-            P::place(array, rect, &self.d_input, &mut self.scratch);
-        }
-        if let Some(array) = &mut unit.d_target {
-            P::place(array, rect, &self.d_target, &mut self.scratch);
-        }
-    }
-
-    /// Terms times factor and weight.
-    fn weigh(&mut self, classes: usize) {
-        let factor = A::Loss::from_f64(self.panels.softmax.factor);
-        if factor != A::Loss::ONE {
-            self.terms.iter_mut().for_each(|term| *term = *term * factor);
-        }
-        for (lane, &weight) in self.weights.iter().flatten().enumerate() {
-            for class in 0..classes {
-                let term = &mut self.terms[P::place_of(lane, class)];
-                *term = if weight == A::Loss::ZERO { weight } else { *term * weight };
-            }
-        }
-    }
-}
-
-/// The vector's first `len`, which are overwritten.
-fn sized<T: Copy + Default>(vector: &mut Vec<T>, len: usize) -> &mut [T] {
-    vector.resize(len, T::default());
-    vector
 }

@@ -1,4 +1,4 @@
-//! Gradients and terms of a lane once its sums are known.
+//! Gradients of a lane once its sums are known.
 //!
 //! One upstream u for the lane, v = uκ/τ:
 //! ∂z_q = v(q − p) = v/(S(1 + x))·(g − e·x), ∂z_p = v·p(D − KL) = v/S·e(ε − a).
@@ -10,7 +10,7 @@
 //! Where the divergence is infinite, ∂z_p is −∞, and NaN (∞ − ∞) at the class that makes it so; 0 where p is 0.
 
 use super::FEW;
-use super::cell::{Logit, remainders};
+use super::cell::Logit;
 use super::columns::{COLUMNS, Lanes, Row, folded};
 use super::lane::{Cells, Lane};
 use crate::element::Element;
@@ -311,60 +311,6 @@ pub fn d_targets_each<T: Logit, A: Element<Loss = T>, const N: usize>(
                 let e = cells.weight[i].to_f64();
                 let slope = if e == 0.0 { e } else { slope - e * slopes.mean };
                 out[i] = A::narrow(slope * slopes.share);
-            }
-        },
-    );
-}
-
-/// What terms are made of.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Shares<T> {
-    /// 1/S.
-    share: T,
-    /// 1/(S(1 + x)).
-    other: T,
-    /// ln(1 + x).
-    log_total: T,
-}
-
-impl<T: Logit> Shares<T> {
-    /// Those of a lane.
-    #[inline(always)]
-    pub fn new(lane: &Lane) -> Self {
-        let share = 1.0 / lane.weight + lane.zero_or_nan();
-        Shares {
-            share: T::from_f64(share),
-            other: T::from_f64(share / lane.total),
-            log_total: T::from_f64(lane.log_total),
-        }
-    }
-}
-
-/// The terms p·D, or p·φ(D) (generalized), rounded to the computing type.
-pub fn softmax_terms<T: Logit, const GENERALIZED: bool, const N: usize>(
-    level: Level,
-    shares: impl PerLane<Shares<T>>,
-    cells: &Cells<T, N>,
-    out: &mut [T],
-) {
-    level.run(
-        #[inline(always)]
-        || {
-            let (shares, out) = (shares, &mut *out);
-            let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
-            let excess = &cells.excess[..out.len()];
-            for i in 0..out.len() {
-                let shares = shares.at(i);
-                let (e, g) = (weight[i], excess[i]);
-                let (p, d) = (e * shares.share, ratio[i] + shares.log_total);
-                let plain = if d == T::INFINITY { d } else { p * d };
-                out[i] = if !GENERALIZED {
-                    plain
-                } else if (d.abs() <= T::FAR) & (e > T::ZERO) {
-                    p * remainders(d).0
-                } else {
-                    (e + g) * shares.other + (plain - p)
-                };
             }
         },
     );

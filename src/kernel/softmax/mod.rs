@@ -31,17 +31,20 @@ mod gradient;
 mod lane;
 mod pair;
 mod solver;
+mod terms;
+mod turn;
 
+use super::Level;
 pub use against::{ColumnsAgainst, LaneAgainst};
 pub use cell::Logit;
-pub use columns::{COLUMNS, Row, transpose, transpose_back};
+pub use columns::{COLUMNS, Row};
 pub use pair::{ColumnPair, LanePair};
 pub use solver::{Factors, Fork, Outputs, Settings, Solver};
+pub use turn::{transpose, transpose_back};
 
 /// Up to so many classes are summed one after the other.
 pub const FEW: usize = 64;
 
-use super::Level;
 #[cfg(test)]
 pub use {
     cell::Shift,
@@ -49,4 +52,5 @@ pub use {
     given::{Total, TotalColumns, TotalSum, d_logits, log_softmax},
     gradient::*,
     lane::{Cells, Lane, Part, Peaks, Sums},
+    terms::{Shares, softmax_terms},
 };

@@ -4,11 +4,12 @@ use super::FEW;
 use super::cell::{Logit, Shift};
 use super::columns::{Columns, Lanes, Row};
 use super::gradient::{
-    Beside, One, Shares, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs,
-    d_inputs_each, d_targets, d_targets_each, softmax_terms,
+    Beside, One, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs, d_inputs_each,
+    d_targets, d_targets_each,
 };
 use super::lane::{Cells, Lane, Part, Peaks, Sums};
 use super::solver::{Factors, Fork, Outputs, Settings, Solver};
+use super::terms::{Shares, softmax_terms};
 use crate::element::Element;
 use crate::kernel::{CHUNK, Float, Level};
 
