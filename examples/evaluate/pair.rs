@@ -107,9 +107,10 @@ impl Pair {
         Ok((Measured { partial, divergences }, left))
     }
 
-    /// Of the settings and of samples of all files.
+    /// Of the settings, of what a slab is, and of samples of all files.
     pub fn fingerprint(&mut self) -> Result<u64, Box<dyn Error>> {
-        let hash = fnv(0xcbf2_9ce4_8422_2325, format!("{:?}", self.measure).as_bytes());
+        let settings = format!("{:?} {}", self.measure, self.blocks.slabs());
+        let hash = fnv(0xcbf2_9ce4_8422_2325, settings.as_bytes());
         let files = [&mut self.input, &mut self.target].into_iter().chain(&mut self.weights);
         files.into_iter().try_fold(hash, |hash, file| file.fingerprint(hash))
     }
