@@ -161,6 +161,9 @@ mod diagnosis;
 mod element;
 mod error;
 mod exact;
+#[cfg(test)]
+#[path = "tests/fixtures.rs"]
+mod fixtures;
 mod kernel;
 mod lanes;
 mod logits;

@@ -310,6 +310,12 @@ fn the_worst_is_farthest_from_one() {
     let diagnosis = KLDivLoss::new(Sum).batch(&q.ln(), &target).unwrap().diagnose();
     let OperandReport { improper, first, worst, .. } = diagnosis.target;
     assert_eq!((improper, first.unwrap().index, worst.unwrap().index), (2, vec![3], vec![9]));
+
+    let input = array![[800.0, 0.0], [f64::NAN, 0.0], [800.0, 800.0]];
+    let target = Array2::from_elem((3, 2), 0.5);
+    let diagnosis = KLDivLoss::new(Sum).batch(&input, &target).unwrap().diagnose();
+    let worst = diagnosis.input.worst.unwrap();
+    assert!(worst.index == [1] && worst.mass.is_nan(), "{worst:?}");
 }
 
 /// From logits the input is not asked for anything, and the target where it is not logits.
@@ -330,7 +336,7 @@ fn from_logits() {
 
 #[test]
 fn nothing_is_diagnosed_of_nothing() {
-    for shape in [[0, 3], [4, 0], [0, 0]] {
+    for shape in [[0, 3], [4, 0], [0, 0], [1 << 50, 0]] {
         let empty = Array2::<f32>::zeros(shape);
         let diagnosis = KLDivLoss::new(Sum).batch(&empty, &empty).unwrap().diagnose();
         assert_eq!((diagnosis.distributions, diagnosis.negative_terms), (shape[0], 0));

@@ -49,9 +49,9 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let holds = self.rule.holds();
         let proper_along = |operand| self.proper_along(operand, look);
         let case = (*lanes, tolerance);
-        let likely_causes = match lanes * self.input.len() {
-            0 => vec![],
-            _ => likely_causes([input, target], holds, case, proper_along),
+        let likely_causes = match *lanes == 0 || self.input.is_empty() {
+            true => vec![],
+            false => likely_causes([input, target], holds, case, proper_along),
         };
         Diagnosis {
             distributions: *lanes,
@@ -73,12 +73,14 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let mut tally = Tally::default();
         let skips = |weight: &&A::Loss| **weight == A::Loss::ZERO;
         let skipped = self.weights.map_or(0, |weights| weights.iter().filter(skips).count());
-        for _ in 0..self.distributions() - skipped {
-            let index = || self.first_weighted().unwrap_or_default();
-            tally.lanes += 1;
+        tally.lanes = self.distributions() - skipped;
+        if tally.lanes > 0 {
+            // They are all alike.
             for side in [&mut tally.input, &mut tally.target] {
-                side.as_logs.note(0.0, 0, tolerance, index);
-                side.as_probabilities.note(0.0, 0, tolerance, index);
+                for reading in [&mut side.as_logs, &mut side.as_probabilities] {
+                    reading.note(0.0, 0, tolerance, || self.first_weighted().unwrap_or_default());
+                    reading.proper *= tally.lanes;
+                }
             }
         }
         tally
@@ -196,7 +198,7 @@ impl Look {
         self,
         lanes: Range<usize>,
         sums: &[[f64; LANES]; 5],
-        counts: &[[u32; LANES]; 4],
+        counts: &[[usize; LANES]; 4],
         index: &dyn Fn(usize) -> Vec<usize>,
         tally: &mut Tally,
     ) {
@@ -214,7 +216,7 @@ impl Look {
                 &mut tally.target.as_probabilities,
             ];
             for (i, reading) in readings.into_iter().enumerate() {
-                let (mass, count) = (sums[i + 1][place], counts[i][place] as usize);
+                let (mass, count) = (sums[i + 1][place], counts[i][place]);
                 reading.note(mass, count, self.tolerance, || index(lane));
             }
         }
@@ -227,7 +229,7 @@ struct Seen<'s, K> {
     /// The lane that has the first place in `counts`.
     first: usize,
     /// Numbers out of range, of every reading and lane.
-    counts: [[u32; LANES]; 4],
+    counts: [[usize; LANES]; 4],
     /// Of a lane and class.
     index: &'s dyn Fn(usize, usize) -> Vec<usize>,
     tally: &'s mut Tally,
@@ -298,8 +300,8 @@ impl<K: Term> Seen<'_, K> {
         for (place, numbers) in numbers.chunks_exact(classes.len()).enumerate() {
             let above = numbers.iter().filter(|x| x.widen().to_f64() > tolerance).count();
             let below = numbers.iter().filter(|t| t.widen() < A::Loss::ZERO).count();
-            self.counts[2 * operand][first + place] += above as u32;
-            self.counts[2 * operand + 1][first + place] += below as u32;
+            self.counts[2 * operand][first + place] += above;
+            self.counts[2 * operand + 1][first + place] += below;
         }
     }
 }

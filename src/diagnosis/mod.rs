@@ -111,10 +111,9 @@ pub struct Offender {
 }
 
 impl Offender {
-    /// How far its mass is from 1.
+    /// How far its mass is from 1: NaN farther than ∞, as `total_cmp` has it.
     fn distance(&self) -> f64 {
-        let distance = (self.mass - 1.0).abs();
-        if distance.is_nan() { f64::INFINITY } else { distance }
+        (self.mass - 1.0).abs()
     }
 }
 
@@ -166,7 +165,10 @@ impl Reading {
         }
         let offender = Offender { index: vec![], mass };
         let is_first = self.first.is_none();
-        let is_worst = self.worst.as_ref().is_none_or(|w| offender.distance() > w.distance());
+        let is_worst = self
+            .worst
+            .as_ref()
+            .is_none_or(|worst| offender.distance().total_cmp(&worst.distance()).is_gt());
         if is_first || is_worst {
             let offender = Offender { index: index(), mass };
             if is_first {

@@ -1,12 +1,9 @@
 //! How far from the exact value, and where farthest.
 
 use std::fmt::{self, Debug};
-use std::fs::File;
 use std::thread;
 
-use ndarray::Array2;
-use ndarray_npy::NpzReader;
-
+use crate::fixtures;
 use crate::kernel::{Float, Level};
 
 /// The largest error met, and the argument that gave it.
@@ -125,8 +122,7 @@ fn over_some_f32<const N: usize>(
 /// The worst, in units of the last place, of the arguments in `tests/fixtures/elementary.npz`.
 pub fn over_fixtures(name: &str, function: impl Fn(f64) -> (f64, f64)) -> Worst<f64> {
     let mut worst = Worst::none();
-    for row in fixtures(name).rows() {
-        let (input, rounded, left_over) = (row[0], row[1], row[2]);
+    for [input, rounded, left_over] in fixtures::elementary(name) {
         let (hi, lo) = function(input);
         let sum = hi + lo;
         let rounding = lo - (sum - hi);
@@ -144,9 +140,4 @@ pub fn over_fixtures(name: &str, function: impl Fn(f64) -> (f64, f64)) -> Worst<
 fn f64_place(value: f64) -> f64 {
     let next = f64::from_bits(value.abs().to_bits() + 1);
     next - value.abs()
-}
-
-fn fixtures(name: &str) -> Array2<f64> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/elementary.npz");
-    NpzReader::new(File::open(path).unwrap()).unwrap().by_name(name).unwrap()
 }
