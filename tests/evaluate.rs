@@ -213,7 +213,9 @@ fn mistakes_are_told_in_one_line() {
     write_npy(room.path("short.npy"), &p.slice_axis(Axis(0), (..39).into())).unwrap();
     write_npy(room.path("double.npy"), &p.mapv(f64::from)).unwrap();
     write_npy(room.path("bytes.npy"), &Array2::<u8>::zeros((40, 5))).unwrap();
-    write_npy(room.path("w.npy"), &Array1::from_elem(40, -1.0_f32)).unwrap();
+    let mut weights = Array1::from_elem(40, 1.0_f32);
+    weights[37] = -1.0;
+    write_npy(room.path("w.npy"), &weights).unwrap();
     let whole = fs::read(room.path("p.npy")).unwrap();
     fs::write(room.path("cut.npy"), &whole[..whole.len() - 3]).unwrap();
     fs::write(room.path("head.npy"), &whole[..20]).unwrap();
@@ -228,7 +230,12 @@ fn mistakes_are_told_in_one_line() {
         (&["q.npy", "bytes.npy"], "not float32 or float64"),
         (&["q.npy", "p.npy", "--axis", "2"], "--axis 2"),
         (&["q.npy", "p.npy", "--weights", "p.npy"], "one weight a distribution: [40]"),
-        (&["q.npy", "p.npy", "--weights", "w.npy"], "weight -1 of distribution [0]"),
+        (&["q.npy", "p.npy", "--weights", "w.npy"], "w.npy: weight -1 of distribution [37]"),
+        (
+            &["q.npy", "p.npy", "--weights", "w.npy", "--block-bytes", "60"],
+            "w.npy: weight -1 of distribution [37]",
+        ),
+        (&["q.npy", "p.npy", "--plot", "p.npy"], "--plot p.npy would overwrite p.npy"),
         (&["q.npy", "p.npy", "--resume", "text.npy"], "is no state of this program"),
         (&["q.npy", "p.npy", "--resume", "no/state"], "cannot write no/state"),
     ] {
@@ -249,6 +256,13 @@ fn a_foreign_state_is_refused_and_kept() {
     write_npy(room.path("other.npy"), &(&p * 0.5)).unwrap();
     room.report(&["q.npy", "p.npy", "--resume", "state"]);
     let state = fs::read(room.path("state")).unwrap();
+    // What is counted as done depends on the size of the blocks.
+    let [deep, _] = pair(&[70, 10, 5], |x| x as f32);
+    write_npy(room.path("deep.npy"), &deep).unwrap();
+    let deep = ["deep.npy", "deep.npy", "--log-target", "--resume", "deep", "--block-bytes"];
+    room.report(&[&deep[..], &["4000"]].concat());
+    let error = room.error(&[&deep[..], &["40"]].concat());
+    assert!(error.contains("the state of another run"), "{error}");
     for arguments in [&["q.npy", "other.npy"][..], &["q.npy", "p.npy", "--axis", "0"]] {
         let error = room.error(&[arguments, &["--resume", "state"]].concat());
         assert!(error.contains("the state of another run"), "{error}");

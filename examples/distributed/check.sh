@@ -48,9 +48,20 @@ done
 cp "$scratch/cut.npy" "$scratch/1/teacher.npy"
 job=(-wdir "$scratch/0" -n 1 "$PWD/target/release/distributed" student.npy teacher.npy :
     -wdir "$scratch/1" -n 1 "$PWD/target/release/distributed" student.npy teacher.npy)
-mpi "${job[@]}" >"$scratch/out" 2>"$scratch/error" && fail 'a rank without its file went unnoticed'
+status=0
+mpi "${job[@]}" >"$scratch/out" 2>"$scratch/error" || status=$?
+[ "$status" -ne 0 ] || fail 'a rank without its file went unnoticed'
+[ "$status" -ne 124 ] || fail 'a rank without its file leaves the others waiting'
 grep -q 'error: rank 1 of 2: teacher.npy is truncated' "$scratch/error" || fail 'no clear error'
 [ ! -s "$scratch/out" ] || fail 'a report in spite of an error'
 echo 'a rank that fails ends the job:' "$(grep error: "$scratch/error")"
+
+# Rank 1 is asked for what there is not.
+status=0
+one=("$PWD/target/release/distributed" "${pair[@]}")
+mpi -n 1 "${one[@]}" : -n 1 "${one[@]}" --bogus >"$scratch/out" 2>"$scratch/error" || status=$?
+[ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail 'a rank with other arguments leaves the others waiting'
+[ ! -s "$scratch/out" ] || fail 'a report in spite of an error'
+echo 'a rank with bad arguments ends the job'
 
 mpi -n 3 target/release/distributed --train

@@ -76,13 +76,14 @@ fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
         make_digits(&mut arguments)?;
     }
     let mut pair = Pair::open(&arguments.options)?;
+    refuse_to_overwrite(&arguments)?;
     let tally = if pair.is_single() {
         evaluate::<f32>(&mut pair, &arguments)?
     } else {
         evaluate::<f64>(&mut pair, &arguments)?
     };
     let axis = pair.measure.axis;
-    Report { tally: &tally, shape: pair.shape(), axis }.print(arguments.options.json);
+    Report { tally: &tally, shape: pair.shape(), axis }.print(arguments.options.json)?;
     if let Some(path) = &arguments.plot {
         state::write_atomically(path, plot::svg(&tally)?.as_bytes())?;
         eprintln!("histogram: {}", path.display());
@@ -98,6 +99,21 @@ fn make_digits(arguments: &mut Arguments) -> Result<(), Box<dyn Error>> {
     [arguments.options.student, arguments.options.teacher] = files.map(Some);
     arguments.plot.get_or_insert_with(|| directory.join("divergences.svg"));
     Ok(())
+}
+
+/// The histogram must not take the place of what is read, nor of the state.
+fn refuse_to_overwrite(arguments: &Arguments) -> Result<(), String> {
+    let Options { student, teacher, weights, .. } = &arguments.options;
+    let Some(plot) = arguments.plot.as_deref() else { return Ok(()) };
+    let same = |path: &Path| match (path.canonicalize(), plot.canonicalize()) {
+        (Ok(path), Ok(plot)) => path == plot,
+        _ => path == plot,
+    };
+    let others = [student, teacher, weights, &arguments.resume];
+    match others.into_iter().flatten().find(|path| same(path)) {
+        Some(path) => Err(format!("--plot {} would overwrite {}", plot.display(), path.display())),
+        None => Ok(()),
+    }
 }
 
 /// Block after block, from where the state says.

@@ -91,8 +91,9 @@ impl Pair {
             Some(file) => Some(file.read::<A>(&lanes)?),
             None => None,
         };
-        let (partial, divergences) = self.measure.block(&input, &target, weights.as_ref())?;
         let starts: Vec<usize> = lanes.iter().map(|range| range.start).collect();
+        let measured = self.measure.block(&input, &target, weights.as_ref());
+        let (partial, divergences) = measured.map_err(|error| self.located(error, &starts))?;
         let lengths = without(self.shape(), self.measure.axis);
         let divergences = divergences
             .indexed_iter()
@@ -105,6 +106,18 @@ impl Pair {
             })
             .collect();
         Ok((Measured { partial, divergences }, left))
+    }
+
+    /// The error, with the place in the file instead of that in the block.
+    fn located(&self, error: kldiv::Error, starts: &[usize]) -> Box<dyn Error> {
+        match (error, &self.weights) {
+            (kldiv::Error::InvalidWeight { index, weight }, Some(file)) => {
+                let index = index.iter().zip(starts).map(|(index, start)| index + start).collect();
+                let error = kldiv::Error::InvalidWeight { index, weight };
+                format!("{}: {error}", file.path.display()).into()
+            }
+            (error, _) => error.into(),
+        }
     }
 
     /// Of the settings, of what a slab is, and of samples of all files.

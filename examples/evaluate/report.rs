@@ -1,5 +1,7 @@
 //! What is told at the end.
 
+use std::io::{self, Write};
+
 use serde_json::{Value, json};
 
 use crate::tally::Tally;
@@ -13,8 +15,11 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    pub fn print(&self, json: bool) {
-        if json { println!("{}", self.json()) } else { print!("{}", self.text()) }
+    pub fn print(&self, json: bool) -> Result<(), String> {
+        let text = if json { format!("{}\n", self.json()) } else { self.text() };
+        let mut out = io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        written.map_err(|error| format!("cannot print the report: {error}"))
     }
 
     fn text(&self) -> String {

@@ -85,14 +85,18 @@ fn parse(text: &str) -> Option<(u64, usize, Tally)> {
 /// content is there or the new.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), Box<dyn Error>> {
     let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
+    beside.push(".kldiv-unfinished");
     let beside = PathBuf::from(beside);
+    let mut ours = false;
     let written = File::create(&beside)
+        .inspect(|_| ours = true)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&beside, path));
     written.map_err(|error| {
         // What was there before stays; a file cut short is of no use.
-        let _ = fs::remove_file(&beside);
+        if ours {
+            let _ = fs::remove_file(&beside);
+        }
         let advice = "make room or name another file";
         format!("cannot write {}: {error}; {advice}", path.display()).into()
     })

@@ -35,7 +35,8 @@ mod tally;
 mod train;
 
 use std::error::Error;
-use std::process::ExitCode;
+use std::panic;
+use std::process::{self, ExitCode};
 use std::time::Instant;
 
 use clap::Parser;
@@ -73,12 +74,23 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            if error.exit_code() != 0 {
+                // The others may have arguments of their own, and wait.
+                let _ = error.print();
+                world.abort(error.exit_code());
+            }
             if world.rank() == 0 {
                 let _ = error.print();
             }
-            return ExitCode::from(error.exit_code() as u8);
+            return ExitCode::SUCCESS;
         }
     };
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        // Unwinding would end in waiting for the others, who wait for this rank.
+        process::abort();
+    }));
     if let Err(error) = run(&world, &arguments) {
         // The others may wait for this rank: without an abort they would for ever.
         eprintln!("error: rank {} of {}: {error}", world.rank(), world.size());
@@ -107,7 +119,7 @@ fn run(world: &SimpleCommunicator, arguments: &Arguments) -> Result<(), Box<dyn 
         let (bytes, time) = (reduce::BYTES, start.elapsed());
         eprintln!("reduced {bytes} bytes a rank over {} ranks in {time:.1?}", world.size());
         let axis = pair.measure.axis;
-        Report { tally: &tally, shape: pair.shape(), axis }.print(arguments.options.json);
+        Report { tally: &tally, shape: pair.shape(), axis }.print(arguments.options.json)?;
     }
     Ok(())
 }

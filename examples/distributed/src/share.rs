@@ -15,9 +15,14 @@ pub fn of(
     let (rank, size) = (world.rank() as usize, world.size() as usize);
     let even = vec![1; size];
     let shares = if shares.is_empty() { &even } else { shares };
-    let sum: usize = shares.iter().sum();
+    let sum_of =
+        |shares: &[usize]| shares.iter().try_fold(0_usize, |sum, &share| sum.checked_add(share));
+    let sum = sum_of(shares).unwrap_or(0);
     if shares.len() != size || sum == 0 {
-        return Err(format!("--shares {shares:?}: one a rank, {size} in all, not all 0").into());
+        return Err(format!(
+            "--shares {shares:?}: one a rank, {size} in all, not all 0 and not beyond all bounds"
+        )
+        .into());
     }
     let cut = |rank: usize| {
         let before: usize = shares[..rank].iter().sum();
