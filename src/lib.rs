@@ -56,7 +56,7 @@
 //! # Ok::<(), kldiv::Error>(())
 //! ```
 //!
-//! A negative *sum* means that an operand is not what it should be: logits, say, or probabilities where
+//! A *sum* negative by more than rounding means that an operand is not what it should be: logits, say, or probabilities where
 //! their logarithms belong. [`Batch::diagnose`] finds what is wrong, where, and what it looks like;
 //! [`validated`](KLDivLoss::validated) has every call refuse it.
 //!

@@ -5,7 +5,8 @@ mod common;
 
 use common::{Number, Random};
 use kldiv::{
-    BatchMean, DistributionMean, KLDivLoss, Mean, PerDistribution, Pointwise, Sum, SumOver,
+    BatchMean, DistributionMean, KLDivLoss, KLDivWithLogitsLoss, Mean, PerDistribution, Pointwise,
+    Sum, SumOver, Target,
 };
 use ndarray::{Array1, Array2};
 
@@ -91,6 +92,48 @@ fn bits_of_16_bit_operands_are_as_they_were() {
     };
     let computed: String = settings.map(lines).collect();
     assert!(computed == GOLDEN_HALF, "not the golden bits; those computed are\n\n{computed}");
+}
+
+/// `Mean` and `DistributionMean` from logits at τ = 1.7, times τ²; hashes of `Pointwise`, generalized
+/// `Pointwise`, `PerDistribution`, and of both gradients of the last and of `Pointwise`.
+fn line_of_logits<A: Number>(target: Target, classes: usize) -> String {
+    let [x, t] = operands::<A>(target != Target::Probabilities, classes);
+    let upstream = Array1::from_iter([1.0, -0.25, 3.0, 0.375, 2.0].map(A::Loss::of));
+    macro_rules! criterion {
+        ($reduction:expr) => {
+            KLDivWithLogitsLoss::new($reduction)
+                .target(target)
+                .temperature(1.7)
+                .times_temperature_squared(true)
+        };
+    }
+    let terms = criterion!(Pointwise).forward(&x, &t).unwrap();
+    let lanes = criterion!(PerDistribution).backward(&x, &t, &upstream).unwrap();
+    let each = criterion!(Pointwise).backward(&x, &t, &terms).unwrap();
+    let bits = [
+        criterion!(Mean).forward(&x, &t).unwrap().bits(),
+        criterion!(DistributionMean).forward(&x, &t).unwrap().bits(),
+        hash(&terms),
+        hash(&criterion!(Pointwise).generalized(true).forward(&x, &t).unwrap()),
+        hash(&criterion!(PerDistribution).forward(&x, &t).unwrap()),
+        hash(&lanes.input),
+        hash(&lanes.target),
+        hash(&each.input),
+        hash(&each.target),
+    ];
+    let bits = bits.map(|bits| format!("{bits:x}"));
+    format!("{} {target:?} {classes}\n    {}\n", A::NAME, bits.join(" "))
+}
+
+#[test]
+fn bits_from_logits_are_as_they_were() {
+    let targets = [Target::Logits, Target::Probabilities, Target::LogProbabilities];
+    let settings = [3, 10, 64, 65, 1030].into_iter().flat_map(|c| targets.map(|t| (t, c)));
+    let lines = |(target, classes)| {
+        line_of_logits::<f32>(target, classes) + &line_of_logits::<f64>(target, classes)
+    };
+    let computed: String = settings.map(lines).collect();
+    assert!(computed == GOLDEN_LOGITS, "not the golden bits; those computed are\n\n{computed}");
 }
 
 /// One hash of everything that is computed of a kind of target.
@@ -203,4 +246,68 @@ f16 log-probabilities 65
 bf16 log-probabilities 65
     424b8c88 3e20557d 4122d6d3 4122d6d3 40e8a09b 411435f9
     a22032d8695757ae ce0bb072e28bfe89 ecd8c0b5380d2b11 77baa129bf363146 2775108e5266e25f
+";
+
+/// Type, target and classes from logits; the bits of two losses; the hashes of seven arrays of bits.
+const GOLDEN_LOGITS: &str = "\
+f32 Logits 3
+    3f841d5d 40462c0b ef9715b9621642ca 71423a47c4c3ad94 e4ff3615d8d1b9fa 12d91e90878d9655 adfd22a168b31c8d 574748aed428d398 d36a1f2aa6638183
+f64 Logits 3
+    3ff083ab87fca2b5 4008c5814bfaf410 6a3594b49b76522e 53e8059d2512569c 7dd2cefd183ec2c8 12934113145da192 5ba257a22479878b 35453bdd145761d8 2b7c9f491c3619f3
+f32 Probabilities 3
+    4003633c 40c514da 885270ad9f674abf 5b85666c58d11e60 59f0981b50f86669 8487028d46725f83 c265619192a3e767 a0d428360b86f2d2 ca69890d939d289f
+f64 Probabilities 3
+    40006c676ddc859f 4018a29b24cac86e 577bc8a2831e5403 2a4f1674ff0060b7 dd5f9f8313bd3434 6fd8cc9ad1afd482 9d9fb192d4d3f639 62f8ef68a261d7bf 194dc8ab0485b50b
+f32 LogProbabilities 3
+    bca653ba bd797d97 2ee62705360a245e 999e321e80052460 e9b95ea72383da15 3001437ae6ece8d1 f45b7486a8fccfd8 729ea17b53023e83 e0d5dce9bd320f9b
+f64 LogProbabilities 3
+    bf94ca776c48f613 bfaf2fb3226d711d 7e3b314a24a1c3ab 8528f84fa8af0db5 98bf28eea9562570 13dc82fefd7cda63 5698a428030400e8 fcdb1c2f86f23035 70c943f94194add1
+f32 Logits 10
+    3f0b2f01 40adfac1 3d20e7a83479000f 5fece0c7236c993b 24f1fdbc0da80df7 14261504155f432 1a92e5a76fc6ec50 e609dc598f9715d1 fe7912d0c92e8e71
+f64 Logits 10
+    3fe165e01236ee25 4015bf5816c4a9ae 7169959d8676a7f3 da35022d493393b2 aaedd07362e0c98b 9280c643a32ea6f bea3f5e4cb70a449 b7d5d8bffa02dec9 e6ee85bd8d795251
+f32 Probabilities 10
+    400f6ff6 41b34bf4 5310921416a15f81 224f339914858769 26d1eb8571824481 fe965e44caf4b78b ba59b56a27a714e6 5c8448714b6b31b8 d093446d552e0c8
+f64 Probabilities 10
+    4001edfeb7ba6c16 4036697e65a9071b cb3519dfaf65ddfd 86c60c2b1d6b7b16 f54eabfb7c95280b eec784eece82689d 29a472d0dd018f8a 1e7d29b781a54342 c763c6bf3d86186d
+f32 LogProbabilities 10
+    3f6361da 410e1d28 c9ec84b3ea20db25 b9a66327e30026f6 5a70bbf28415d3b3 47e67e79865d2d02 71d035aa263a2097 fea3977c9c224fa 84b5cdfeed25a117
+f64 LogProbabilities 10
+    3fec6c3b3a15ebc6 4021c3a5044db35c 59c983a5afe7d85a 334d48713ee3d482 1aed409314b421d5 14f2244c423e6cf5 7a0dfad9d33def11 99ad6302cd14b36f e3f41b471ee8f8d
+f32 Logits 64
+    3da7c8dd 40a7c8dd bc46a9bd23a38f6f 53df8d7e99dd8795 e08d8df2abc13a75 5da7fec2e3a03602 94f85d3d0bdbf9f2 f62afc07ea5ad2c1 66a4e4e9060653a4
+f64 Logits 64
+    3fb4f91ba0462a87 4014f91ba0462a87 15ea260051bb6753 5f5fc430d83335ff 387e5c6b2df5d328 c09acc6b42ca587a a04b84a6fbd97e25 af865aae5c78fa0b 9237709f9189cca1
+f32 Probabilities 64
+    40d388e6 43d388e6 2fa43443c0cd8fe2 c77e6840a4696472 94533be3774d8d56 ee834d9b7ae7c27e 597e0bde7982e06f 6425bee7e94b71c3 81755f2194011ed9
+f64 Probabilities 64
+    401a711cbbfa2760 407a711cbbfa2760 ad6bba3735cc445a b6dbd3590e27902c e6dc822e531b53c0 30e6d2827d060389 93da33848699c474 d288758abacb6397 cfe1c19130d982c
+f32 LogProbabilities 64
+    3f077a15 42077a15 9ec8fce69cb36944 a35418f4259ccd96 31ea164d289be41 376a0af0930625e2 af7f880ea96d0ed 9f970f43d6287dbe 694bc77577ab10de
+f64 LogProbabilities 64
+    3fe0ef42ac466969 4040ef42ac466969 b845b57d75f486a1 e8af7f72b500e485 47e427d321bdacb7 70ba3bbe305b5f8d bc5d5b5d9bcbc152 cb95a819b2e41af6 b490acce0a65e4d2
+f32 Logits 65
+    3da8518b 40aaf2d1 6daca9dced4284e8 85b95afbc8361760 bc66165a1c8d3a96 4a4edb79fd63873 6225dc70bc7e9326 5adaaea9de17d80c a7a5fdb9af69bbd
+f64 Logits 65
+    3fb50a315be66e08 40155e5a215607c0 1c61370259c8875 ec412d21d2cab320 ba2b6a53f67cc333 62c3d1489781788f 3400fcdeee229493 6aea9a5e7ac0f744 dbc3a8d2d1cda6fd
+f32 Probabilities 65
+    40c51502 43c82956 e75b71b0c40a396c c239179b5f0d99e0 c8f94e3c0dae5c62 e87aa6445a4393f2 6b737aff07f86d8a 7a83e461bf4d5e63 25834b5a93d08720
+f64 Probabilities 65
+    4018a2a02c73556f 4079052aad2522c5 8799f4a1cb21b502 ec748157125081df 6a7cb524e5b53180 6a85fd3b7b87f2b9 9419e691cdc22f50 860c0b1b81f2e5d 702058a4309344f
+f32 LogProbabilities 65
+    3f2bc1f6 422e70fd b8fec797c05b349a da31129ea9a19959 2deed8cad81cd291 b9c8de9479d1ca6e 6b5ace65443088a ba436762659351d7 4ab43ecff99b5ef
+f64 LogProbabilities 65
+    3fe5783eabb8ef34 4045ce1fa667d2f1 14ed84b806a793fb 90a8c29acb77fea5 6769b25c6c425661 bb5ee4a2c9e1b2fc 2543f0a52e76d34f dbee96ad4faa9eb 18791102fa71a0c
+f32 Logits 1030
+    3bb9fcc3 40bb13be b0e184d5cbfad508 b10c6b806a3fa423 fbbeaaab33030ab0 1e76c7484d4bbb74 dd8ea302b1f2d4eb 8a98c0b367722fe2 8ff92172554c039e
+f64 Logits 1030
+    3f773f984bc2f27c 40176277b03496e8 e9b602aa2e592509 ce0e729507baba8f 5e3632c731f3ede3 7ced29e79de4ec45 2a395e2deb54ac aa985f5a493fd97c f285540dd124e849
+f32 Probabilities 1030
+    4126693d 462762db 5cfeae3ae6b4c4c6 8fc0124b12be43df 49f048a0cafd7453 ddd8bfcf96731342 816c18607ff4a023 6944e09e21f05eb2 c5e0da00150783c3
+f64 Probabilities 1030
+    4024cd279224f122 40c4ec5b4d80288b ff3883cea2b0debd 96fe88e072a86b79 2987572bf607f0e7 9a59349c3ab1d6ca c07b13cf8e3699e2 500ce61b11c1a470 f0e2901ac3664899
+f32 LogProbabilities 1030
+    3f9b9a3c 449c83a4 a5381498cdc0fe0a 3e98d9b9b49f6565 22000813e54e7555 dd745da9e028b12c e8fb452461737af1 f73059e4735b6f4f a7a1f5386ad8359c
+f64 LogProbabilities 1030
+    3ff373477c47ce00 40939074678239b5 43f21ef743c33377 eae93a51d0b6c6f7 a910edae181d41a6 fa5984eed1a6bd6 49b63e7f546a5ae5 571462057f75c9c2 11ceea9a5acd9012
 ";

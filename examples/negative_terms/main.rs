@@ -71,7 +71,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     bars(&mut out, &panels[2])?;
     writeln!(out, "   None is negative, and the sum is the same.")?;
 
-    let path = env::args().nth(1).unwrap_or_else(|| "target/negative_terms.svg".into());
+    let path = match env::args().nth(1) {
+        Some(path) => path,
+        None => {
+            fs::create_dir_all("target")?;
+            "target/negative_terms.svg".into()
+        }
+    };
     fs::write(&path, plot::svg(&panels)?)?;
     writeln!(out, "\nDrawn to {path}.")?;
     Ok(())

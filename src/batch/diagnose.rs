@@ -22,7 +22,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     ///
     /// Masses may be as far from 1 as [`validated`](crate::KLDivLoss::validated) allows, or else
     /// max(0.001, √ε), with ε the precision of the elements. One pass over both operands, which allocates nothing of their size;
-    /// where masses are wrong, one more along each other axis.
+    /// where masses are wrong, up to two more along each other axis.
     ///
     /// ```
     /// use kldiv::{KLDivLoss, LikelyCause, Sum};

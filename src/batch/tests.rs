@@ -1,6 +1,6 @@
 //! Whole calls, on each instruction set: the same bits.
 
-use ndarray::{Array, Array2, Array3, ArrayRef, Axis, Dimension, arr2};
+use ndarray::{Array, Array2, Array3, ArrayRef, Axis, Dimension, Ix3, arr2};
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -9,7 +9,8 @@ use super::Batch;
 use crate::element::Element;
 use crate::kernel::{Float, Level};
 use crate::{
-    BatchMean, DistributionMean, KLDivLoss, Mean, PerDistribution, Pointwise, Reduction, Sum,
+    AnyReduction, BatchMean, DistributionMean, KLDivLoss, KLDivWithLogitsLoss, Mean,
+    PerDistribution, Pointwise, Reduction, Sum, Target,
 };
 
 const SPECIAL: [f64; 8] =
@@ -60,21 +61,50 @@ fn reduction_agrees<R: Reduction, A: Element>(
     log_target: bool,
 ) {
     let criterion = KLDivLoss::new(reduction).axis(axis).log_target(log_target);
-    let mut others = input.raw_dim();
+    batch_agrees(criterion.batch(input, target).unwrap(), axis);
+}
+
+/// With and without weights.
+fn batch_agrees<R: Reduction, A: Element>(plain: Batch<'_, R, A, Ix3>, axis: Axis) {
+    let mut others = plain.input.raw_dim();
     others[axis.0] = 1;
     let weights =
         (0..others.size()).map(|index| A::Loss::narrow([1.0, 0.25, 0.0, 1.0 / 3.0][index % 4]));
     let weights: Array2<A::Loss> =
         Array::from_iter(weights).into_shape_with_order(others).unwrap().remove_axis(axis);
-    let plain = criterion.batch(input, target).unwrap();
     for batch in [plain, plain.weights(&weights).unwrap()] {
         let levels = Level::all();
         let baseline = results(&batch.level(levels[0]));
         for &level in &levels[1..] {
-            let (reduction, shape) = (reduction, input.shape());
-            assert_eq!(results(&batch.level(level)), baseline, "{level:?} {reduction:?} {shape:?}");
+            let (rule, reduction, shape) = (batch.rule, batch.reduction, batch.input.shape());
+            let found = results(&batch.level(level));
+            assert_eq!(found, baseline, "{level:?} {reduction:?} {rule:?} {shape:?}");
         }
     }
+}
+
+fn levels_agree_from_logits<A: Element>() {
+    for classes in [1, 2, 10, 63, 64, 65, 70, 1030] {
+        for i in 0..24 {
+            let (axis, special, generalized) = (Axis(i % 2 * 2), i / 2 % 2 == 1, i / 4 % 2 == 1);
+            let target = [Target::Logits, Target::Probabilities, Target::LogProbabilities][i / 8];
+            let shape = if axis.0 == 0 { [classes, 3, 2] } else { [2, 3, classes] };
+            let [input, against] = pair::<A>(shape, target != Target::Probabilities, special);
+            let criterion = |reduction: AnyReduction| {
+                let criterion = KLDivWithLogitsLoss::new(reduction).axis(axis).temperature(1.7);
+                criterion.target(target).generalized(generalized)
+            };
+            for reduction in [Pointwise.into(), PerDistribution.into(), Mean.into()] {
+                batch_agrees(criterion(reduction).batch(&input, &against).unwrap(), axis);
+            }
+        }
+    }
+}
+
+#[test]
+fn levels_agree_from_logits_in_either_precision() {
+    levels_agree_from_logits::<f32>();
+    levels_agree_from_logits::<f64>();
 }
 
 fn levels_agree<A: Element>() {
