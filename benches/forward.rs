@@ -11,37 +11,23 @@
 
 mod common;
 
-use std::env;
 use std::hint::black_box;
-use std::time::Duration;
 
-use common::{Measure, Number, Problem, Shape, Target, Work, for_each_precision, table};
+use common::{Measure, Number, Problem, Shape, Target, Work, table};
 use criterion::{Criterion, SamplingMode, Throughput};
 use ndarray::Dimension;
 
 fn main() {
-    if env::var_os("KLDIV_TABLE").is_some() {
-        table::print_header();
-        for shape in Shape::chosen() {
-            for_each_precision(&shape, &mut Table);
-        }
-        return;
-    }
-    let criterion = Criterion::default()
-        .sample_size(10)
-        .nresamples(2000)
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(400));
-    let mut timed = Timed(criterion.configure_from_args());
-    for shape in Shape::chosen() {
-        for_each_precision(&shape, &mut timed);
-    }
-    timed.0.final_summary();
+    common::measure(&mut Table, &mut Timed(common::criterion()));
 }
 
 struct Table;
 
 impl Measure for Table {
+    fn start(&mut self) {
+        table::print_header();
+    }
+
     fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape) {
         table::print_rows::<A, D>(shape);
     }
@@ -50,6 +36,10 @@ impl Measure for Table {
 struct Timed(Criterion);
 
 impl Measure for Timed {
+    fn finish(&mut self) {
+        self.0.final_summary();
+    }
+
     fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape) {
         let mut problem = Problem::<A, D>::new(shape);
         let mut group = self.0.benchmark_group(format!("{} {}", shape.name, A::NAME));

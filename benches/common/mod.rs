@@ -10,7 +10,9 @@ pub mod table;
 
 use std::env;
 use std::iter::Sum;
+use std::time::Duration;
 
+use criterion::Criterion;
 use kldiv::{BatchMean, Element, KLDivLoss, PerDistribution, Pointwise};
 use ndarray::{Array, Axis, Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn, NdFloat, Zip};
 use ndarray_rand::RandomExt;
@@ -209,13 +211,40 @@ impl<A: Number, D: Dimension> Problem<A, D> {
     }
 }
 
-/// What is done with a shape once precision and rank are known to the compiler.
-pub trait Measure {
-    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape);
+/// All shapes: a table if `KLDIV_TABLE` is set, or else criterion's report.
+pub fn measure(table: &mut impl Measure, timed: &mut impl Measure) {
+    match env::var_os("KLDIV_TABLE") {
+        Some(_) => measure_all(table),
+        None => measure_all(timed),
+    }
 }
 
-/// In both precisions.
-pub fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
+fn measure_all(measure: &mut impl Measure) {
+    measure.start();
+    for shape in Shape::chosen() {
+        for_each_precision(&shape, measure);
+    }
+    measure.finish();
+}
+
+/// Short measurements: there are many.
+pub fn criterion() -> Criterion {
+    let criterion = Criterion::default()
+        .sample_size(10)
+        .nresamples(2000)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(400));
+    criterion.configure_from_args()
+}
+
+/// What is done with a shape once precision and rank are known to the compiler.
+pub trait Measure {
+    fn start(&mut self) {}
+    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape);
+    fn finish(&mut self) {}
+}
+
+fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
     with_rank::<f32>(shape, measure);
     with_rank::<f64>(shape, measure);
 }
