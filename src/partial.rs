@@ -51,6 +51,9 @@ use moments::Moments;
 /// | [`standard_error`](Self::standard_error) | √(max(0, ΣwD²/W − μ²) / (n − 1)), n = W² / Σw² | NaN |
 /// | [`min`](Self::min), [`max`](Self::max) | the smallest and the largest D | NaN |
 ///
+/// A weight of 0 leaves its distribution out of all of them. Any other counts alike in `distributions`, `min` and
+/// `max`, which are of D and not of wD.
+///
 /// ```
 /// use kldiv::{KLDivLoss, Sum};
 /// use ndarray::array;
@@ -93,8 +96,15 @@ impl Partial {
     /// The mean divergence μ = ΣwD / Σw, both sums rounded once. NaN where there is nothing, or a
     /// divergence is NaN.
     ///
-    /// Up to 64 classes [`DistributionMean`](crate::DistributionMean) sums terms and not divergences, and
-    /// may differ in the last place.
+    /// [`DistributionMean`](crate::DistributionMean) is the same mean, finished in `f64`:
+    ///
+    /// | | without weights, or each 0 or a power of 2 | other weights |
+    /// |---|---|---|
+    /// | more than 64 classes; from logits any number | the same bits | adds wD rounded to `f64` |
+    /// | up to 64 classes, from log-probabilities | adds terms, not their sums D, which are rounded to `f64` | adds w·term rounded to the computing type |
+    ///
+    /// A rounding to `f64` is one of 2⁻⁵³; the computing type is `f32` for all operands but `f64`, and rounds by 2⁻²⁴.
+    /// Of one class the term is D.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.moments.mean()
@@ -104,20 +114,23 @@ impl Partial {
     /// n = W² / Σw² distributions that count, which is the sample's standard deviation over √n where there
     /// are no weights.
     ///
-    /// The differences are those of exact sums, rounded once: equal divergences give 0. NaN for n ≤ 1,
-    /// and where a sum is not finite.
+    /// The differences are those of exact sums, rounded once: equal divergences give 0. That holds for weights
+    /// from 2⁻⁴⁸⁵ ≈ 10⁻¹⁴⁶ up, as all of `f32` are, and wD² that are 0 or above 10⁻²⁷⁵; what is smaller loses digits.
+    ///
+    /// NaN for n ≤ 1, where a sum is not finite, so that squares of 10¹⁵⁴ are too large, and where the mean weight
+    /// W / [`distributions`](Self::distributions) is below 2⁻⁴⁸⁵.
     #[must_use]
     pub fn standard_error(&self) -> f64 {
         self.moments.standard_error()
     }
 
-    /// The smallest divergence. NaN where there is none, or one is NaN.
+    /// The smallest divergence, whatever the weights that are not 0. NaN where there is none, or one is NaN.
     #[must_use]
     pub fn min(&self) -> f64 {
         self.moments.extremes.values()[0]
     }
 
-    /// The largest divergence. NaN where there is none, or one is NaN.
+    /// The largest divergence, whatever the weights that are not 0. NaN where there is none, or one is NaN.
     #[must_use]
     pub fn max(&self) -> f64 {
         self.moments.extremes.values()[1]

@@ -1,12 +1,12 @@
 //! Laws of partial results, with `==`: cut anywhere, merged in any order, added as integers.
 
 mod common;
+#[path = "partial/statistics.rs"]
+mod statistics;
 
 use common::layout::LAYOUTS;
 use common::{Number, Operands, Random};
-use kldiv::{
-    DistributionMean, Error, KLDivLoss, KLDivWithLogitsLoss, Partial, PerDistribution, Sum,
-};
+use kldiv::{DistributionMean, Error, KLDivLoss, KLDivWithLogitsLoss, Partial, Sum};
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 
 const SHAPES: [([usize; 3], usize); 9] = [
@@ -111,46 +111,6 @@ fn layout_changes_nothing() {
     }
 }
 
-/// Mean, standard error and extremes, naively.
-fn naive(divergences: &ArrayD<f64>, weights: Option<&ArrayD<f64>>) -> [f64; 5] {
-    let ones = ArrayD::ones(divergences.raw_dim());
-    let pairs = || divergences.iter().zip(weights.unwrap_or(&ones)).filter(|(_, w)| **w > 0.0);
-    let sum = |f: &dyn Fn(f64, f64) -> f64| pairs().map(|(&d, &w)| f(d, w)).sum::<f64>();
-    let total = sum(&|_, w| w);
-    let mean = sum(&|d, w| w * d) / total;
-    let variance = sum(&|d, w| w * (d - mean) * (d - mean)) / total;
-    let n = total * total / sum(&|_, w| w * w);
-    let fold = |f: fn(f64, f64) -> f64, start| pairs().fold(start, |m, (&d, _)| f(m, d));
-    let (min, max) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
-    [pairs().count() as f64, mean, (variance / (n - 1.0)).sqrt(), min, max]
-}
-
-fn found(partial: &Partial) -> [f64; 5] {
-    let count = partial.distributions() as f64;
-    [count, partial.mean(), partial.standard_error(), partial.min(), partial.max()]
-}
-
-#[test]
-fn statistics_are_those_of_the_divergences() {
-    for (shape, axis) in SHAPES {
-        let operands = Operands::<f64>::random(&shape, axis, false);
-        let each = KLDivLoss::new(PerDistribution).axis(Axis(axis));
-        let divergences = each.forward(&operands.input, &operands.target).unwrap();
-        for weighted in [false, true] {
-            let expected = naive(&divergences, weighted.then_some(&operands.weights));
-            let found = found(&partial(&operands, weighted, None));
-            for (found, expected) in found.iter().zip(expected) {
-                assert!(
-                    found.is_nan() && expected.is_nan()
-                        || (found - expected).abs() <= 1e-12 * expected.abs(),
-                    "{shape:?} {weighted}: {found}, not {expected}"
-                );
-            }
-            assert_eq!([found[0], found[3], found[4]], [expected[0], expected[3], expected[4]]);
-        }
-    }
-}
-
 #[test]
 fn generalized_divergences_are_not_negative() {
     let operands = Operands::<f32>::random(&[300, 10], 1, false);
@@ -185,71 +145,6 @@ fn from_logits_the_laws_are_the_same() {
             }
         }
     }
-}
-
-/// Rows [q, 1 − q] against a target of [1, 0]: −ln q each.
-fn of_rows(qs: &[f64], weights: Option<&[f64]>) -> Partial {
-    let input =
-        ArrayD::from_shape_fn(vec![qs.len(), 2], |i| (if i[1] == 0 { qs[i[0]] } else { 0.5 }).ln());
-    let target = ArrayD::from_shape_fn(vec![qs.len(), 2], |i| if i[1] == 0 { 1.0 } else { 0.0 });
-    let weights = weights.map(|w| ArrayD::from_shape_vec(vec![w.len()], w.to_vec()).unwrap());
-    let batch = KLDivLoss::new(Sum).batch(&input, &target).unwrap();
-    let batch = match &weights {
-        Some(weights) => batch.weights(weights).unwrap(),
-        None => batch,
-    };
-    batch.partial().unwrap()
-}
-
-#[test]
-fn equal_divergences_have_no_spread() {
-    for n in [2, 3, 1000, 2500] {
-        let partial = of_rows(&vec![0.3; n], None);
-        assert_eq!((partial.standard_error(), partial.min()), (0.0, partial.max()));
-        let weights: Vec<_> = (0..n).map(|i| 0.1 + i as f64).collect();
-        assert_eq!(of_rows(&vec![0.3; n], Some(&weights)).standard_error(), 0.0);
-    }
-}
-
-/// A spread of 10⁻¹³ of the mean: squares rounded before they are summed would lose it.
-#[test]
-fn a_small_spread_is_kept() {
-    let (a, b) = (0.3_f64, 0.3_f64 + 2e-14);
-    let (low, high) = (-b.ln(), -a.ln());
-    let error = of_rows(&[a, b, a, b], None).standard_error();
-    let expected = (high - low) / 2.0 / 3_f64.sqrt();
-    assert!((error / expected - 1.0).abs() < 1e-14, "{error:e}, not {expected:e}");
-}
-
-#[test]
-fn of_nothing_and_of_one() {
-    for partial in
-        [Partial::default(), of_rows(&[], None), of_rows(&[f64::NAN, 0.5], Some(&[0.0; 2]))]
-    {
-        assert_eq!(partial.distributions(), 0);
-        assert!(found(&partial)[1..].iter().all(|number| number.is_nan()));
-    }
-    for one in [of_rows(&[0.5], None), of_rows(&[0.5, f64::NAN], Some(&[3.0, 0.0]))] {
-        let ln_2 = 2_f64.ln();
-        assert_eq!((one.distributions(), one.mean(), one.min(), one.max()), (1, ln_2, ln_2, ln_2));
-        assert!(one.standard_error().is_nan());
-    }
-    let empty = ArrayD::<f32>::zeros(vec![5, 0]);
-    let empty = KLDivLoss::new(Sum).batch(&empty, &empty).unwrap().partial().unwrap();
-    assert_eq!(found(&empty), [5.0, 0.0, 0.0, 0.0, 0.0]);
-}
-
-#[test]
-fn special_divergences() {
-    let (ln_2, inf) = (2_f64.ln(), f64::INFINITY);
-    let partial = of_rows(&[0.5, 0.0, 1.0], None);
-    assert_eq!((partial.mean(), partial.min(), partial.max()), (inf, 0.0, inf));
-    assert!(partial.min().is_sign_positive() && partial.standard_error().is_nan());
-    let partial = of_rows(&[0.5, f64::INFINITY, 0.25], None);
-    assert_eq!((partial.mean(), partial.min(), partial.max()), (-inf, -inf, 2.0 * ln_2));
-    let partial = of_rows(&[0.5, 0.0, f64::NAN, 1.0], None);
-    assert!(found(&partial)[1..].iter().all(|number| number.is_nan()));
-    assert_eq!(Partial::from_words(&partial.to_words(), partial.extremes()), Ok(partial));
 }
 
 fn added<'a>(partials: impl IntoIterator<Item = &'a Partial>) -> Result<Partial, Error> {

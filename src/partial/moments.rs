@@ -6,7 +6,8 @@ use crate::kernel::Level;
 /// The sums, the number of distributions whose weight is not 0, and the smallest and largest D.
 ///
 /// A product goes into its sum as the two numbers whose sum it is (Dekker, 1971), so the sums are exact
-/// while nothing underflows. Then W·ΣwD² − (ΣwD)² is exact too, and 0 where all D are equal.
+/// while nothing underflows: the last bit of w² is 104 below its first, that of wD² 156. Then
+/// W·ΣwD² − (ΣwD)² is exact too, and 0 where all D are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
     pub w: ExactSum,
@@ -16,6 +17,10 @@ pub struct Moments {
     pub count: u64,
     pub extremes: Extremes,
 }
+
+/// 2⁻⁴⁸⁵, the smallest weight whose square is two `f64`s, multiples of 2⁻¹⁰⁷⁴. What smaller ones lose beside
+/// one of this size or more is below 2⁻¹⁰⁵ of Σw².
+const SMALLEST_MEAN_WEIGHT: f64 = f64::from_bits((1023 - 485) << 52);
 
 impl Moments {
     /// Adds a block of at most [`BLOCK`] distributions of weight 1.
@@ -69,6 +74,10 @@ impl Moments {
     pub fn standard_error(&self) -> f64 {
         let Moments { w, wd, wd2, w2, .. } = self;
         if ![w, wd, wd2, w2].iter().all(|sum| sum.value().is_finite()) {
+            return f64::NAN;
+        }
+        let mean_weight = w.value() / self.count as f64;
+        if mean_weight < SMALLEST_MEAN_WEIGHT {
             return f64::NAN;
         }
         let excess = ExactSum::difference_of_products([w, w], [w2, &ExactSum::of(1)]);
