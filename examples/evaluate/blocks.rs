@@ -30,7 +30,7 @@ impl Blocks {
             |outer: usize| order[..outer].iter().map(|&axis| shape[axis]).product::<usize>();
         let fits = |&outer: &usize| all / slabs(outer) <= elements && slabs(outer) >= MANY;
         let outer = (0..order.len()).find(fits).unwrap_or(order.len());
-        let together = (elements * slabs(outer) / all).max(1);
+        let together = (elements / (all / slabs(outer))).max(1);
         order.truncate(outer);
         Blocks { shape: shape.to_vec(), outer: order, together }
     }

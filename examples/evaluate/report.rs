@@ -1,4 +1,7 @@
 //! What is told at the end.
+//!
+//! Mean, standard error and extremes are of divergences in `f64`. Quantiles and the worst are of the same as the library
+//! returns them one by one: narrowed to `f32` where the files are.
 
 use std::io::{self, Write};
 
@@ -19,7 +22,8 @@ impl Report<'_> {
         let text = if json { format!("{}\n", self.json()) } else { self.text() };
         let mut out = io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        written.map_err(|error| format!("cannot print the report: {error}"))
+        written
+            .map_err(|error| format!("cannot print the report: {error}; make room where it goes"))
     }
 
     fn text(&self) -> String {
@@ -27,8 +31,8 @@ impl Report<'_> {
         let [nan, infinite, minus_infinite] = sketch.not_finite();
         let mut text = format!(
             "distributions    {} of {} classes\n\
-             mean divergence  {} ± {:.2e} nats\n\
-             smallest         {}\n",
+             mean divergence  {:?} ± {:.2e} nats\n\
+             smallest         {:?}\n",
             partial.distributions(),
             self.shape[self.axis],
             partial.mean(),
@@ -36,14 +40,14 @@ impl Report<'_> {
             partial.min(),
         );
         for (name, value) in self.quantiles() {
-            text += &format!("{name:<16} {value:.4}\n");
+            text += &format!("{name:<16} {}\n", short(value));
         }
-        text += &format!("largest          {}\n", partial.max());
+        text += &format!("largest          {:?}\n", partial.max());
         text += &format!("not finite       {nan} NaN, {infinite} ∞, {minus_infinite} −∞\n");
         text += "worst            ";
-        let worst = worst
-            .iter()
-            .map(|(position, divergence)| format!("{:?} {divergence:.4}", self.index(position)));
+        let worst = worst.iter().map(|(position, divergence)| {
+            format!("{:?} {}", self.index(position), short(divergence))
+        });
         text + &worst.collect::<Vec<_>>().join("\n                 ") + "\n"
     }
 
@@ -67,14 +71,8 @@ impl Report<'_> {
         })
     }
 
-    /// A quantile is the middle of its bucket, but never beyond the extremes.
     fn quantiles(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let Tally { partial, sketch, .. } = self.tally;
-        let [min, max] = [partial.min(), partial.max()];
-        QUANTILES.into_iter().map(move |(name, share)| {
-            let value = sketch.quantile(share);
-            (name, if min <= max { value.clamp(min, max) } else { value })
-        })
+        QUANTILES.into_iter().map(|(name, share)| (name, self.tally.quantile(share)))
     }
 
     /// The index of a distribution, the class axis left out.
@@ -88,6 +86,12 @@ impl Report<'_> {
         }
         index
     }
+}
+
+/// Four digits behind the point, or as many that count.
+fn short(number: f64) -> String {
+    let plain = !number.is_finite() || number == 0.0 || (1e-2..1e6).contains(&number.abs());
+    if plain { format!("{number:.4}") } else { format!("{number:.3e}") }
 }
 
 /// JSON knows neither NaN nor ∞.

@@ -57,9 +57,9 @@ impl Sketch {
         some.map(|(bucket, &count)| (edge(bucket), edge(bucket + 1), count))
     }
 
-    /// How many have no such bucket: finite, but about 0, below it, or huge.
-    pub fn others(&self) -> i64 {
-        self.counts[BELOW..POSITIVE].iter().sum::<i64>() + self.counts[ABOVE]
+    /// How many are finite, but have no such bucket: below 0, about 0, and huge.
+    pub fn others(&self) -> [i64; 3] {
+        [self.counts[BELOW..ZERO].iter().sum(), self.counts[ZERO], self.counts[ABOVE]]
     }
 }
 

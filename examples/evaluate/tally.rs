@@ -23,6 +23,13 @@ impl Tally {
             self.worst.add(position, divergence);
         }
     }
+
+    /// The middle of a bucket of the sketch, but never beyond the extremes.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let [min, max] = [self.partial.min(), self.partial.max()];
+        let value = self.sketch.quantile(share);
+        if min <= max { value.clamp(min, max) } else { value }
+    }
 }
 
 /// The largest divergences, NaN above all, of equal ones those with the lowest position.
