@@ -32,10 +32,16 @@ pub fn pair(directory: &Path) -> Result<[PathBuf; 2], Box<dyn Error>> {
 
     let log_q = log_softmax(&student.logits(&held_out.coarse().images));
     let p = log_softmax(&teacher.logits(&held_out.images)).exp();
-    fs::create_dir_all(directory)?;
     let files = ["student.npy", "teacher.npy"].map(|name| directory.join(name));
-    write_npy(&files[0], &log_q)?;
-    write_npy(&files[1], &p)?;
+    let cannot = |error: &dyn Error| {
+        let directory = directory.display();
+        format!(
+            "cannot write to {directory}: {error}; make room, start elsewhere, or name two files"
+        )
+    };
+    fs::create_dir_all(directory).map_err(|error| cannot(&error))?;
+    write_npy(&files[0], &log_q).map_err(|error| cannot(&error))?;
+    write_npy(&files[1], &p).map_err(|error| cannot(&error))?;
     Ok(files)
 }
 

@@ -1,10 +1,11 @@
 //! One `.npy` file, of which any part can be read.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::fs::{File, Metadata};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use kldiv::Element;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
@@ -40,6 +41,8 @@ pub struct NpyFile {
     pub fortran: bool,
     /// As numpy writes it, in quotes.
     pub dtype: String,
+    /// When, in nanoseconds since 1970; 0 where the system does not tell.
+    pub changed: u128,
     file: File,
     /// Where the numbers start.
     start: u64,
@@ -48,17 +51,17 @@ pub struct NpyFile {
 impl NpyFile {
     /// Reads the header, and checks that the file is as long as it says.
     pub fn open(path: &Path) -> Result<NpyFile, Box<dyn Error>> {
-        let at = |error: &dyn Error| format!("cannot read {}: {error}", path.display());
+        let at = |error: &dyn Error| cannot_read(path, error);
         let file = File::open(path).map_err(|error| at(&error))?;
         let mut reader = BufReader::new(file);
-        let header = Header::from_reader(&mut reader)
-            .map_err(|error| at(&error) + "; is it an array, saved by numpy.save?")?;
+        let header = Header::from_reader(&mut reader).map_err(|error| at(&error))?;
         let start = reader.stream_position().map_err(|error| at(&error))?;
         let npy = NpyFile {
             path: path.to_owned(),
             shape: header.shape,
             fortran: header.layout.is_fortran(),
             dtype: header.type_descriptor.to_string(),
+            changed: reader.get_ref().metadata().map_or(0, |metadata| changed(&metadata)),
             file: reader.into_inner(),
             start,
         };
@@ -80,8 +83,7 @@ impl NpyFile {
         };
         let elements = self.shape.iter().try_fold(size, |n: u64, &len| n.checked_mul(len as u64));
         let expected = elements.and_then(|bytes| bytes.checked_add(self.start));
-        let found =
-            self.file.metadata().map_err(|error| format!("cannot read {path}: {error}"))?.len();
+        let found = self.file.metadata().map_err(|error| cannot_read(&self.path, &error))?.len();
         let Some(missing) = expected.and_then(|expected| expected.checked_sub(found)) else {
             return Err(format!("{path} is longer than its header says; save it again").into());
         };
@@ -106,7 +108,7 @@ impl NpyFile {
             let offset = self.start + (piece.start * size_of::<A>()) as u64;
             let read = self.file.seek(SeekFrom::Start(offset));
             read.and_then(|_| self.file.read_exact(&mut bytes))
-                .map_err(|error| format!("cannot read {}: {error}", self.path.display()))?;
+                .map_err(|error| cannot_read(&self.path, &error))?;
             A::all_from(&bytes, &mut values);
         }
         Ok(ArrayD::from_shape_vec(IxDyn(&lengths).set_f(self.fortran), values)?)
@@ -139,22 +141,43 @@ impl NpyFile {
         starts.into_iter().map(piece).collect()
     }
 
-    /// FNV-1a of the shape and of samples spread over the file.
-    pub fn fingerprint(&mut self, mut hash: u64) -> Result<u64, Box<dyn Error>> {
+    /// FNV-1a of what the header says, the length, and samples spread over the file from its first byte to its
+    /// last, which are all of it up to 1 MiB.
+    pub fn fingerprint(&mut self, hash: u64) -> Result<u64, Box<dyn Error>> {
+        self.sampled(hash).map_err(|error| cannot_read(&self.path, &error).into())
+    }
+
+    fn sampled(&mut self, mut hash: u64) -> io::Result<u64> {
         const SAMPLES: u64 = 64;
+        const SAMPLE: u64 = 1 << 14;
         let length = self.file.metadata()?.len();
         let described = format!("{:?} {} {} {length}", self.shape, self.fortran, self.dtype);
         hash = fnv(hash, described.as_bytes());
-        let mut sample = [0; 1024];
+        let mut sample = vec![0; length.min(SAMPLE) as usize];
+        let last = u128::from(length - length.min(SAMPLE));
         for i in 0..SAMPLES {
-            let last = length.saturating_sub(sample.len() as u64);
-            self.file.seek(SeekFrom::Start(last / (SAMPLES - 1) * i))?;
-            let read = self.file.read(&mut sample)?;
-            hash = fnv(hash, &sample[..read]);
+            let start = last * u128::from(i) / u128::from(SAMPLES - 1);
+            self.file.seek(SeekFrom::Start(start as u64))?;
+            self.file.read_exact(&mut sample)?;
+            hash = fnv(hash, &sample);
         }
         Ok(hash)
     }
 }
+
+fn changed(metadata: &Metadata) -> u128 {
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| since.as_nanos())
+}
+
+/// In one line, whatever the error has to say.
+fn cannot_read(path: &Path, error: &dyn Error) -> String {
+    let error = error.to_string();
+    let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("cannot read {}: {error}; give a whole file that numpy.save wrote", path.display())
+}
+
+pub const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a, 64 bits, continued.
 pub fn fnv(hash: u64, bytes: &[u8]) -> u64 {

@@ -7,7 +7,7 @@ use kldiv::Partial;
 
 use crate::blocks::Blocks;
 use crate::measure::Measure;
-use crate::npy::{NpyFile, Number, fnv};
+use crate::npy::{BASIS, NpyFile, Number, fnv};
 use crate::options::Options;
 
 pub struct Pair {
@@ -16,6 +16,15 @@ pub struct Pair {
     weights: Option<NpyFile>,
     pub measure: Measure,
     pub blocks: Blocks,
+}
+
+/// By which a run is known again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fingerprint {
+    /// Of the settings, of what a slab is, and of samples of all files.
+    pub content: u64,
+    /// Of when the files were changed.
+    pub times: u64,
 }
 
 /// What is found of one block.
@@ -31,34 +40,12 @@ impl Pair {
         let (input, target) = (NpyFile::open(student)?, NpyFile::open(teacher)?);
         let weights = options.weights.as_deref().map(NpyFile::open).transpose()?;
         same("shape", &input, &target, |file| format!("{:?}", file.shape))?;
-        let ndim = input.shape.len();
-        let axis = options.axis.unwrap_or(ndim.saturating_sub(1));
-        if axis >= ndim {
-            return Err(
-                format!("--axis {axis}: the arrays have axes 0 to {}", ndim as i64 - 1).into()
-            );
-        }
-        if input.shape.contains(&0) {
-            return Err(format!(
-                "{} holds nothing: its shape is {:?}",
-                input.path.display(),
-                input.shape
-            )
-            .into());
-        }
+        let axis = class_axis(&input, options.axis)?;
         for file in [&target].into_iter().chain(&weights) {
             same("type", &input, file, |file| file.dtype.clone())?;
         }
         if let Some(weights) = &weights {
-            let lanes = without(&input.shape, axis);
-            if weights.shape != lanes {
-                let path = weights.path.display();
-                return Err(format!(
-                    "{path} has shape {:?}, but there is one weight a distribution: {lanes:?}",
-                    weights.shape
-                )
-                .into());
-            }
+            check_weights(weights, &without(&input.shape, axis))?;
         }
         let elements = options.block_bytes / if input.dtype == f32::DTYPE { 4 } else { 8 };
         let blocks = Blocks::new(&input.shape, axis, input.fortran, elements);
@@ -120,13 +107,42 @@ impl Pair {
         }
     }
 
-    /// Of the settings, of what a slab is, and of samples of all files.
-    pub fn fingerprint(&mut self) -> Result<u64, Box<dyn Error>> {
+    pub fn fingerprint(&mut self) -> Result<Fingerprint, Box<dyn Error>> {
         let settings = format!("{:?} {}", self.measure, self.blocks.slabs());
-        let hash = fnv(0xcbf2_9ce4_8422_2325, settings.as_bytes());
-        let files = [&mut self.input, &mut self.target].into_iter().chain(&mut self.weights);
-        files.into_iter().try_fold(hash, |hash, file| file.fingerprint(hash))
+        let (mut content, mut times) = (fnv(BASIS, settings.as_bytes()), BASIS);
+        for file in [&mut self.input, &mut self.target].into_iter().chain(&mut self.weights) {
+            content = file.fingerprint(content)?;
+            times = fnv(times, &file.changed.to_le_bytes());
+        }
+        Ok(Fingerprint { content, times })
     }
+}
+
+/// The one that was asked for, or the last; an error where there is none.
+fn class_axis(input: &NpyFile, axis: Option<usize>) -> Result<usize, Box<dyn Error>> {
+    let (path, shape) = (input.path.display(), &input.shape);
+    let Some(last) = shape.len().checked_sub(1) else {
+        return Err(
+            format!("{path} holds a single number; give an array with an axis of classes").into()
+        );
+    };
+    let axis = axis.unwrap_or(last);
+    if axis > last {
+        return Err(format!("--axis {axis}: the arrays have axes 0 to {last}").into());
+    }
+    if shape.contains(&0) {
+        return Err(format!("{path} holds nothing: its shape is {shape:?}").into());
+    }
+    Ok(axis)
+}
+
+fn check_weights(weights: &NpyFile, lanes: &[usize]) -> Result<(), Box<dyn Error>> {
+    let (path, shape) = (weights.path.display(), &weights.shape);
+    if shape == lanes {
+        return Ok(());
+    }
+    Err(format!("{path} has shape {shape:?}, but there is one weight a distribution: {lanes:?}")
+        .into())
 }
 
 fn same(
