@@ -11,11 +11,15 @@ if ! command -v mpirun >/dev/null || ! command -v mpicc >/dev/null; then
         openmpi-bin libopenmpi-dev libclang-dev >/dev/null
 fi
 
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
+distributed=$target/release/distributed
+evaluate=$target/release/examples/evaluate
 cargo build --release --locked -p kldiv-distributed
 cargo build --release --locked --example evaluate
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
-evaluate=target/release/examples/evaluate
 mpi() {
     # One thread a rank: the ranks share this machine. As root and beyond the cores only for this check.
     RAYON_NUM_THREADS=1 timeout 120 mpirun --allow-run-as-root --oversubscribe "$@"
@@ -33,21 +37,26 @@ for settings in '' '--log-target --axis 0 --block-bytes 1000' '--logits --temper
     for ranks in '1' '2' '3' '4' '7' '2 --shares 1,20' '4 --shares 5,1,0,2'; do
         read -r n rest <<<"$ranks"
         # shellcheck disable=SC2086
-        mpi -n "$n" target/release/distributed "${pair[@]}" --json $settings $rest >"$scratch/many"
+        mpi -n "$n" "$distributed" "${pair[@]}" --json $settings $rest >"$scratch/many"
         cmp "$scratch/one" "$scratch/many" || fail "other bits from $ranks ranks${settings:+, $settings}"
     done
     echo "1, 2, 3, 4 and 7 ranks, even shares and uneven: the same bits${settings:+ ($settings)}"
 done
 
-# Rank 1 finds a file that is cut short.
-head -c 2000 "${pair[1]}" >"$scratch/cut.npy"
+# Ranks with copies of their own, as on nodes without a shared file system.
 mkdir "$scratch/0" "$scratch/1"
 for rank in 0 1; do
     cp "${pair[@]}" "$scratch/$rank"
 done
-cp "$scratch/cut.npy" "$scratch/1/teacher.npy"
-job=(-wdir "$scratch/0" -n 1 "$PWD/target/release/distributed" student.npy teacher.npy :
-    -wdir "$scratch/1" -n 1 "$PWD/target/release/distributed" student.npy teacher.npy)
+job=(-wdir "$scratch/0" -n 1 "$distributed" student.npy teacher.npy :
+    -wdir "$scratch/1" -n 1 "$distributed" student.npy teacher.npy)
+"$evaluate" "${pair[@]}" >"$scratch/one"
+mpi "${job[@]}" >"$scratch/many"
+cmp "$scratch/one" "$scratch/many" || fail 'other bits from copies of the files'
+echo 'ranks with copies of their own: the same bits'
+
+# Rank 1 finds a file that is cut short.
+head -c 2000 "${pair[1]}" >"$scratch/1/teacher.npy"
 status=0
 mpi "${job[@]}" >"$scratch/out" 2>"$scratch/error" || status=$?
 [ "$status" -ne 0 ] || fail 'a rank without its file went unnoticed'
@@ -58,10 +67,10 @@ echo 'a rank that fails ends the job:' "$(grep error: "$scratch/error")"
 
 # Rank 1 is asked for what there is not.
 status=0
-one=("$PWD/target/release/distributed" "${pair[@]}")
+one=("$distributed" "${pair[@]}")
 mpi -n 1 "${one[@]}" : -n 1 "${one[@]}" --bogus >"$scratch/out" 2>"$scratch/error" || status=$?
 [ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail 'a rank with other arguments leaves the others waiting'
 [ ! -s "$scratch/out" ] || fail 'a report in spite of an error'
 echo 'a rank with bad arguments ends the job'
 
-mpi -n 3 target/release/distributed --train
+mpi -n 3 "$distributed" --train

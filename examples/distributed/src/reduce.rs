@@ -55,7 +55,8 @@ fn entries(tally: &Tally) -> [i64; ENTRIES] {
     entries
 }
 
-/// An error on every rank where not all have the same files and settings.
+/// An error on every rank where not all have the same files and settings. Copies have times of their own, which do not
+/// matter.
 pub fn same_everywhere(world: &SimpleCommunicator, fingerprint: u64) -> Result<(), Box<dyn Error>> {
     let mine = [fingerprint, !fingerprint];
     let mut largest = [0_u64; 2];
@@ -63,5 +64,5 @@ pub fn same_everywhere(world: &SimpleCommunicator, fingerprint: u64) -> Result<(
     if largest[0] == !largest[1] {
         return Ok(());
     }
-    Err("the ranks have different files under the same names".into())
+    Err("not all ranks have the same files and settings; give them all the same".into())
 }
