@@ -40,20 +40,34 @@ pub struct Ahead<'a, A: Element> {
 }
 
 impl<A: Element> Ahead<'_, A> {
-    /// Has a group of it brought into the cache.
+    /// Nothing is known of what comes.
+    pub const NOTHING: Self = Ahead { arrays: [&[]; 3], output: &[] };
+
+    /// Has N numbers of each brought into the cache, from `start` on.
     #[inline(always)]
-    fn fetch(&self, group: usize) {
-        self.arrays.iter().for_each(|array| fetch(array, group * WIDTH));
-        fetch(self.output, group * WIDTH);
+    pub fn fetch<const N: usize>(&self, start: usize) {
+        self.arrays.iter().for_each(|array| fetch::<_, N>(array, start));
+        fetch::<_, N>(self.output, start);
+    }
+
+    /// The same of what is left from `start` on.
+    #[inline(always)]
+    pub fn fetch_rest(&self, start: usize) {
+        self.arrays.iter().for_each(|array| fetch_rest(array, start));
+        fetch_rest(self.output, start);
     }
 }
 
 #[inline(always)]
-fn fetch<T>(array: &[T], start: usize) {
-    for index in (start..start + WIDTH).step_by(LINE / size_of::<T>()) {
-        if index < array.len() {
-            prefetch_index(array, index);
-        }
+fn fetch_rest<T>(array: &[T], start: usize) {
+    let lines = (start..array.len()).step_by(LINE / size_of::<T>());
+    lines.for_each(|index| prefetch_index(array, index));
+}
+
+#[inline(always)]
+fn fetch<T, const N: usize>(array: &[T], start: usize) {
+    if let Some(group) = array.get(start..start + N) {
+        (0..N).step_by(LINE / size_of::<T>()).for_each(|index| prefetch_index(group, index));
     }
 }
 
@@ -93,7 +107,7 @@ impl<A: Element> Chunk<'_, A> {
         let mut strangest = [<A::Loss as Float>::Bits::default(); WIDTH];
         let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks().0);
         for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
-            ahead.fetch(group);
+            ahead.fetch::<WIDTH>(group * WIDTH);
             let (x, t) = (widened(x), widened(t));
             for i in 0..WIDTH {
                 strangest[i] = strangest[i].max(K::strangeness(x[i], t[i]));

@@ -50,22 +50,6 @@ pub fn add_values<T: Float>(stripes: &mut [f64; STRIPES], values: &[T]) {
     }
 }
 
-/// Deals products to the stripes, each fused with its addition.
-#[inline(always)]
-pub fn add_products<T: Float>(stripes: &mut [f64; STRIPES], a: &[T], b: &[T]) {
-    let mut sums = *stripes;
-    let ((a, tail_a), (b, tail_b)) = (a.as_chunks::<STRIPES>(), b.as_chunks::<STRIPES>());
-    for (a, b) in a.iter().zip(b) {
-        for i in 0..STRIPES {
-            sums[i] = a[i].to_f64().mul_add(b[i].to_f64(), sums[i]);
-        }
-    }
-    *stripes = sums;
-    for (sum, (a, b)) in stripes.iter_mut().zip(tail_a.iter().zip(tail_b)) {
-        *sum = a.to_f64().mul_add(b.to_f64(), *sum);
-    }
-}
-
 /// sums[i] += terms[i].
 pub fn add_to_each<T: Float>(level: Level, sums: &mut [f64], terms: &[T]) {
     level.run(

@@ -59,25 +59,39 @@ fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scra
     scratch
 }
 
-/// Lets `work` write the rectangle, row by row: in place, or to `scratch` from which it is copied.
-pub fn write<T: Copy + Default>(
-    matrix: &mut ArrayViewMut2<'_, T>,
-    (lanes, classes): &Rect,
-    scratch: &mut Scratch<T>,
-    work: impl FnOnce(&mut [T]),
-) {
+/// The same to write to.
+pub fn dense_mut<'a, T>(matrix: &'a mut ArrayViewMut2<'_, T>, rect: &Rect) -> Option<&'a mut [T]> {
+    let (lanes, classes) = rect;
     let width = matrix.ncols();
-    let in_one = lanes.len() == 1 || classes.len() == width;
-    if let Some(all) = matrix.as_slice_mut().filter(|_| in_one) {
+    if (lanes.len() == 1 || classes.len() == width) && matrix.is_standard_layout() {
         let start = lanes.start * width + classes.start;
-        return work(&mut all[start..start + lanes.len() * classes.len()]);
+        let all = matrix.as_slice_mut()?;
+        return Some(&mut all[start..start + lanes.len() * classes.len()]);
     }
+    part_mut(matrix, rect).into_slice()
+}
+
+fn part_mut<'a, T>(
+    matrix: &'a mut ArrayViewMut2<'_, T>,
+    (lanes, classes): &Rect,
+) -> ArrayViewMut2<'a, T> {
     let mut part = matrix.view_mut();
     part.slice_axis_inplace(Axis(0), Slice::from(lanes.clone()));
     part.slice_axis_inplace(Axis(1), Slice::from(classes.clone()));
-    if let Some(dense) = part.as_slice_mut() {
+    part
+}
+
+/// Lets `work` write the rectangle, row by row: in place, or to `scratch` from which it is copied.
+pub fn write<T: Copy + Default>(
+    matrix: &mut ArrayViewMut2<'_, T>,
+    rect: &Rect,
+    scratch: &mut Scratch<T>,
+    work: impl FnOnce(&mut [T]),
+) {
+    if let Some(dense) = dense_mut(matrix, rect) {
         return work(dense);
     }
+    let mut part = part_mut(matrix, rect);
     let scratch = scratch.get(part.len());
     work(scratch);
     let dense = ArrayView2::from_shape(part.dim(), &*scratch);

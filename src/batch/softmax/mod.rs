@@ -40,7 +40,8 @@ pub fn visit_unit<A: Element>(
 ) {
     let gradients = unit.d_input.is_some() || unit.d_target.is_some();
     let Softmax { rate, generalized, .. } = softmax;
-    let settings = Settings { level: visit.level, rate, gradients, generalized };
+    let outputs = gradients || (visit.wanted == Wanted::Terms && unit.value.is_some());
+    let settings = Settings { level: visit.level, rate, outputs, gradients, generalized };
     let classes = unit.input.ncols();
     let panels = Panels { visit, softmax };
     if classes <= FEW || is_by_columns(&unit.input, &unit.target) {

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::Panels;
 use super::panel::{Panel, Room};
 use crate::batch::visit::{PART, Wanted};
 use crate::batch::worker::{Worker, steps};
 use crate::element::Element;
-use crate::kernel::Float;
 use crate::kernel::softmax::{COLUMNS, Factors, Outputs, Solver};
-use crate::lanes::{Rect, Scratch, Unit};
+use crate::kernel::{Ahead, Float};
+use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 
 /// A lane without upstream: its gradients are 0, or NaN if one of its numbers is.
 #[derive(Clone, Copy)]
@@ -115,11 +115,26 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     fn load<'a>(
         rooms: &'a mut [Room<A, P::Item>; 2],
         skipped: &[usize],
-        unit: &'a Unit<'_, A>,
+        operands: [&'a ArrayView2<'_, A>; 2],
         rect: &Rect,
     ) -> [&'a [P::Item]; 2] {
         let [input, target] = rooms;
-        [P::load(&unit.input, rect, skipped, input), P::load(&unit.target, rect, skipped, target)]
+        [P::load(operands[0], rect, skipped, input), P::load(operands[1], rect, skipped, target)]
+    }
+
+    /// The same classes of the next lane, and where a gradient goes.
+    fn ahead<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Ahead<'a, A> {
+        if P::LANES > 1 {
+            return Ahead::NOTHING;
+        }
+        let next = (lanes.end..lanes.end + 1, classes.clone());
+        let lane = |matrix: &'a ArrayView2<'_, A>| match lanes.end < matrix.nrows() {
+            true => dense(matrix, &next).unwrap_or(&[]),
+            false => &[],
+        };
+        let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
+        let place = gradient.and_then(|array| dense(array, &(lanes.clone(), classes.clone())));
+        Ahead { arrays: [lane(&unit.input), lane(&unit.target), place.unwrap_or(&[])], output: &[] }
     }
 
     /// One pass over some classes.
@@ -131,8 +146,10 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     ) {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
-                let [input, target] = Self::load(&mut self.rooms, &self.skipped, unit, &rect);
-                solver.visit(first, input, target);
+                let ahead = Self::ahead(unit, &rect);
+                let [input, target] =
+                    Self::load(&mut self.rooms, &self.skipped, [&unit.input, &unit.target], &rect);
+                solver.visit(first, input, target, ahead);
             }
             solver.end_part();
         }
@@ -164,7 +181,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         if self.each.is_some() {
             for (_, rect) in self.blocks(classes.clone()) {
                 self.factor_each(unit, &rect);
-                let [input, target] = Self::load(&mut self.rooms, &self.skipped, unit, &rect);
+                let [input, target] =
+                    Self::load(&mut self.rooms, &self.skipped, [&unit.input, &unit.target], &rect);
                 let factors = self.each.as_deref().unwrap_or_default();
                 solver.add_upstream(rect.1.start, input, target, factors);
             }
@@ -191,21 +209,23 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
 
     fn compute(
         &mut self,
-        unit: &Unit<'_, A>,
+        unit: &mut Unit<'_, A>,
         rect: &Rect,
         terms: bool,
         solver: &mut impl Solver<A, Item = P::Item>,
     ) {
         let len = P::LANES * rect.1.len();
-        let [input, target] = Self::load(&mut self.rooms, &self.skipped, unit, rect);
+        let operands = [&unit.input, &unit.target];
+        let [input, target] = Self::load(&mut self.rooms, &self.skipped, operands, rect);
         let factors = match &self.each {
             Some(each) => Factors::Each(each),
             None => Factors::Lanes(&self.factors),
         };
+        let in_place = P::LANES == 1 && self.silent.is_empty();
         let outputs = Outputs {
             terms: terms.then(|| sized(&mut self.terms, len)),
-            d_input: unit.d_input.is_some().then(|| sized(&mut self.d_input, len)),
-            d_target: unit.d_target.is_some().then(|| sized(&mut self.d_target, len)),
+            d_input: gradient(unit.d_input.as_mut(), rect, in_place, &mut self.d_input, len),
+            d_target: gradient(unit.d_target.as_mut(), rect, in_place, &mut self.d_target, len),
         };
         solver.outputs(input, target, factors, outputs);
     }
@@ -225,10 +245,10 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
                 }
             }
         }
-        if let Some(array) = &mut unit.d_input {
+        if let Some(array) = unit.d_input.as_mut().filter(|_| !self.d_input.is_empty()) {
             P::place(array, rect, &self.d_input, &mut self.scratch);
         }
-        if let Some(array) = &mut unit.d_target {
+        if let Some(array) = unit.d_target.as_mut().filter(|_| !self.d_target.is_empty()) {
             P::place(array, rect, &self.d_target, &mut self.scratch);
         }
     }
@@ -245,6 +265,23 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
                 *term = if weight == A::Loss::ZERO { weight } else { *term * weight };
             }
         }
+    }
+}
+
+/// Where a gradient is computed: in place, or in `room`, which is left empty otherwise.
+fn gradient<'a, A: Copy + Default>(
+    array: Option<&'a mut ArrayViewMut2<'_, A>>,
+    rect: &Rect,
+    in_place: bool,
+    room: &'a mut Vec<A>,
+    len: usize,
+) -> Option<&'a mut [A]> {
+    match dense_mut(array?, rect).filter(|_| in_place) {
+        Some(place) => {
+            room.clear();
+            Some(place)
+        }
+        None => Some(sized(room, len)),
     }
 }
 

@@ -6,6 +6,7 @@
 //! - f32: deg P = 5, relative error 1.2e−8 = 2⁻²⁶·³, coefficients rounded.
 //! - f64: deg P = 10, relative error 6.3e−18 = 2⁻⁵⁷·¹, coefficients rounded.
 
+use super::shift::{Shift, quarter};
 use crate::kernel::exp::{Exp, exp, exp_of_normal};
 use crate::kernel::term::Real;
 
@@ -14,12 +15,18 @@ pub trait Logit: Real {
     /// A class with a greater |ε| needs care. So far below −`LOWEST` that a class whose weight is left out
     /// counts for nothing in q either; and the errors of e and e^(−ε), which grow as |ε|, stay small.
     const FAR: Self;
+    /// Logits of a [moderate](Shift::moderate) lane lie no further below the greatest, over τ.
+    const MODERATE: Self;
+    /// ln 2.
+    const LN2: Self;
     /// (eʳ − 1 − r)/r² for |r| ≤ ln 2 / 2.
     fn remainder_reduced(r: Self) -> Self;
 }
 
 impl Logit for f32 {
     const FAR: f32 = 24.0;
+    const MODERATE: f32 = 40.0;
+    const LN2: f32 = std::f32::consts::LN_2;
 
     #[inline(always)]
     fn remainder_reduced(r: f32) -> f32 {
@@ -33,6 +40,8 @@ impl Logit for f32 {
 
 impl Logit for f64 {
     const FAR: f64 = 100.0;
+    const MODERATE: f64 = 100.0;
+    const LN2: f64 = std::f64::consts::LN_2;
 
     #[inline(always)]
     fn remainder_reduced(r: f64) -> f64 {
@@ -56,70 +65,6 @@ impl Logit for f64 {
         }
         p
     }
-}
-
-/// From where the logits of a lane are counted. Differences are kept as a quarter, which is finite
-/// between any two numbers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Shift<T> {
-    /// max z_p/4.
-    pub peak: T,
-    /// 1/τ.
-    pub rate: T,
-    /// s·τ/4, rounded,
-    pub hi: T,
-    /// and the rest of it.
-    pub lo: T,
-}
-
-impl<T: Logit> Shift<T> {
-    /// The shift by the maxima.
-    #[inline(always)]
-    pub fn between(peak_p: T, peak_q: T, rate: T) -> Self {
-        let (hi, lo) = difference(quarter(peak_p), quarter(peak_q));
-        Shift { peak: quarter(peak_p), rate, hi, lo }
-    }
-
-    /// s less so much.
-    #[inline(always)]
-    pub fn less(self, surplus: f64) -> Self {
-        let (hi, lo) = difference(self.hi, quarter(T::from_f64(surplus) / self.rate));
-        Shift { hi, lo: lo + self.lo, ..self }
-    }
-
-    /// (z_p − max z_p)/τ.
-    #[inline(always)]
-    fn log_weight(&self, z_p: T) -> T {
-        z_p.mul_add(T::from_f64(0.25), -self.peak) * (T::from_f64(4.0) * self.rate)
-    }
-
-    /// ε.
-    #[inline(always)]
-    fn log_ratio(&self, z_p: T, z_q: T) -> T {
-        let (hi, lo) = difference(z_p, z_q);
-        let four = T::from_f64(4.0);
-        ((hi - four * self.hi) + (lo - four * self.lo)) * self.rate
-    }
-
-    /// The same where a difference may overflow, from z_p/4.
-    #[inline(always)]
-    fn log_ratio_in_quarters(&self, quarter_p: T, z_q: T) -> T {
-        let (hi, lo) = difference(quarter_p, quarter(z_q));
-        ((hi - self.hi) + (lo - self.lo)) * (T::from_f64(4.0) * self.rate)
-    }
-}
-
-#[inline(always)]
-fn quarter<T: Logit>(z: T) -> T {
-    z * T::from_f64(0.25)
-}
-
-/// a − b, the second part its rounding error (TwoDiff, Knuth 1969).
-#[inline(always)]
-pub fn difference<T: Logit>(a: T, b: T) -> (T, T) {
-    let hi = a - b;
-    let part = hi - a;
-    (hi, (a - (hi - part)) - (b + part))
 }
 
 /// What one class contributes to the sums.
@@ -146,6 +91,28 @@ pub fn finite_part<T: Logit>(weight: T, ratio: T) -> (T, f64) {
     } else {
         (ratio, 0.0)
     }
+}
+
+/// The cell of a class of a [moderate](Shift::moderate) lane.
+///
+/// ε = (z_p − z_q)/τ − s is rounded twice, which is as good as the careful way where s is not much greater than ε;
+/// reductions are by ln 2 in one step, whose error k·2⁻²⁶ (f32) grows as that of their argument does.
+#[inline(always)]
+pub fn moderate_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
+    let ratio = (z_p - z_q).mul_add(shift.rate, -shift.whole);
+    let y = z_p.mul_add(shift.rate, -shift.offset);
+    let (r, k) = reduced(y);
+    let weight = T::exp_reduced(r).scale(k);
+    let (r, k) = reduced(-ratio);
+    let (phi, growth) = unreduced(ratio, r, k);
+    Cell { weight, log_ratio: ratio, curvature: weight * phi, excess: weight * growth }
+}
+
+/// r and k, [shifted](crate::kernel::Float::ROUND), of y = k·ln 2 + r.
+#[inline(always)]
+fn reduced<T: Logit>(y: T) -> (T, T) {
+    let shifted = y.mul_add(T::LOG2_E, T::ROUND);
+    ((T::ROUND - shifted).mul_add(T::LN2, y), shifted)
 }
 
 /// The cell of one class; with `ANY` false its curvature is NaN where that is not enough.
@@ -198,8 +165,15 @@ fn exp_or_nothing<T: Logit>(y: T) -> T {
 #[inline(always)]
 pub fn remainders<T: Logit>(ratio: T) -> (T, T) {
     let k = (-ratio).mul_add(T::LOG2_E, T::ROUND);
-    let (whole, power) = (k - T::ROUND, T::ONE.scale(k));
+    let whole = k - T::ROUND;
     let r = (-whole).mul_add(<T as Exp>::LN2_LO, (-whole).mul_add(<T as Exp>::LN2_HI, -ratio));
+    unreduced(ratio, r, k)
+}
+
+/// φ(ε) and expm1(−ε) from −ε = k·ln 2 + r.
+#[inline(always)]
+fn unreduced<T: Logit>(ratio: T, r: T, k: T) -> (T, T) {
+    let power = T::ONE.scale(k);
     let tail = r * r * T::remainder_reduced(r);
     let less_one = power - T::ONE;
     let phi = power.mul_add(tail, less_one + power.mul_add(r, ratio));

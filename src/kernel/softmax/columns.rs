@@ -1,8 +1,10 @@
 //! Lanes beside each other, class after class; and short lanes turned to lie so.
 
 use super::FEW;
-use super::cell::{Logit, Shift, cell, finite_part};
-use super::lane::{Cells, Lane, Part, greater};
+use super::cell::{Logit, finite_part};
+use super::lane::{Lanes, Part};
+use super::shifts::Shifts;
+use super::sums::{Cells, EARLY};
 use crate::kernel::sum::tree;
 use crate::kernel::{Level, STRIPES};
 
@@ -16,12 +18,9 @@ pub type Row<T, const N: usize = COLUMNS> = [T; N];
 /// Each lane's maxima, shift and sums.
 #[derive(Clone, Debug)]
 pub struct Columns<T, const N: usize = COLUMNS> {
-    peaks_p: Row<T, N>,
-    peaks_q: Row<T, N>,
-    rate: T,
-    quarters: Row<T, N>,
-    hi: Row<T, N>,
-    lo: Row<T, N>,
+    shifts: Shifts<T, N>,
+    /// Sums over [`EARLY`] classes at most, one row a stripe; none where there are few classes.
+    early: [Vec<Row<T, N>>; 3],
     /// Σe, Σeε and Σe·φ(ε), one row a stripe.
     weight: Vec<Row<f64, N>>,
     mean: Vec<Row<f64, N>>,
@@ -36,13 +35,10 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     pub fn new(classes: usize, rate: T) -> Self {
         let stripes = if classes <= FEW { 1 } else { STRIPES };
         let zeros = vec![[0.0; N]; stripes];
+        let early = vec![[T::ZERO; N]; if classes <= FEW { 0 } else { STRIPES }];
         Columns {
-            peaks_p: [-T::INFINITY; N],
-            peaks_q: [-T::INFINITY; N],
-            rate,
-            quarters: [T::ZERO; N],
-            hi: [T::ZERO; N],
-            lo: [T::ZERO; N],
+            shifts: Shifts::new(rate),
+            early: [early.clone(), early.clone(), early],
             weight: zeros.clone(),
             mean: zeros.clone(),
             curvature: zeros,
@@ -53,9 +49,23 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 
     /// Other lanes from here on.
     pub fn restart(&mut self) {
-        self.peaks_p = [-T::INFINITY; N];
-        self.peaks_q = self.peaks_p;
+        self.shifts.clear();
         self.clear();
+    }
+
+    /// Adds classes to the maxima.
+    pub fn add_peaks(&mut self, level: Level, z_p: &[Row<T, N>], z_q: &[Row<T, N>]) {
+        self.shifts.add(level, z_p, z_q);
+    }
+
+    /// Takes the shifts by the maxima.
+    pub fn shift(&mut self, level: Level) {
+        self.shifts.take(level);
+    }
+
+    /// Takes better shifts for lanes that need them; whether there is one.
+    pub fn improve(&mut self, level: Level, lanes: &Lanes<N>) -> bool {
+        self.shifts.improve(level, lanes)
     }
 
     /// Forgets the sums.
@@ -68,53 +78,8 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         for rows in [&mut self.weight, &mut self.mean, &mut self.curvature] {
             rows.fill([0.0; N]);
         }
+        self.early.iter_mut().for_each(|rows| rows.fill([T::ZERO; N]));
         self.far = [0.0; N];
-    }
-
-    /// Adds classes to the maxima.
-    pub fn add_peaks(&mut self, level: Level, z_p: &[Row<T, N>], z_q: &[Row<T, N>]) {
-        level.run(
-            #[inline(always)]
-            || {
-                for (peaks, rows) in [(&mut self.peaks_p, z_p), (&mut self.peaks_q, z_q)] {
-                    for row in rows {
-                        for i in 0..N {
-                            peaks[i] = greater(peaks[i], row[i]);
-                        }
-                    }
-                }
-            },
-        );
-    }
-
-    /// Takes the shifts by the maxima.
-    pub fn shift(&mut self, level: Level) {
-        level.run(
-            #[inline(always)]
-            || {
-                for i in 0..N {
-                    let shift = Shift::between(self.peaks_p[i], self.peaks_q[i], self.rate);
-                    (self.quarters[i], self.hi[i], self.lo[i]) = (shift.peak, shift.hi, shift.lo);
-                }
-            },
-        );
-    }
-
-    /// Takes better shifts for lanes that are off centre; whether there is one.
-    pub fn recentre(&mut self, level: Level, lanes: &Lanes<N>) -> bool {
-        if !lanes.any_off_centre(level) {
-            return false;
-        }
-        for i in (0..N).filter(|&i| lanes.lane(i).is_off_centre()) {
-            let shift = self.shift_of(i).less(lanes.log_total[i]);
-            (self.hi[i], self.lo[i]) = (shift.hi, shift.lo);
-        }
-        true
-    }
-
-    #[inline(always)]
-    fn shift_of(&self, i: usize) -> Shift<T> {
-        Shift { peak: self.quarters[i], rate: self.rate, hi: self.hi[i], lo: self.lo[i] }
     }
 
     /// The cells of one class, all that gradients and terms need.
@@ -128,44 +93,10 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         level.run(
             #[inline(always)]
             || {
-                self.cells::<true>(z_p, z_q, cells);
+                self.shifts.cells::<true>(z_p, z_q, cells);
             },
         );
         cells
-    }
-
-    /// The cells of one class; whether some needed care.
-    #[inline(always)]
-    fn cells<const EXCESS: bool>(
-        &self,
-        z_p: &Row<T, N>,
-        z_q: &Row<T, N>,
-        cells: &mut Cells<T, N>,
-    ) -> bool {
-        self.cells_here::<false, EXCESS>(z_p, z_q, cells);
-        let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
-        if care {
-            self.cells_here::<true, true>(z_p, z_q, cells);
-        }
-        care
-    }
-
-    #[inline(always)]
-    fn cells_here<const ANY: bool, const EXCESS: bool>(
-        &self,
-        z_p: &Row<T, N>,
-        z_q: &Row<T, N>,
-        cells: &mut Cells<T, N>,
-    ) {
-        for i in 0..N {
-            let cell = cell::<T, ANY>(z_p[i], z_q[i], &self.shift_of(i));
-            cells.weight[i] = cell.weight;
-            cells.log_ratio[i] = cell.log_ratio;
-            cells.curvature[i] = cell.curvature;
-            if EXCESS {
-                cells.excess[i] = cell.excess;
-            }
-        }
     }
 
     /// Adds classes to the sums, the first of them number `first` of its part.
@@ -214,24 +145,39 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         z_q: &Row<T, N>,
         cells: &mut Cells<T, N>,
     ) {
-        let stripe = class % self.weight.len();
-        if !self.cells::<EXCESS>(z_p, z_q, cells) {
-            return self.add_row(stripe, cells, &cells.log_ratio);
+        if !self.shifts.cells::<EXCESS>(z_p, z_q, cells) {
+            return self.add_row(class, cells, &cells.log_ratio);
         }
         let mut ratios = cells.log_ratio;
         for i in 0..N {
             let (ratio, far) = finite_part(cells.weight[i], ratios[i]);
+            let (ratio, far) =
+                if self.shifts.is_moderate(i) { (ratios[i], 0.0) } else { (ratio, far) };
             ratios[i] = ratio;
             self.far[i] += far;
         }
-        self.add_row(stripe, cells, &ratios);
+        self.add_row(class, cells, &ratios);
     }
 
     #[inline(always)]
-    fn add_row(&mut self, stripe: usize, cells: &Cells<T, N>, ratios: &Row<T, N>) {
-        let weight = &mut self.weight[stripe];
-        let mean = &mut self.mean[stripe];
-        let curvature = &mut self.curvature[stripe];
+    fn add_row(&mut self, class: usize, cells: &Cells<T, N>, ratios: &Row<T, N>) {
+        let [weights, means, curvatures] = &mut self.early;
+        let stripe = class % STRIPES;
+        let rows =
+            weights.get_mut(stripe).zip(means.get_mut(stripe)).zip(curvatures.get_mut(stripe));
+        if let Some(((weight, mean), curvature)) = rows {
+            for i in 0..N {
+                weight[i] += cells.weight[i];
+                mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
+                curvature[i] += cells.curvature[i];
+            }
+            if (class + 1).is_multiple_of(EARLY) {
+                self.add_early();
+            }
+            return;
+        }
+        let (weight, mean) = (&mut self.weight[0], &mut self.mean[0]);
+        let curvature = &mut self.curvature[0];
         for i in 0..N {
             let e = cells.weight[i].to_f64();
             weight[i] += e;
@@ -240,11 +186,25 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         }
     }
 
+    #[inline(always)]
+    fn add_early(&mut self) {
+        let sums = [&mut self.weight, &mut self.mean, &mut self.curvature];
+        for (sums, early) in sums.into_iter().zip(&mut self.early) {
+            for (sums, early) in sums.iter_mut().zip(early) {
+                for i in 0..N {
+                    sums[i] += early[i].to_f64();
+                }
+                *early = [T::ZERO; N];
+            }
+        }
+    }
+
     /// Ends a part of the lanes.
     pub fn end_part(&mut self, level: Level) {
         level.run(
             #[inline(always)]
             || {
+                self.add_early();
                 for i in 0..N {
                     self.parts[0][i] += folded(&self.weight, i);
                     self.parts[1][i] += folded(&self.mean, i);
@@ -269,7 +229,8 @@ impl<T: Logit, const N: usize> Columns<T, N> {
                         curvature: curvature[i],
                         far: far[i],
                     };
-                    lanes.set(i, part.lane(self.peaks_p[i], self.peaks_q[i]));
+                    let [peak_p, peak_q] = self.shifts.peaks(i);
+                    lanes.set(i, part.lane(peak_p, peak_q));
                 }
             },
         );
@@ -282,66 +243,5 @@ pub fn folded<const N: usize>(stripes: &[Row<f64, N>], i: usize) -> f64 {
     match stripes {
         [only] => only[i],
         _ => tree::<STRIPES>(std::array::from_fn(|stripe| stripes[stripe][i])),
-    }
-}
-
-/// What is known of lanes beside each other.
-#[derive(Clone, Debug)]
-pub struct Lanes<const N: usize = COLUMNS> {
-    pub weight: Row<f64, N>,
-    pub mean: Row<f64, N>,
-    pub curvature: Row<f64, N>,
-    pub surplus: Row<f64, N>,
-    pub total: Row<f64, N>,
-    pub log_total: Row<f64, N>,
-    pub divergence: Row<f64, N>,
-}
-
-impl<const N: usize> Default for Lanes<N> {
-    fn default() -> Self {
-        let row = [0.0; N];
-        Lanes {
-            weight: row,
-            mean: row,
-            curvature: row,
-            surplus: row,
-            total: row,
-            log_total: row,
-            divergence: row,
-        }
-    }
-}
-
-impl<const N: usize> Lanes<N> {
-    #[inline(always)]
-    fn set(&mut self, i: usize, lane: Lane) {
-        self.weight[i] = lane.weight;
-        self.mean[i] = lane.mean;
-        self.curvature[i] = lane.curvature;
-        self.surplus[i] = lane.surplus;
-        self.total[i] = lane.total;
-        self.log_total[i] = lane.log_total;
-        self.divergence[i] = lane.divergence;
-    }
-
-    /// One of them.
-    #[inline(always)]
-    pub fn lane(&self, i: usize) -> Lane {
-        Lane {
-            weight: self.weight[i],
-            mean: self.mean[i],
-            curvature: self.curvature[i],
-            surplus: self.surplus[i],
-            total: self.total[i],
-            log_total: self.log_total[i],
-            divergence: self.divergence[i],
-        }
-    }
-
-    fn any_off_centre(&self, level: Level) -> bool {
-        level.run(
-            #[inline(always)]
-            || (0..N).fold(false, |any, i| any | self.lane(i).is_off_centre()),
-        )
     }
 }

@@ -11,8 +11,9 @@
 
 use super::FEW;
 use super::cell::Logit;
-use super::columns::{COLUMNS, Lanes, Row, folded};
-use super::lane::{Cells, Lane};
+use super::columns::{COLUMNS, Row, folded};
+use super::lane::{Lane, Lanes};
+use super::sums::Cells;
 use crate::element::Element;
 use crate::kernel::sum::tree;
 use crate::kernel::{Level, STRIPES};

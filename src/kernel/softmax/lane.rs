@@ -1,18 +1,21 @@
-//! One lane whose classes lie behind each other: maxima, sums and what they come to.
+//! Lanes: their greatest and least logits, and what their sums come to.
 
-use super::cell::{Logit, Shift, cell, finite_part};
+use super::cell::Logit;
+use super::columns::{COLUMNS, Row};
 use crate::element::Element;
 use crate::kernel::ln::ln_of_normal;
-use crate::kernel::sum::{add_products, add_values, tree};
-use crate::kernel::{CHUNK, Float, Level, STRIPES};
+use crate::kernel::{Level, STRIPES};
 
-/// The greatest logits so far. NaN is passed over; the sums will have it.
+/// The greatest logits so far, and the least. NaN is passed over; the sums will have it.
 #[derive(Clone, Copy, Debug)]
-pub struct Peaks<T>([T; STRIPES]);
+pub struct Peaks<T> {
+    greatest: [T; STRIPES],
+    least: [T; STRIPES],
+}
 
 impl<T: Logit> Default for Peaks<T> {
     fn default() -> Self {
-        Peaks([-T::INFINITY; STRIPES])
+        Peaks { greatest: [-T::INFINITY; STRIPES], least: [T::INFINITY; STRIPES] }
     }
 }
 
@@ -22,16 +25,20 @@ impl<T: Logit> Peaks<T> {
         level.run(
             #[inline(always)]
             || {
-                let mut peaks = self.0;
+                let mut peaks = *self;
                 let (whole, tail) = logits.as_chunks::<STRIPES>();
                 for logits in whole {
                     for i in 0..STRIPES {
-                        peaks[i] = greater(peaks[i], logits[i].widen());
+                        let logit = logits[i].widen();
+                        peaks.greatest[i] = greater(peaks.greatest[i], logit);
+                        peaks.least[i] = lesser(peaks.least[i], logit);
                     }
                 }
-                self.0 = peaks;
-                for (peak, logit) in self.0.iter_mut().zip(tail) {
-                    *peak = greater(*peak, logit.widen());
+                *self = peaks;
+                for (i, logit) in tail.iter().enumerate() {
+                    let logit = logit.widen();
+                    self.greatest[i] = greater(self.greatest[i], logit);
+                    self.least[i] = lesser(self.least[i], logit);
                 }
             },
         );
@@ -39,8 +46,9 @@ impl<T: Logit> Peaks<T> {
 
     /// Adds the peaks of another part.
     pub fn merge(&mut self, other: &Self) {
-        for (peak, &other) in self.0.iter_mut().zip(&other.0) {
-            *peak = greater(*peak, other);
+        for i in 0..STRIPES {
+            self.greatest[i] = greater(self.greatest[i], other.greatest[i]);
+            self.least[i] = lesser(self.least[i], other.least[i]);
         }
     }
 
@@ -48,18 +56,29 @@ impl<T: Logit> Peaks<T> {
     pub fn value(&self, level: Level) -> T {
         level.run(
             #[inline(always)]
-            || {
-                let (mut peaks, mut width) = (self.0, STRIPES);
-                while width > 1 {
-                    width /= 2;
-                    for i in 0..width {
-                        peaks[i] = greater(peaks[i], peaks[i + width]);
-                    }
-                }
-                peaks[0]
-            },
+            || folded(self.greatest, greater),
         )
     }
+
+    /// The least and the greatest.
+    pub fn span(&self, level: Level) -> [T; 2] {
+        level.run(
+            #[inline(always)]
+            || [folded(self.least, lesser), folded(self.greatest, greater)],
+        )
+    }
+}
+
+#[inline(always)]
+fn folded<T: Logit>(mut peaks: [T; STRIPES], choose: impl Fn(T, T) -> T) -> T {
+    let mut width = STRIPES;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            peaks[i] = choose(peaks[i], peaks[i + width]);
+        }
+    }
+    peaks[0]
 }
 
 /// The greater, or `old` where `new` is NaN.
@@ -68,156 +87,10 @@ pub fn greater<T: Logit>(old: T, new: T) -> T {
     if new > old { new } else { old }
 }
 
-/// Room for the cells of a chunk of classes, or of one class of lanes beside each other.
-#[derive(Clone, Debug)]
-pub struct Cells<T, const N: usize = CHUNK> {
-    pub weight: [T; N],
-    pub log_ratio: [T; N],
-    pub curvature: [T; N],
-    pub excess: [T; N],
-}
-
-impl<T: Logit, const N: usize> Default for Cells<T, N> {
-    fn default() -> Self {
-        let zeros = [T::ZERO; N];
-        Cells { weight: zeros, log_ratio: zeros, curvature: zeros, excess: zeros }
-    }
-}
-
-impl<T: Logit> Cells<T> {
-    /// The cells of the next classes, at most [`CHUNK`]; whether some needed care. The excess is left out
-    /// where no gradient is wanted.
-    pub fn fill<A: Element<Loss = T>>(
-        &mut self,
-        level: Level,
-        z_p: &[A],
-        z_q: &[A],
-        shift: &Shift<T>,
-        excess: bool,
-    ) -> bool {
-        level.run(
-            #[inline(always)]
-            || {
-                let clean = if excess {
-                    self.fill_here::<A, false, true>(z_p, z_q, shift)
-                } else {
-                    self.fill_here::<A, false, false>(z_p, z_q, shift)
-                };
-                if clean {
-                    return false;
-                }
-                self.fill_here::<A, true, true>(z_p, z_q, shift);
-                true
-            },
-        )
-    }
-
-    /// Whether no class needed care that it was not given.
-    #[inline(always)]
-    fn fill_here<A: Element<Loss = T>, const ANY: bool, const EXCESS: bool>(
-        &mut self,
-        z_p: &[A],
-        z_q: &[A],
-        shift: &Shift<T>,
-    ) -> bool {
-        let whole = z_p.len() / STRIPES * STRIPES;
-        self.span::<A, ANY, EXCESS>(0, &z_p[..whole], &z_q[..whole], shift);
-        if whole < z_p.len() {
-            let (tail_p, tail_q) = (padded(&z_p[whole..]), padded(&z_q[whole..]));
-            self.span::<A, ANY, EXCESS>(whole, &tail_p, &tail_q, shift);
-        }
-        !self.curvature[..z_p.len()].iter().fold(false, |any, value| any | value.is_nan())
-    }
-
-    #[inline(always)]
-    fn span<A: Element<Loss = T>, const ANY: bool, const EXCESS: bool>(
-        &mut self,
-        start: usize,
-        z_p: &[A],
-        z_q: &[A],
-        shift: &Shift<T>,
-    ) {
-        let len = z_p.len();
-        let z_q = &z_q[..len];
-        let weight = &mut self.weight[start..][..len];
-        let log_ratio = &mut self.log_ratio[start..][..len];
-        let curvature = &mut self.curvature[start..][..len];
-        let excess = &mut self.excess[start..][..len];
-        for i in 0..len {
-            let cell = cell::<T, ANY>(z_p[i].widen(), z_q[i].widen(), shift);
-            weight[i] = cell.weight;
-            log_ratio[i] = cell.log_ratio;
-            curvature[i] = cell.curvature;
-            if EXCESS {
-                excess[i] = cell.excess;
-            }
-        }
-    }
-}
-
-/// A tail, filled up with its first number.
+/// The lesser, or `old` where `new` is NaN.
 #[inline(always)]
-fn padded<A: Element>(tail: &[A]) -> [A; STRIPES] {
-    let mut last = [tail[0]; STRIPES];
-    last[..tail.len()].copy_from_slice(tail);
-    last
-}
-
-/// Σe, Σeε and Σe·φ(ε) over the classes of a lane of many.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sums {
-    weight: [f64; STRIPES],
-    mean: [f64; STRIPES],
-    curvature: [f64; STRIPES],
-    far: f64,
-}
-
-impl Sums {
-    /// Adds the next classes, of which a multiple of [`STRIPES`] came before. With `excess` the cells
-    /// then hold all that gradients need.
-    pub fn add<A: Element<Loss: Logit>>(
-        &mut self,
-        level: Level,
-        z_p: &[A],
-        z_q: &[A],
-        shift: &Shift<A::Loss>,
-        cells: &mut Cells<A::Loss>,
-        excess: bool,
-    ) {
-        let care = cells.fill(level, z_p, z_q, shift, excess);
-        let len = z_p.len();
-        let (weight, ratio) = (&cells.weight[..len], &cells.log_ratio[..len]);
-        level.run(
-            #[inline(always)]
-            || {
-                add_values(&mut self.weight, weight);
-                add_values(&mut self.curvature, &cells.curvature[..len]);
-                if !care {
-                    return add_products(&mut self.mean, weight, ratio);
-                }
-                let mut finite = [A::Loss::ZERO; CHUNK];
-                for ((finite, &e), &ratio) in finite.iter_mut().zip(weight).zip(ratio) {
-                    *finite = finite_part(e, ratio).0;
-                }
-                add_products(&mut self.mean, weight, &finite[..len]);
-                for (&e, &ratio) in weight.iter().zip(ratio) {
-                    if ratio.abs() > A::Loss::FAR {
-                        self.far += finite_part(e, ratio).1;
-                    }
-                }
-            },
-        );
-    }
-
-    /// The sums of this part of a lane.
-    pub fn part(&self) -> Part {
-        Part {
-            weight: tree(self.weight),
-            mean: tree(self.mean),
-            curvature: tree(self.curvature),
-            far: self.far,
-        }
-    }
+pub fn lesser<T: Logit>(old: T, new: T) -> T {
+    if new < old { new } else { old }
 }
 
 /// The sums over a part of a lane.
@@ -293,11 +166,59 @@ impl Lane {
     pub fn zero_or_nan(&self) -> f64 {
         0.0 * self.log_total
     }
+}
 
-    /// Whether F is so much more than KL that the rounding errors of its terms count: sum again with the
-    /// shift [less](Shift::less) [`log_total`](Self::log_total), once.
+/// What is known of lanes beside each other.
+#[derive(Clone, Debug)]
+pub struct Lanes<const N: usize = COLUMNS> {
+    pub weight: Row<f64, N>,
+    pub mean: Row<f64, N>,
+    pub curvature: Row<f64, N>,
+    pub surplus: Row<f64, N>,
+    pub total: Row<f64, N>,
+    pub log_total: Row<f64, N>,
+    pub divergence: Row<f64, N>,
+}
+
+impl<const N: usize> Default for Lanes<N> {
+    fn default() -> Self {
+        let row = [0.0; N];
+        Lanes {
+            weight: row,
+            mean: row,
+            curvature: row,
+            surplus: row,
+            total: row,
+            log_total: row,
+            divergence: row,
+        }
+    }
+}
+
+impl<const N: usize> Lanes<N> {
+    /// Puts one in its place.
     #[inline(always)]
-    pub fn is_off_centre(&self) -> bool {
-        self.curvature > 32.0 * self.divergence * self.total
+    pub fn set(&mut self, i: usize, lane: Lane) {
+        self.weight[i] = lane.weight;
+        self.mean[i] = lane.mean;
+        self.curvature[i] = lane.curvature;
+        self.surplus[i] = lane.surplus;
+        self.total[i] = lane.total;
+        self.log_total[i] = lane.log_total;
+        self.divergence[i] = lane.divergence;
+    }
+
+    /// One of them.
+    #[inline(always)]
+    pub fn lane(&self, i: usize) -> Lane {
+        Lane {
+            weight: self.weight[i],
+            mean: self.mean[i],
+            curvature: self.curvature[i],
+            surplus: self.surplus[i],
+            total: self.total[i],
+            log_total: self.log_total[i],
+            divergence: self.divergence[i],
+        }
     }
 }

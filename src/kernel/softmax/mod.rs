@@ -12,13 +12,19 @@
 //! It holds whatever s is, and for any weights: a relative error of the weights or of ε changes KL by
 //! as much relatively, also near p = q, where KL is of the order of ε². One pass after the maxima does.
 //! s = (max z_p − max z_q)/τ; where F is much more than KL, that was a poor choice, and s − ln(1 + x),
-//! which makes ε = D, is taken in another pass ([`Lane::is_off_centre`]).
+//! which makes ε = D, is taken in another pass ([`shift::Shift::better`]).
 //!
 //! **Gradients**, with g = e·expm1(−ε): q − p = (g/(1 + x) − e·x/(1 + x))/S and
 //! p·(D − KL) = e·(ε − a)/S, both without cancellation of numbers greater than ε.
 //!
-//! **Order of sums.** In `f64`. Up to [`FEW`] classes: one after the other. Beyond: class c in sum c mod
-//! [`STRIPES`](super::STRIPES), those as a tree; the sums of parts of a lane are added in turn.
+//! **Two ways to a cell.** Where no logit of a lane lies far below the greatest, which its maxima and minima tell, and
+//! s is not much greater than ε, which its sums tell, each class takes some forty operations and no question
+//! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
+//! ([`cell::cell`]).
+//!
+//! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond: class c in sum c mod
+//! [`STRIPES`](super::STRIPES), in the computing type over [`sums::EARLY`] classes and those in `f64`; then as a tree.
+//! The sums of parts of a lane are added in turn.
 //!
 //! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
 //! class ([`columns`]); short lanes are turned into the latter. The bits are the same.
@@ -30,7 +36,10 @@ mod given;
 mod gradient;
 mod lane;
 mod pair;
+mod shift;
+mod shifts;
 mod solver;
+mod sums;
 mod terms;
 mod turn;
 
@@ -47,10 +56,11 @@ pub const FEW: usize = 64;
 
 #[cfg(test)]
 pub use {
-    cell::Shift,
-    columns::{Columns, Lanes},
+    columns::Columns,
     given::{Total, TotalColumns, TotalSum, d_logits, log_softmax},
     gradient::*,
-    lane::{Cells, Lane, Part, Peaks, Sums},
+    lane::{Lane, Lanes, Part, Peaks},
+    shift::Shift,
+    sums::{Cells, Sums},
     terms::{Shares, softmax_terms},
 };

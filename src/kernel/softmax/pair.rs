@@ -1,25 +1,25 @@
 //! Both sides are logits: the passes over a lane.
 
 use super::FEW;
-use super::cell::{Logit, Shift};
-use super::columns::{Columns, Lanes, Row};
+use super::cell::Logit;
+use super::columns::{Columns, Row};
 use super::gradient::{
     Beside, One, Slopes, SlopesEach, UpstreamColumns, UpstreamSums, d_inputs, d_inputs_each,
     d_targets, d_targets_each,
 };
-use super::lane::{Cells, Lane, Part, Peaks, Sums};
+use super::lane::{Lane, Lanes, Part, Peaks};
+use super::shift::Shift;
 use super::solver::{Factors, Fork, Outputs, Settings, Solver};
+use super::sums::{Cells, Sums};
 use super::terms::{Shares, softmax_terms};
 use crate::element::Element;
-use crate::kernel::{CHUNK, Float, Level};
+use crate::kernel::{Ahead, CHUNK, Chunk, Float, Level};
 
-/// The pass that is under way.
+/// The pass that is under way; there may be several for the sums, about better centres.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Pass {
     Peaks,
     Sums,
-    /// The sums once more, about a better centre.
-    Again,
 }
 
 /// One lane against another, its classes behind each other.
@@ -57,7 +57,7 @@ impl<A: Element<Loss: Logit>> LanePair<A> {
 
     fn fill(&mut self, input: &[A], target: &[A]) {
         if self.blocks != 1 {
-            self.cells.fill(self.settings.level, target, input, &self.shift, true);
+            self.cells.refill(self.settings.level, Chunk { input, target }, &self.shift);
         }
     }
 }
@@ -74,15 +74,15 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         self.upstream = UpstreamSums::new(self.settings.generalized);
     }
 
-    fn visit(&mut self, _: usize, input: &[A], target: &[A]) {
-        let Settings { level, gradients, generalized, .. } = self.settings;
+    fn visit(&mut self, _: usize, input: &[A], target: &[A], ahead: Ahead<'_, A>) {
+        let Settings { level, outputs, .. } = self.settings;
         if self.pass == Pass::Peaks {
             self.peaks[0].add(level, input);
             self.peaks[1].add(level, target);
         } else {
             self.blocks += 1;
-            let excess = gradients || generalized;
-            self.sums.add(level, target, input, &self.shift, &mut self.cells, excess);
+            let chunk = Chunk { input, target };
+            self.sums.add(level, chunk, ahead, &self.shift, &mut self.cells, outputs);
         }
     }
 
@@ -95,10 +95,10 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
 
     fn end_pass(&mut self) -> bool {
         let level = self.settings.level;
-        let [peak_q, peak_p] = [0, 1].map(|side| self.peaks[side].value(level));
+        let [q, p] = [0, 1].map(|side| self.peaks[side].span(level));
         if self.pass == Pass::Peaks {
             let rate = A::Loss::from_f64(self.settings.rate);
-            self.shift = Shift::between(peak_p, peak_q, rate);
+            self.shift = Shift::between(p, q, rate);
             self.pass = Pass::Sums;
             return true;
         }
@@ -106,14 +106,13 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         self.parts.drain(..).for_each(|part| whole.join(&part));
         self.lane = level.run(
             #[inline(always)]
-            || whole.lane(peak_p, peak_q),
+            || whole.lane(p[1], q[1]),
         );
-        let again = self.pass == Pass::Sums && self.lane.is_off_centre();
-        if again {
-            self.shift = self.shift.less(self.lane.log_total);
-            (self.pass, self.blocks) = (Pass::Again, 0);
+        let better = self.shift.better(&self.lane);
+        if let Some(better) = better {
+            (self.shift, self.blocks) = (better, 0);
         }
-        again
+        better.is_some()
     }
 
     fn divergences(&self) -> &[f64] {
@@ -198,7 +197,7 @@ pub struct ColumnPair<A: Element, const N: usize> {
 
 impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
     pub fn new(settings: Settings, classes: usize) -> Self {
-        let kept = settings.gradients && classes <= FEW;
+        let kept = settings.outputs && classes <= FEW;
         ColumnPair {
             settings,
             pass: Pass::Peaks,
@@ -220,7 +219,13 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         self.upstream.clear();
     }
 
-    fn visit(&mut self, first: usize, input: &[Self::Item], target: &[Self::Item]) {
+    fn visit(
+        &mut self,
+        first: usize,
+        input: &[Self::Item],
+        target: &[Self::Item],
+        _: Ahead<'_, A>,
+    ) {
         let level = self.settings.level;
         if self.pass == Pass::Peaks {
             self.columns.add_peaks(level, target, input);
@@ -245,10 +250,9 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
             return true;
         }
         self.columns.lanes(level, &mut self.lanes);
-        let again = self.pass == Pass::Sums && self.columns.recentre(level, &self.lanes);
+        let again = self.columns.improve(level, &self.lanes);
         if again {
             self.columns.clear();
-            self.pass = Pass::Again;
         }
         again
     }

@@ -2,7 +2,7 @@
 
 use super::cell::Logit;
 use crate::element::Element;
-use crate::kernel::Level;
+use crate::kernel::{Ahead, Level};
 
 /// What holds for all lanes of a call.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,9 @@ pub struct Settings {
     pub level: Level,
     /// 1/τ.
     pub rate: f64,
-    /// Whether gradients will be asked for.
+    /// Whether terms or gradients will be asked for,
+    pub outputs: bool,
+    /// gradients among them.
     pub gradients: bool,
     /// Whether terms are p·φ(D) instead of p·D; a lane's sum is the same if its target is logits.
     pub generalized: bool,
@@ -47,7 +49,13 @@ pub trait Solver<A: Element<Loss: Logit>> {
     /// Other lanes from here on.
     fn start(&mut self);
     /// Visits the next block, whose first class is number `first` of its part.
-    fn visit(&mut self, first: usize, input: &[Self::Item], target: &[Self::Item]);
+    fn visit(
+        &mut self,
+        first: usize,
+        input: &[Self::Item],
+        target: &[Self::Item],
+        ahead: Ahead<'_, A>,
+    );
     /// Ends a part of the lanes.
     fn end_part(&mut self);
     /// Ends a pass over all classes; whether another one is needed.

@@ -2,7 +2,8 @@
 
 use super::cell::{Logit, remainders};
 use super::gradient::PerLane;
-use super::lane::{Cells, Lane};
+use super::lane::Lane;
+use super::sums::Cells;
 use crate::kernel::Level;
 
 /// What terms are made of.

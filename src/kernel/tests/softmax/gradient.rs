@@ -9,7 +9,7 @@ use crate::kernel::softmax::{
     transpose_back,
 };
 use crate::kernel::tests::{all_bits, bits, random};
-use crate::kernel::{CHUNK, Float, Level};
+use crate::kernel::{CHUNK, Chunk, Float, Level};
 
 /// The cells of a lane once summed, its excesses too.
 fn cells<A: Element<Loss: Logit>>(
@@ -21,7 +21,7 @@ fn cells<A: Element<Loss: Logit>>(
     let mut cells = Cells::default();
     let rate = <A::Loss as Float>::from_f64(rate);
     let (lane, shift): (_, Shift<_>) = along(level, z_p, z_q, rate, &mut cells);
-    cells.fill(level, z_p, z_q, &shift, true);
+    cells.refill(level, Chunk { input: z_q, target: z_p }, &shift);
     (lane, cells)
 }
 

@@ -9,7 +9,7 @@ use crate::kernel::softmax::{
     Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, Part, Peaks, Row, Shift, Slopes, Sums,
     d_inputs, d_targets, transpose,
 };
-use crate::kernel::{CHUNK, Level};
+use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 
 /// A lane's classes behind each other.
 pub fn along<A: Element<Loss: Logit>>(
@@ -22,21 +22,23 @@ pub fn along<A: Element<Loss: Logit>>(
     let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
     peaks_p.add(level, z_p);
     peaks_q.add(level, z_q);
-    let (peak_p, peak_q) = (peaks_p.value(level), peaks_q.value(level));
+    let (p, q) = (peaks_p.span(level), peaks_q.span(level));
     let mut sum = |shift: &Shift<A::Loss>| {
         let mut sums = Sums::default();
         for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
-            sums.add(level, z_p, z_q, shift, cells, false);
+            let chunk = Chunk { input: z_q, target: z_p };
+            sums.add(level, chunk, Ahead::NOTHING, shift, cells, false);
         }
-        sums.part().lane(peak_p, peak_q)
+        sums.part().lane(p[1], q[1])
     };
-    let shift = Shift::between(peak_p, peak_q, rate);
-    let lane = sum(&shift);
-    if lane.is_off_centre() {
-        let shift = shift.less(lane.log_total);
-        return (sum(&shift), shift);
+    let mut shift = Shift::between(p, q, rate);
+    loop {
+        let lane = sum(&shift);
+        match shift.better(&lane) {
+            Some(better) => shift = better,
+            None => return (lane, shift),
+        }
     }
-    (lane, shift)
 }
 
 /// Lanes beside each other.
@@ -51,14 +53,14 @@ pub fn across<T: Logit>(
     columns.restart();
     columns.add_peaks(level, z_p, z_q);
     columns.shift(level);
-    columns.add(level, 0, z_p, z_q, cells);
-    columns.end_part(level);
-    columns.lanes(level, lanes);
-    if columns.recentre(level, lanes) {
+    loop {
         columns.clear();
         columns.add(level, 0, z_p, z_q, cells);
         columns.end_part(level);
         columns.lanes(level, lanes);
+        if !columns.improve(level, lanes) {
+            return;
+        }
     }
 }
 
@@ -105,14 +107,14 @@ pub fn beside<A: Element<Loss = A> + Logit>(
         columns.restart();
         columns.add_peaks(level, &rows.0, &rows.1);
         columns.shift(level);
-        for _ in 0..2 {
+        loop {
             columns.clear();
             for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
                 columns.add(level, 3 * k, p, q, &mut cells);
             }
             columns.end_part(level);
             columns.lanes(level, &mut lanes);
-            if !columns.recentre(level, &lanes) {
+            if !columns.improve(level, &lanes) {
                 break;
             }
         }
@@ -159,13 +161,14 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
         peaks_p.merge(&more_p);
         peaks_q.merge(&more_q);
     }
-    let (peak_p, peak_q) = (peaks_p.value(level), peaks_q.value(level));
-    let (shift, mut cells) = (Shift::between(peak_p, peak_q, 1.0), Cells::default());
+    let (p, q) = (peaks_p.span(level), peaks_q.span(level));
+    let (shift, mut cells) = (Shift::between(p, q, 1.0), Cells::default());
     let mut whole = Part::default();
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
         let mut sums = Sums::default();
         for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
-            sums.add(level, z_p, z_q, &shift, &mut cells, false);
+            let chunk = Chunk { input: z_q, target: z_p };
+            sums.add(level, chunk, Ahead::NOTHING, &shift, &mut cells, false);
         }
         whole.join(&sums.part());
     }
@@ -182,5 +185,5 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
     }
     let mut lanes = Lanes::default();
     columns.lanes(level, &mut lanes);
-    (whole.lane(peak_p, peak_q), lanes.lane(COLUMNS - 1))
+    (whole.lane(p[1], q[1]), lanes.lane(COLUMNS - 1))
 }

@@ -212,11 +212,16 @@ fn same_bits<A: Element<Loss = A> + Logit>() {
     let rate = A::from_f64(1.0 / 3.0);
     for classes in (1..=70).chain([127, 500, 1100]) {
         let lanes = if classes > 200 { 2 } else { 5 };
-        let noise = [0.01, f64::INFINITY][classes % 2];
-        let (mut z_p, mut z_q) = pair::<A>(classes * lanes, noise, 3.0, 1.0, &mut rng);
-        if classes % 3 > 0 {
-            strew(&mut z_p, &mut rng);
-            strew(&mut z_q, &mut rng);
+        let (mut z_p, mut z_q) = (vec![], vec![]);
+        for lane in classes..classes + lanes {
+            let noise = [0.01, f64::INFINITY][lane % 2];
+            let (mut p, mut q) = pair::<A>(classes, noise, 3.0, 1.0, &mut rng);
+            if lane % 3 > 0 {
+                strew(&mut p, &mut rng);
+                strew(&mut q, &mut rng);
+            }
+            z_p.extend(p);
+            z_q.extend(q);
         }
         let all = |level: Level| -> Vec<_> {
             let alone = |(p, q)| bits(lane(level, p, q, 1.0 / 3.0).divergence);

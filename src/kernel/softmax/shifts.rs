@@ -1,0 +1,204 @@
+//! The maxima and shifts of lanes beside each other, and their cells.
+
+use super::cell::{Cell, Logit, cell, moderate_cell};
+use super::columns::Row;
+use super::lane::{Lanes, greater, lesser};
+use super::shift::Shift;
+use super::sums::Cells;
+use crate::kernel::Level;
+
+/// Those of each lane.
+#[derive(Clone, Debug)]
+pub struct Shifts<T, const N: usize> {
+    peaks_p: Row<T, N>,
+    peaks_q: Row<T, N>,
+    least_p: Row<T, N>,
+    least_q: Row<T, N>,
+    rate: T,
+    /// Their [shifts](Shift).
+    quarters: Row<T, N>,
+    hi: Row<T, N>,
+    lo: Row<T, N>,
+    wholes: Row<T, N>,
+    offsets: Row<T, N>,
+    moderate: Row<bool, N>,
+    centred: Row<bool, N>,
+    which: Which,
+}
+
+/// Which of some lanes are moderate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Which {
+    All,
+    Some,
+    None,
+}
+
+impl<T: Logit, const N: usize> Shifts<T, N> {
+    /// For the rate 1/τ.
+    pub fn new(rate: T) -> Self {
+        let none = [T::ZERO; N];
+        Shifts {
+            peaks_p: [-T::INFINITY; N],
+            peaks_q: [-T::INFINITY; N],
+            least_p: [T::INFINITY; N],
+            least_q: [T::INFINITY; N],
+            rate,
+            quarters: none,
+            hi: none,
+            lo: none,
+            wholes: none,
+            offsets: none,
+            moderate: [false; N],
+            centred: [false; N],
+            which: Which::None,
+        }
+    }
+
+    /// Other lanes from here on.
+    pub fn clear(&mut self) {
+        self.peaks_p = [-T::INFINITY; N];
+        self.peaks_q = self.peaks_p;
+        self.least_p = [T::INFINITY; N];
+        self.least_q = self.least_p;
+    }
+
+    /// The greatest logits of a lane.
+    #[inline(always)]
+    pub fn peaks(&self, lane: usize) -> [T; 2] {
+        [self.peaks_p[lane], self.peaks_q[lane]]
+    }
+
+    /// Whether a lane is moderate.
+    #[inline(always)]
+    pub fn is_moderate(&self, lane: usize) -> bool {
+        self.moderate[lane]
+    }
+
+    /// Adds classes to the maxima.
+    pub fn add(&mut self, level: Level, z_p: &[Row<T, N>], z_q: &[Row<T, N>]) {
+        level.run(
+            #[inline(always)]
+            || {
+                let p = (&mut self.peaks_p, &mut self.least_p, z_p);
+                let q = (&mut self.peaks_q, &mut self.least_q, z_q);
+                for (peaks, least, rows) in [p, q] {
+                    for row in rows {
+                        for i in 0..N {
+                            peaks[i] = greater(peaks[i], row[i]);
+                            least[i] = lesser(least[i], row[i]);
+                        }
+                    }
+                }
+            },
+        );
+    }
+
+    /// Takes the shifts by the maxima.
+    pub fn take(&mut self, level: Level) {
+        level.run(
+            #[inline(always)]
+            || {
+                for i in 0..N {
+                    let (p, q) =
+                        ([self.least_p[i], self.peaks_p[i]], [self.least_q[i], self.peaks_q[i]]);
+                    let shift = Shift::between(p, q, self.rate);
+                    self.set(i, shift);
+                }
+            },
+        );
+        self.look();
+    }
+
+    fn look(&mut self) {
+        let moderate = |&&moderate: &&bool| moderate;
+        self.which = match self.moderate.iter().filter(moderate).count() {
+            0 => Which::None,
+            count if count == N => Which::All,
+            _ => Which::Some,
+        };
+    }
+
+    /// Takes better shifts for lanes that need them; whether there is one.
+    pub fn improve(&mut self, level: Level, lanes: &Lanes<N>) -> bool {
+        let poor = level.run(
+            #[inline(always)]
+            || (0..N).fold(false, |any, i| any | self.shift(i).is_poor(&lanes.lane(i))),
+        );
+        if poor {
+            for i in 0..N {
+                let better = self.shift(i).better(&lanes.lane(i));
+                better.into_iter().for_each(|shift| self.set(i, shift));
+            }
+            self.look();
+        }
+        poor
+    }
+
+    #[inline(always)]
+    fn set(&mut self, i: usize, shift: Shift<T>) {
+        (self.quarters[i], self.hi[i], self.lo[i]) = (shift.peak, shift.hi, shift.lo);
+        (self.wholes[i], self.offsets[i]) = (shift.whole, shift.offset);
+        (self.moderate[i], self.centred[i]) = (shift.moderate, shift.centred);
+    }
+
+    #[inline(always)]
+    fn shift(&self, i: usize) -> Shift<T> {
+        Shift {
+            peak: self.quarters[i],
+            rate: self.rate,
+            hi: self.hi[i],
+            lo: self.lo[i],
+            centred: self.centred[i],
+            moderate: self.moderate[i],
+            whole: self.wholes[i],
+            offset: self.offsets[i],
+        }
+    }
+
+    /// The cells of one class; whether some needed care.
+    #[inline(always)]
+    pub fn cells<const EXCESS: bool>(
+        &self,
+        z_p: &Row<T, N>,
+        z_q: &Row<T, N>,
+        cells: &mut Cells<T, N>,
+    ) -> bool {
+        match self.which {
+            Which::All => self.put::<EXCESS>(z_p, z_q, cells, moderate_cell),
+            Which::None => {
+                self.put::<EXCESS>(z_p, z_q, cells, cell::<T, false>);
+                let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
+                if care {
+                    self.put::<true>(z_p, z_q, cells, cell::<T, true>);
+                }
+                return care;
+            }
+            Which::Some => self.put::<EXCESS>(z_p, z_q, cells, |z_p, z_q, shift| {
+                let (moderate, other) =
+                    (moderate_cell(z_p, z_q, shift), cell::<T, true>(z_p, z_q, shift));
+                if shift.moderate { moderate } else { other }
+            }),
+        }
+        self.which == Which::Some
+    }
+
+    #[inline(always)]
+    fn put<const EXCESS: bool>(
+        &self,
+        z_p: &Row<T, N>,
+        z_q: &Row<T, N>,
+        cells: &mut Cells<T, N>,
+        cell: impl Fn(T, T, &Shift<T>) -> Cell<T>,
+    ) {
+        for i in 0..N {
+            let cell = cell(z_p[i], z_q[i], &self.shift(i));
+            cells.weight[i] = cell.weight;
+            cells.log_ratio[i] = cell.log_ratio;
+            cells.curvature[i] = cell.curvature;
+            if EXCESS {
+                cells.excess[i] = cell.excess;
+            }
+        }
+    }
+}
