@@ -7,10 +7,13 @@ use half::{bf16, f16};
 
 use crate::batch::{Visit, Waiting};
 use crate::exact::ExactSum;
-use crate::kernel::Float;
 use crate::kernel::softmax::Logit;
+use crate::kernel::{Float, Level};
 #[cfg(feature = "half")]
-use crate::kernel::{narrow_bf16, narrow_f16, round_f16, widen_bf16, widen_f16};
+use crate::kernel::{
+    narrow_bf16, narrow_f16, round_bf16, round_f16, round_f16s, rounded_to_odd, widen_bf16,
+    widen_f16, widen_f16s,
+};
 use crate::lanes::Unit;
 
 /// A number that losses are computed of: `f32` or `f64`; with the feature `half` also
@@ -53,14 +56,83 @@ pub trait Element:
     #[doc(hidden)]
     fn narrow(value: f64) -> Self;
 
-    /// Whether a product of a number and a factor, rounded to the computing type, can be rounded once more
-    /// without harm.
-    #[doc(hidden)]
-    fn may_multiply(factor: f64) -> bool;
-
     /// From the computing type, rounded to nearest.
     #[doc(hidden)]
     fn round(value: Self::Loss) -> Self;
+
+    /// Numbers to the computing type.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn widen_all<const N: usize>(_: Level, numbers: &[Self; N]) -> [Self::Loss; N] {
+        let mut wide = [Self::Loss::ZERO; N];
+        for i in 0..N {
+            wide[i] = numbers[i].widen();
+        }
+        wide
+    }
+
+    /// The same, in `room`.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn widen_to<'a, const N: usize>(
+        level: Level,
+        numbers: &'a [Self; N],
+        room: &'a mut [Self::Loss; N],
+    ) -> &'a [Self::Loss; N] {
+        *room = Self::widen_all(level, numbers);
+        room
+    }
+
+    /// Numbers of the computing type, each rounded to nearest.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn round_all<const N: usize>(_: Level, values: [Self::Loss; N]) -> [Self; N] {
+        let mut rounded = [Self::default(); N];
+        for i in 0..N {
+            rounded[i] = Self::round(values[i]);
+        }
+        rounded
+    }
+
+    /// Numbers of the computing type times a factor, each product rounded once.
+    #[doc(hidden)]
+    fn multiply(level: Level, values: &[Self::Loss], factor: f64, out: &mut [Self]);
+}
+
+/// values · factor, rounded once.
+#[inline(always)]
+fn multiply<A: Element>(values: &[A::Loss], factor: f64, out: &mut [A]) {
+    out.iter_mut().zip(values).for_each(|(out, &value)| *out = A::narrow(value.to_f64() * factor));
+}
+
+/// Numbers by sixteen, the last ones filled up with zeros.
+#[cfg(feature = "half")]
+#[inline(always)]
+fn by_groups<A: Copy>(
+    values: &[f32],
+    out: &mut [A],
+    convert: impl Fn(&mut [f32; GROUP]) -> [A; GROUP],
+) {
+    let ((values, tail), (groups, rest)) = (values.as_chunks(), out.as_chunks_mut());
+    for (values, out) in values.iter().zip(groups) {
+        *out = convert(&mut { *values });
+    }
+    if !tail.is_empty() {
+        let mut last = [0.0; GROUP];
+        last[..tail.len()].copy_from_slice(tail);
+        rest.copy_from_slice(&convert(&mut last)[..tail.len()]);
+    }
+}
+
+#[cfg(feature = "half")]
+const GROUP: usize = 16;
+
+/// The factor in `f32`, if it is a power of two there.
+#[cfg(feature = "half")]
+#[inline(always)]
+fn power_of_two(factor: f64) -> Option<f32> {
+    let single = factor as f32;
+    (f64::from(single) == factor && factor.to_bits() << 12 == 0).then_some(single)
 }
 
 impl Element for f32 {
@@ -80,15 +152,19 @@ impl Element for f32 {
         f32::from_f64(value)
     }
 
-    /// The product of two short numbers is exact in `f64`: rounding it once is the same.
-    #[inline(always)]
-    fn may_multiply(factor: f64) -> bool {
-        f64::from(factor as f32) == factor
-    }
-
     #[inline(always)]
     fn round(value: f32) -> f32 {
         value
+    }
+
+    /// The product of two short numbers is exact in `f64`: rounding it once is the same.
+    #[inline(always)]
+    fn multiply(_: Level, values: &[f32], factor: f64, out: &mut [f32]) {
+        let single = factor as f32;
+        if f64::from(single) != factor {
+            return multiply(values, factor, out);
+        }
+        out.iter_mut().zip(values).for_each(|(out, &value)| *out = value * single);
     }
 }
 
@@ -110,13 +186,13 @@ impl Element for f64 {
     }
 
     #[inline(always)]
-    fn may_multiply(_: f64) -> bool {
-        true
+    fn round(value: f64) -> f64 {
+        value
     }
 
     #[inline(always)]
-    fn round(value: f64) -> f64 {
-        value
+    fn multiply(_: Level, values: &[f64], factor: f64, out: &mut [f64]) {
+        multiply(values, factor, out);
     }
 }
 
@@ -138,15 +214,57 @@ impl Element for f16 {
         f16::from_bits(narrow_f16(value))
     }
 
-    /// Powers of two, whose products are exact, or so small that they are 0 here.
-    #[inline(always)]
-    fn may_multiply(factor: f64) -> bool {
-        f64::from(factor as f32) == factor && factor.to_bits() << 12 == 0
-    }
-
     #[inline(always)]
     fn round(value: f32) -> f16 {
         f16::from_bits(round_f16(value))
+    }
+
+    #[inline(always)]
+    fn widen_all<const N: usize>(level: Level, numbers: &[f16; N]) -> [f32; N] {
+        widen_f16s(level, numbers.map(f16::to_bits))
+    }
+
+    /// Written to memory for good: taken for sixteen numbers that are known one by one, they are not put
+    /// together to vectors again.
+    #[inline(always)]
+    fn widen_to<'a, const N: usize>(
+        level: Level,
+        numbers: &'a [f16; N],
+        room: &'a mut [f32; N],
+    ) -> &'a [f32; N] {
+        *room = Self::widen_all(level, numbers);
+        std::hint::black_box(room)
+    }
+
+    #[inline(always)]
+    fn round_all<const N: usize>(level: Level, values: [f32; N]) -> [f16; N] {
+        round_f16s(level, values).map(f16::from_bits)
+    }
+
+    /// Products with powers of two are exact in `f32`, or so small that they are 0 here.
+    #[inline(always)]
+    fn multiply(level: Level, values: &[f32], factor: f64, out: &mut [f16]) {
+        match power_of_two(factor) {
+            Some(factor) => by_groups(
+                values,
+                out,
+                #[inline(always)]
+                |products| {
+                    products.iter_mut().for_each(|product| *product *= factor);
+                    Self::round_all(level, *products)
+                },
+            ),
+            None => by_groups(
+                values,
+                out,
+                #[inline(always)]
+                |products| {
+                    let odd = |value: f32| rounded_to_odd(f64::from(value) * factor);
+                    products.iter_mut().for_each(|product| *product = odd(*product));
+                    Self::round_all(level, *products)
+                },
+            ),
+        }
     }
 }
 
@@ -168,15 +286,24 @@ impl Element for bf16 {
         bf16::from_bits(narrow_bf16(value))
     }
 
-    /// Not where products may be subnormal, in `f32` as here.
-    #[inline(always)]
-    fn may_multiply(_: f64) -> bool {
-        false
-    }
-
     #[inline(always)]
     fn round(value: f32) -> bf16 {
-        bf16::from_bits(narrow_bf16(value.into()))
+        bf16::from_bits(round_bf16(value))
+    }
+
+    /// Products with powers of two are exact in `f32` unless they are subnormal, there as here.
+    #[inline(always)]
+    fn multiply(_: Level, values: &[f32], factor: f64, out: &mut [bf16]) {
+        let Some(power) = power_of_two(factor) else { return multiply(values, factor, out) };
+        let mut small = 0;
+        for (out, &value) in out.iter_mut().zip(values) {
+            let product = value * power;
+            small |= u32::from((product.abs() < f32::MIN_POSITIVE) & (value != 0.0));
+            *out = Self::round(product);
+        }
+        if small > 0 {
+            multiply(values, factor, out);
+        }
     }
 }
 

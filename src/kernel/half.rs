@@ -5,6 +5,10 @@
 //! hundred times longer for): loops over these are compiled to vectors, and the small probabilities of many
 //! classes, which are subnormal in binary16, cost what others do.
 
+mod machine;
+
+pub use machine::{round_f16s, widen_f16s};
+
 use super::float::Float;
 
 /// From bfloat16: the upper half of an `f32`.
@@ -33,14 +37,28 @@ pub fn narrow_bf16(value: f64) -> u16 {
     ((value as f32).to_bits() >> 16) as u16
 }
 
-/// To binary16, through an `f32` whose last digit is 1 where digits were cut off (rounded to odd), so that the
-/// second rounding sees them.
+/// To bfloat16, from an `f32`.
+#[inline(always)]
+pub fn round_bf16(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16;
+    if value.is_nan() { ((bits >> 16) | 0x40) as u16 } else { rounded }
+}
+
+/// To binary16, through an `f32` that is [odd](rounded_to_odd).
 #[inline(always)]
 pub fn narrow_f16(value: f64) -> u16 {
+    round_f16(rounded_to_odd(value))
+}
+
+/// To an `f32` whose last digit is 1 where digits were cut off, so that a second rounding sees them. (Not so
+/// where it is subnormal.)
+#[inline(always)]
+pub fn rounded_to_odd(value: f64) -> f32 {
     const CUT_OFF: u64 = (1 << 29) - 1;
     let bits = value.to_bits();
     let odd = (bits | ((bits & CUT_OFF) + CUT_OFF)) & !CUT_OFF;
-    round_f16(f64::from_bits(odd) as f32)
+    f64::from_bits(odd) as f32
 }
 
 /// To binary16.

@@ -27,6 +27,20 @@ impl Level {
         levels
     }
 
+    /// AVX-512, if it is this.
+    #[cfg(all(target_arch = "x86_64", feature = "half"))]
+    #[inline(always)]
+    pub fn avx512(self) -> Option<fearless_simd::Avx512> {
+        if let Simd::Avx512(token) = self.0 { Some(token) } else { None }
+    }
+
+    /// AVX2, if it is this.
+    #[cfg(all(target_arch = "x86_64", feature = "half"))]
+    #[inline(always)]
+    pub fn avx2(self) -> Option<fearless_simd::Avx2> {
+        if let Simd::Avx2(token) = self.0 { Some(token) } else { None }
+    }
+
     /// Does `work`, compiled for this level; `work` and what it calls must be `#[inline(always)]`.
     #[inline(always)]
     pub fn run<R>(self, work: impl FnOnce() -> R) -> R {

@@ -23,7 +23,10 @@ mod tests;
 pub use float::Float;
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 #[cfg(feature = "half")]
-pub(crate) use half::{narrow_bf16, narrow_f16, round_f16, widen_bf16, widen_f16};
+pub(crate) use half::{
+    narrow_bf16, narrow_f16, round_bf16, round_f16, round_f16s, rounded_to_odd, widen_bf16,
+    widen_f16, widen_f16s,
+};
 pub(crate) use level::Level;
 pub(crate) use mass::{add_copies, add_exps, copies, exps};
 pub(crate) use pass::{

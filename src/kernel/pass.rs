@@ -100,15 +100,17 @@ impl<A: Element> Chunk<'_, A> {
     #[inline(always)]
     fn each_usual<K: Term, P>(
         &self,
+        level: Level,
         ahead: Ahead<'_, A>,
         places: impl IntoIterator<Item = P>,
-        put: impl Fn(P, [A::Loss; WIDTH], [A::Loss; WIDTH]),
+        put: impl Fn(P, &[A::Loss; WIDTH], &[A::Loss; WIDTH]),
     ) -> bool {
+        let mut room = [A::Loss::ZERO; WIDTH];
         let mut strangest = [<A::Loss as Float>::Bits::default(); WIDTH];
         let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks().0);
         for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
             ahead.fetch::<WIDTH>(group * WIDTH);
-            let (x, t) = (widened(x), widened(t));
+            let (x, t) = (&A::widen_all(level, x), A::widen_to(level, t, &mut room));
             for i in 0..WIDTH {
                 strangest[i] = strangest[i].max(K::strangeness(x[i], t[i]));
             }
@@ -133,15 +135,6 @@ impl<A: Element> Chunk<'_, A> {
     }
 }
 
-#[inline(always)]
-fn widened<A: Element>(numbers: &[A; WIDTH]) -> [A::Loss; WIDTH] {
-    let mut wide = [A::Loss::default(); WIDTH];
-    for i in 0..WIDTH {
-        wide[i] = numbers[i].widen();
-    }
-    wide
-}
-
 /// The terms.
 pub fn terms<K: Term, A: Element>(
     level: Level,
@@ -154,6 +147,7 @@ pub fn terms<K: Term, A: Element>(
         || {
             let groups = out.as_chunks_mut::<WIDTH>().0;
             let usual = chunk.each_usual::<K, _>(
+                level,
                 ahead,
                 groups,
                 // Left out of line, a long one would not be compiled for the level.
@@ -189,6 +183,7 @@ pub fn terms_and_slopes<K: Term, A: Element>(
             let groups = out.as_chunks_mut::<WIDTH>().0.iter_mut();
             let groups = groups.zip(slopes.as_chunks_mut::<WIDTH>().0);
             let usual = chunk.each_usual::<K, _>(
+                level,
                 ahead,
                 groups,
                 #[inline(always)]
@@ -223,12 +218,15 @@ pub fn d_input<K: Term, A: Element>(
 ) {
     level.run(
         #[inline(always)]
-        || match slopes {
-            Some(slopes) => {
-                let slopes = slopes.iter().zip(chunk.input).zip(chunk.target);
-                scaled(slopes.map(|((&slope, x), t)| (slope, x, t)), factor, out);
+        || match (slopes, factor) {
+            (Some(slopes), Factor::Uniform(factor)) if factor != 0.0 => {
+                A::multiply(level, slopes, factor, out);
             }
-            None => scaled(chunk.derivatives(K::d_input::<_, true>), factor, out),
+            (Some(slopes), _) => {
+                let slopes = slopes.iter().zip(chunk.input).zip(chunk.target);
+                scaled(level, slopes.map(|((&slope, x), t)| (slope, x, t)), factor, out);
+            }
+            (None, _) => scaled(level, chunk.derivatives(K::d_input::<_, true>), factor, out),
         },
     );
 }
@@ -242,7 +240,7 @@ pub fn d_target<K: Term, A: Element>(
 ) {
     level.run(
         #[inline(always)]
-        || scaled(chunk.derivatives(K::d_target::<_, true>), factor, out),
+        || scaled(level, chunk.derivatives(K::d_target::<_, true>), factor, out),
     );
 }
 
@@ -261,27 +259,27 @@ pub fn times<T: Real>(level: Level, values: &mut [T], factors: &[T]) {
 /// Derivatives times factors, where a factor of 0 gives 0 unless an operand is NaN.
 #[inline(always)]
 fn scaled<'a, A: Element>(
+    level: Level,
     derivatives: impl Iterator<Item = (A::Loss, &'a A, &'a A)>,
     factor: Factor<'_>,
     out: &mut [A],
 ) {
-    let out = out.iter_mut().zip(derivatives);
     match factor {
         Factor::Uniform(factor) if factor != 0.0 => {
-            if A::may_multiply(factor) {
-                let factor = A::Loss::from_f64(factor);
-                out.for_each(|(out, (slope, ..))| *out = A::round(slope * factor));
-            } else {
-                out.for_each(|(out, (slope, ..))| *out = A::narrow(slope.to_f64() * factor));
-            }
+            let mut slopes = [A::Loss::ZERO; CHUNK];
+            slopes.iter_mut().zip(derivatives).for_each(|(place, (slope, ..))| *place = slope);
+            A::multiply(level, &slopes[..out.len()], factor, out);
         }
         Factor::Uniform(factor) => {
+            let out = out.iter_mut().zip(derivatives);
             out.for_each(|(out, (slope, x, t))| *out = product(x, t, slope, factor));
         }
         Factor::Each(factors) => {
-            out.zip(factors).for_each(|((out, (slope, x, t)), &factor)| {
-                *out = product(x, t, slope, factor);
-            });
+            out.iter_mut().zip(derivatives).zip(factors).for_each(
+                |((out, (slope, x, t)), &factor)| {
+                    *out = product(x, t, slope, factor);
+                },
+            );
         }
     }
 }

@@ -89,7 +89,7 @@ pub fn d_inputs<T: Logit, A: Element<Loss = T>, const N: usize>(
             for i in 0..out.len() {
                 let slopes = slopes.at(i);
                 let slope = excess[i].mul_add(slopes.excess, weight[i] * slopes.weight);
-                out[i] = A::narrow(slope.to_f64());
+                out[i] = A::round(slope);
             }
         },
     );
@@ -111,7 +111,7 @@ pub fn d_targets<T: Logit, A: Element<Loss = T>, const N: usize>(
                 let slopes = slopes.at(i);
                 let share = weight[i] * slopes.share;
                 let slope = share * (ratio[i] - slopes.mean);
-                out[i] = A::narrow(if share == T::ZERO { share } else { slope }.to_f64());
+                out[i] = A::round(if share == T::ZERO { share } else { slope });
             }
         },
     );

@@ -65,8 +65,8 @@ impl Sums {
         level.run(
             #[inline(always)]
             || match keep {
-                true => self.add_moderate::<A, true>(z_p, z_q, shift, ahead, cells),
-                false => self.add_moderate::<A, false>(z_p, z_q, shift, ahead, cells),
+                true => self.add_moderate::<A, true>(level, z_p, z_q, shift, ahead, cells),
+                false => self.add_moderate::<A, false>(level, z_p, z_q, shift, ahead, cells),
             },
         );
     }
@@ -117,6 +117,7 @@ impl Sums {
     #[inline(always)]
     fn add_moderate<A: Element<Loss: Logit>, const KEEP: bool>(
         &mut self,
+        level: Level,
         z_p: &[A],
         z_q: &[A],
         shift: &Shift<A::Loss>,
@@ -130,15 +131,17 @@ impl Sums {
             let mut start = block * EARLY;
             for (z_p, z_q) in whole_p.iter().zip(whole_q) {
                 ahead.fetch::<STRIPES>(start);
-                early.add_group::<A, KEEP>(z_p, z_q, &shift, cells, start);
+                early.add_group::<A, KEEP>(level, z_p, z_q, &shift, cells, start);
                 start += STRIPES;
             }
             if !tail_p.is_empty() {
                 ahead.fetch_rest(start);
+                let left = tail_p.len();
                 // Whatever is added for them must change nothing: summed apart, and left out.
                 let mut last = Early::new();
-                last.add_group::<A, true>(&padded(tail_p), &padded(tail_q), &shift, cells, start);
-                for i in 0..tail_p.len() {
+                let (tail_p, tail_q) = (padded(tail_p), padded(tail_q));
+                last.add_group::<A, true>(level, &tail_p, &tail_q, &shift, cells, start);
+                for i in 0..left {
                     let ratio = cells.log_ratio[start + i];
                     early.add(i, cells.weight[start + i], ratio, last.curvature[i]);
                 }
@@ -163,6 +166,7 @@ impl<T: Logit> Early<T> {
     #[inline(always)]
     fn add_group<A: Element<Loss = T>, const KEEP: bool>(
         &mut self,
+        level: Level,
         z_p: &[A; STRIPES],
         z_q: &[A; STRIPES],
         shift: &Shift<T>,
@@ -170,8 +174,9 @@ impl<T: Logit> Early<T> {
         start: usize,
     ) {
         let Some([weight, log_ratio, excess]) = cells.group(start) else { return };
+        let (z_p, z_q) = (A::widen_all(level, z_p), A::widen_all(level, z_q));
         for i in 0..STRIPES {
-            let cell = moderate_cell(z_p[i].widen(), z_q[i].widen(), shift);
+            let cell = moderate_cell(z_p[i], z_q[i], shift);
             self.add(i, cell.weight, cell.log_ratio, cell.curvature);
             if KEEP {
                 weight[i] = cell.weight;

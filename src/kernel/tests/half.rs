@@ -5,6 +5,7 @@ use rand::Rng;
 
 use super::{any_f32, any_f64, bits, random};
 use crate::element::Element;
+use crate::kernel::Level;
 
 /// A 16-bit format, as the crate `half` converts it.
 trait Format: Element<Loss = f32> {
@@ -140,6 +141,45 @@ fn any_number_is_rounded<F: Format>() {
 fn any_number_is_narrowed_to_the_nearest() {
     any_number_is_rounded::<f16>();
     any_number_is_rounded::<bf16>();
+}
+
+/// By the machine as by the formula, on every instruction set.
+fn groups_are_converted_as_single_numbers<F: Format>() {
+    let mut rng = random();
+    let codes: Vec<u16> = (0..=u16::MAX).collect();
+    let middles = (0..F::INFINITY).map(|code| middle::<F>(code) as f32);
+    let beside = middles.flat_map(|value| [value, value.next_up(), -value.next_down()]);
+    let values: Vec<f32> = beside.chain((0..100_000).map(|_| any_f32(&mut rng))).collect();
+    let same = |found: F, expected: F| {
+        found.code() == expected.code() || found.exact().is_nan() && expected.exact().is_nan()
+    };
+    for level in Level::all() {
+        for codes in codes.as_chunks::<32>().0 {
+            let numbers = codes.map(F::of);
+            for (wide, number) in F::widen_all(level, &numbers).into_iter().zip(numbers) {
+                assert_eq!(bits(wide), bits(number.widen()), "{level:?}: {number}");
+            }
+        }
+        for values in values.as_chunks::<19>().0 {
+            for (found, &value) in F::round_all(level, *values).into_iter().zip(values) {
+                assert!(same(found, F::round(value)), "{level:?}: {value:e}");
+            }
+            for factor in [1.0, 0.25, 2_f64.powi(-20), 1.0 / 3.0, 2_f64.powi(-130), 1e30] {
+                let mut products = [F::default(); 19];
+                F::multiply(level, values, factor, &mut products);
+                for (found, &value) in products.into_iter().zip(values) {
+                    let expected = F::narrow(f64::from(value) * factor);
+                    assert!(same(found, expected), "{level:?}: {value:e} times {factor:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn groups_are_converted_as_single_numbers_are() {
+    groups_are_converted_as_single_numbers::<f16>();
+    groups_are_converted_as_single_numbers::<bf16>();
 }
 
 /// From single precision, without a way through `f64`.
