@@ -10,15 +10,17 @@
 //! compared with a naive one in `f64` before anything is timed. `RAYON_NUM_THREADS` sets the threads.
 
 mod common;
+#[path = "common/timed.rs"]
+mod timed;
 
 use std::hint::black_box;
 
 use common::{Measure, Number, Problem, Shape, Target, Work, table};
-use criterion::{Criterion, SamplingMode, Throughput};
+use criterion::{Criterion, SamplingMode};
 use ndarray::Dimension;
 
 fn main() {
-    common::measure(&mut Table, &mut Timed(common::criterion()));
+    common::measure(&mut Table, &mut Timed(timed::criterion()));
 }
 
 struct Table;
@@ -44,7 +46,7 @@ impl Measure for Timed {
         let mut problem = Problem::<A, D>::new(shape);
         let mut group = self.0.benchmark_group(format!("{} {}", shape.name, A::NAME));
         group.sampling_mode(SamplingMode::Flat);
-        group.throughput(Throughput::Bytes((2 * shape.elements() * size_of::<A>()) as u64));
+        group.throughput(timed::throughput::<A>(shape.elements()));
         for target in Target::ALL {
             problem.check(&shape.name, target);
         }

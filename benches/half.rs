@@ -5,7 +5,7 @@
 //! KLDIV_SHAPE=8x21x256x256 KLDIV_AXIS=1 cargo bench --features half --bench half
 //! ```
 //!
-//! Small probabilities are subnormal in binary16: those of "vocab" mostly are. Each loss is compared with the
+//! "read" is the roofline of 16-bit operands. Small probabilities are subnormal in binary16: those of "vocab" mostly are. Each loss is compared with the
 //! one of the same numbers as `f32` before anything is timed. `RAYON_NUM_THREADS` sets the threads.
 
 mod common;
@@ -14,7 +14,7 @@ use std::fmt::Debug;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::{Shape, Target, Work};
+use common::{Shape, Target, Work, roofline};
 use kldiv::half::{bf16, f16};
 use kldiv::{BatchMean, Element, Error, KLDivLoss, PerDistribution, Pointwise};
 use ndarray::{Array, ArrayD, Axis, IxDyn, RemoveAxis};
@@ -32,8 +32,10 @@ fn main() {
     let once = std::env::args().any(|argument| argument == "--test");
     let threads = rayon::current_num_threads();
     println!("{threads} threads; 10⁹ elements a second\n");
-    println!("| shape | target | reduction | f32 | f16 | bf16 | f16 / f32 | bf16 / f32 |");
-    println!("|---|---|---|--:|--:|--:|--:|--:|");
+    println!(
+        "| shape | target | reduction | read | f32 | f16 | bf16 | f16 / f32 | bf16 / f32 | bf16, GB/s |"
+    );
+    println!("|---|---|---|--:|--:|--:|--:|--:|--:|--:|");
     for shape in Shape::chosen() {
         for target in Target::ALL {
             print_rows(&shape, target, if once { Duration::ZERO } else { BUDGET });
@@ -48,17 +50,30 @@ fn print_rows(shape: &Shape, target: Target, budget: Duration) {
     let mut singles = Problem::<f32>::new(shape, target);
     f16s.check();
     bf16s.check();
+    let operands = [&singles.input, &singles.target].map(|array| array.to_owned());
     for work in Work::ALL {
-        let mut loops: [&mut dyn FnMut(); 3] =
-            [&mut || singles.run(work).unwrap(), &mut || f16s.run(work).unwrap(), &mut || {
-                bf16s.run(work).unwrap()
-            }];
-        let [f32, f16, bf16] =
+        let mut loops: [&mut dyn FnMut(); 4] = [
+            &mut || read(&operands),
+            &mut || singles.run(work).unwrap(),
+            &mut || f16s.run(work).unwrap(),
+            &mut || bf16s.run(work).unwrap(),
+        ];
+        let [read, f32, f16, bf16] =
             medians(&mut loops, budget).map(|time| shape.elements() as f64 / time / 1e9);
         let (name, target, work) = (&shape.name, target.name(), work.name());
         let ratios = format!("{:.2} | {:.2}", f16 / f32, bf16 / f32);
-        println!("| {name} | {target} | {work} | {f32:.2} | {f16:.2} | {bf16:.2} | {ratios} |");
+        println!(
+            "| {name} | {target} | {work} | {read:.2} | {f32:.2} | {f16:.2} | {bf16:.2} | {ratios} | {:.1} |",
+            4.0 * bf16
+        );
     }
+}
+
+/// Reads as many bytes as two operands of 16 bits hold.
+fn read([x, t]: &[ArrayD<f32>; 2]) {
+    let (x, t) = (x.as_slice().expect("in order"), t.as_slice().expect("in order"));
+    let half = x.len() / 2;
+    black_box(roofline::read(&x[..half], &t[..half]));
 }
 
 /// Operands, and the buffers that results are written to again and again.
@@ -128,7 +143,7 @@ fn log_softmax(shape: &Shape, seed: u64) -> ArrayD<f64> {
 }
 
 /// Seconds of each loop.
-fn medians(loops: &mut [&mut dyn FnMut(); 3], budget: Duration) -> [f64; 3] {
+fn medians(loops: &mut [&mut dyn FnMut(); 4], budget: Duration) -> [f64; 4] {
     let timed = |work: &mut dyn FnMut(), repeats: u32| {
         let start = Instant::now();
         (0..repeats).for_each(|_| work());
@@ -136,15 +151,16 @@ fn medians(loops: &mut [&mut dyn FnMut(); 3], budget: Duration) -> [f64; 3] {
     };
     timed(loops[0], 1);
     let repeats = (SAMPLE.as_secs_f64() / timed(loops[0], 1)) as u32 + 1;
-    let mut seconds = [const { Vec::new() }; 3];
+    let mut seconds = [const { Vec::new() }; 4];
     let start = Instant::now();
-    while seconds[0].len() < ROUNDS && !budget.is_zero() || start.elapsed() < budget {
+    let rounds = if budget.is_zero() { 1 } else { ROUNDS };
+    while seconds[0].len() < rounds || start.elapsed() < budget {
         for (work, seconds) in loops.iter_mut().zip(&mut seconds) {
             seconds.push(timed(*work, repeats));
         }
     }
     seconds.map(|mut seconds| {
         seconds.sort_by(f64::total_cmp);
-        seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
+        seconds[seconds.len() / 2]
     })
 }

@@ -10,15 +10,17 @@
 //! anything is timed. `RAYON_NUM_THREADS` sets the threads.
 
 mod common;
+#[path = "common/timed.rs"]
+mod timed;
 
 use std::hint::black_box;
 
 use common::{Measure, Number, Problem, Shape, Target, table};
-use criterion::{Criterion, SamplingMode, Throughput};
+use criterion::{Criterion, SamplingMode};
 use ndarray::Dimension;
 
 fn main() {
-    common::measure(&mut Table, &mut Timed(common::criterion()));
+    common::measure(&mut Table, &mut Timed(timed::criterion()));
 }
 
 struct Table;
@@ -56,7 +58,7 @@ impl Measure for Timed {
         let mut problem = Problem::<A, D>::new(shape);
         let mut group = self.0.benchmark_group(format!("logits {} {}", shape.name, A::NAME));
         group.sampling_mode(SamplingMode::Flat);
-        group.throughput(Throughput::Bytes((2 * shape.elements() * size_of::<A>()) as u64));
+        group.throughput(timed::throughput::<A>(shape.elements()));
         problem.check_logits(&shape.name);
         let mut time = |name: &str, work: &dyn Fn(&mut Problem<A, D>) -> A| {
             group.bench_function(name, |bencher| bencher.iter(|| work(black_box(&mut problem))));

@@ -2,15 +2,21 @@
 //!
 //! ```sh
 //! cargo bench --bench sum
+//! KLDIV_SHAPE=512x32000 cargo bench --bench sum # as many distributions of as many classes
 //! ```
 //!
 //! A sum over distributions is reached through the public face: a batch of one class, whose terms are its
-//! divergences. Throughput counts the two operands, read once. `RAYON_NUM_THREADS` sets the threads.
+//! divergences. "read" is the roofline. Throughput counts the two operands, read once. `RAYON_NUM_THREADS` sets the threads.
 
+mod common;
+#[path = "common/timed.rs"]
+mod timed;
+
+use std::env;
 use std::hint::black_box;
-use std::time::Duration;
 
-use criterion::{Criterion, Throughput};
+use common::{Shape, roofline};
+use criterion::Criterion;
 use kldiv::{KLDivLoss, Partial, PerDistribution, Sum};
 use ndarray::{Array1, Array2};
 use ndarray_rand::RandomExt;
@@ -22,29 +28,37 @@ use rand::rngs::SmallRng;
 const ELEMENTS: usize = if cfg!(debug_assertions) { 10_000 } else { 4_000_000 };
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
-        .configure_from_args();
-    for classes in [1, 10, 100, 1000] {
-        losses(&mut criterion, classes);
+    let mut criterion = timed::criterion();
+    for [distributions, classes] in shapes() {
+        losses(&mut criterion, distributions, classes);
     }
     merges(&mut criterion);
     criterion.final_summary();
 }
 
-fn operands(classes: usize) -> [Array2<f32>; 2] {
+/// Distributions and classes.
+fn shapes() -> Vec<[usize; 2]> {
+    if env::var_os("KLDIV_SHAPE").is_none() {
+        return [1, 10, 100, 1000].map(|classes| [ELEMENTS / classes, classes]).to_vec();
+    }
+    let flat = |shape: Shape| {
+        let classes = shape.lengths[shape.axis];
+        [shape.elements() / classes, classes]
+    };
+    Shape::chosen().into_iter().map(flat).collect()
+}
+
+fn operands(distributions: usize, classes: usize) -> [Array2<f32>; 2] {
     let mut random = SmallRng::seed_from_u64(1951);
     [(-8.0, 0.0), (0.0, 1.0)].map(|(low, high)| {
         let uniform = Uniform::new(low, high).expect("a range");
-        Array2::random_using((ELEMENTS / classes, classes), uniform, &mut random)
+        Array2::random_using((distributions, classes), uniform, &mut random)
     })
 }
 
 /// The divergences summed plainly, summed exactly, and as a partial result.
-fn losses(criterion: &mut Criterion, classes: usize) {
-    let [log_q, p] = operands(classes);
+fn losses(criterion: &mut Criterion, distributions: usize, classes: usize) {
+    let [log_q, p] = operands(distributions, classes);
     let mut divergences = Array1::zeros(log_q.nrows());
     let each = KLDivLoss::new(PerDistribution);
     let each = each.batch(&log_q, &p).expect("operands that fit");
@@ -60,7 +74,9 @@ fn losses(criterion: &mut Criterion, classes: usize) {
     assert!((partial().mean() * log_q.nrows() as f64 / f64::from(exact()) - 1.0).abs() < 1e-6);
 
     let mut group = criterion.benchmark_group(format!("{} x {classes} f32", log_q.nrows()));
-    group.throughput(Throughput::Bytes(8 * log_q.len() as u64));
+    group.throughput(timed::throughput::<f32>(log_q.len()));
+    let (x, t) = (log_q.as_slice().expect("in order"), p.as_slice().expect("in order"));
+    group.bench_function("read", |bencher| bencher.iter(|| roofline::read(x, t)));
     group.bench_function("divergences, plain f64 sum", |bencher| bencher.iter(&mut plain));
     group.bench_function("exact sum", |bencher| bencher.iter(exact));
     group.bench_function("partial result", |bencher| bencher.iter(partial));
@@ -69,7 +85,7 @@ fn losses(criterion: &mut Criterion, classes: usize) {
 
 /// What is done with partial results.
 fn merges(criterion: &mut Criterion) {
-    let [log_q, p] = operands(10);
+    let [log_q, p] = operands(1000, 10);
     let batch = KLDivLoss::new(Sum).batch(&log_q, &p).expect("operands that fit");
     let partial = batch.partial().expect("a sum");
     let (words, extremes) = (partial.to_words(), partial.extremes());

@@ -5,11 +5,11 @@ use rayon::prelude::*;
 
 use super::{Number, Problem, Target, Work};
 
-fn term<A: Number>(x: A, t: A) -> A {
+pub fn term<A: Number>(x: A, t: A) -> A {
     if t > A::zero() { t * (t.ln() - x) } else { A::zero() }
 }
 
-fn log_term<A: Number>(x: A, y: A) -> A {
+pub fn log_term<A: Number>(x: A, y: A) -> A {
     y.exp() * (y - x)
 }
 

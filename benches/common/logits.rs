@@ -103,7 +103,7 @@ fn compensated<D: Dimension>(terms: &Array<f64, D>) -> f64 {
     terms.iter().fold((0.0, 0.0), add).0
 }
 
-fn log_softmax<A: Number, D: Dimension>(logits: &Array<A, D>, axis: Axis) -> Array<A, D> {
+pub fn log_softmax<A: Number, D: Dimension>(logits: &Array<A, D>, axis: Axis) -> Array<A, D> {
     let mut log = logits / A::of(TEMPERATURE);
     for mut lane in log.lanes_mut(axis) {
         let peak = lane.fold(A::neg_infinity(), |peak, &z| peak.max(z));

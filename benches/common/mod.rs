@@ -10,9 +10,7 @@ pub mod table;
 
 use std::env;
 use std::iter::Sum;
-use std::time::Duration;
 
-use criterion::Criterion;
 use kldiv::{BatchMean, Element, KLDivLoss, PerDistribution, Pointwise};
 use ndarray::{Array, Axis, Dimension, Ix1, Ix2, Ix3, Ix4, IxDyn, NdFloat, Zip};
 use ndarray_rand::RandomExt;
@@ -132,14 +130,14 @@ fn parsed(text: &str) -> usize {
 }
 
 /// An input, and the same target in both guises.
-struct Operands<A, D: Dimension> {
-    input: Array<A, D>,
-    probabilities: Array<A, D>,
-    log_probabilities: Array<A, D>,
+pub struct Operands<A, D: Dimension> {
+    pub input: Array<A, D>,
+    pub probabilities: Array<A, D>,
+    pub log_probabilities: Array<A, D>,
 }
 
 impl<A, D: Dimension> Operands<A, D> {
-    fn pair(&self, target: Target) -> (&Array<A, D>, &Array<A, D>) {
+    pub fn pair(&self, target: Target) -> (&Array<A, D>, &Array<A, D>) {
         match target {
             Target::Probability => (&self.input, &self.probabilities),
             Target::LogProbability => (&self.input, &self.log_probabilities),
@@ -147,7 +145,7 @@ impl<A, D: Dimension> Operands<A, D> {
     }
 
     /// The pair, in the order of memory.
-    fn slices(&self, target: Target) -> (&[A], &[A]) {
+    pub fn slices(&self, target: Target) -> (&[A], &[A]) {
         let (x, t) = self.pair(target);
         (x.as_slice().expect("standard layout"), t.as_slice().expect("standard layout"))
     }
@@ -155,10 +153,10 @@ impl<A, D: Dimension> Operands<A, D> {
 
 /// Operands, and the buffers that results are written to again and again.
 pub struct Problem<A, D: Dimension> {
-    axis: Axis,
-    operands: Operands<A, D>,
+    pub axis: Axis,
+    pub operands: Operands<A, D>,
     divergences: Array<A, D::Smaller>,
-    output: Array<A, D>,
+    pub output: Array<A, D>,
 }
 
 impl<A: Number, D: Dimension> Problem<A, D> {
@@ -219,7 +217,8 @@ pub fn measure(table: &mut impl Measure, timed: &mut impl Measure) {
     }
 }
 
-fn measure_all(measure: &mut impl Measure) {
+/// All shapes.
+pub fn measure_all(measure: &mut impl Measure) {
     measure.start();
     for shape in Shape::chosen() {
         for_each_precision(&shape, measure);
@@ -227,20 +226,10 @@ fn measure_all(measure: &mut impl Measure) {
     measure.finish();
 }
 
-/// Short measurements: there are many.
-pub fn criterion() -> Criterion {
-    let criterion = Criterion::default()
-        .sample_size(10)
-        .nresamples(2000)
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(400));
-    criterion.configure_from_args()
-}
-
 /// What is done with a shape once precision and rank are known to the compiler.
 pub trait Measure {
     fn start(&mut self) {}
-    fn shape<A: Number, D: Dimension>(&mut self, shape: &Shape);
+    fn shape<A: Number, D: Dimension + 'static>(&mut self, shape: &Shape);
     fn finish(&mut self) {}
 }
 
@@ -249,7 +238,7 @@ fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
     with_rank::<f64>(shape, measure);
 }
 
-fn with_rank<A: Number>(shape: &Shape, measure: &mut impl Measure) {
+pub fn with_rank<A: Number>(shape: &Shape, measure: &mut impl Measure) {
     match shape.lengths.len() {
         1 => measure.shape::<A, Ix1>(shape),
         2 => measure.shape::<A, Ix2>(shape),

@@ -12,9 +12,9 @@ const WIDTH: usize = 32;
 
 impl<A: Number, D: Dimension> Problem<A, D> {
     /// Reads both operands.
-    pub fn read(&mut self, target: Target) -> A {
+    pub fn read(&self, target: Target) -> A {
         let (x, t) = self.operands.slices(target);
-        read(Level::new(), x, t)
+        read(x, t)
     }
 
     /// Reads both operands and writes as much as one of them holds.
@@ -26,12 +26,17 @@ impl<A: Number, D: Dimension> Problem<A, D> {
     }
 }
 
-fn read<A: Number>(level: Level, x: &[A], t: &[A]) -> A {
+/// Reads both.
+pub fn read<A: Number>(x: &[A], t: &[A]) -> A {
+    read_at(Level::new(), x, t)
+}
+
+fn read_at<A: Number>(level: Level, x: &[A], t: &[A]) -> A {
     if x.len() <= TASK {
         return dispatch!(level, simd => simd.vectorize(#[inline(always)] || dot(x, t)));
     }
     let ((x0, x1), (t0, t1)) = (x.split_at(x.len() / 2), t.split_at(t.len() / 2));
-    let (a, b) = rayon::join(|| read(level, x0, t0), || read(level, x1, t1));
+    let (a, b) = rayon::join(|| read_at(level, x0, t0), || read_at(level, x1, t1));
     a + b
 }
 
