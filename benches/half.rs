@@ -5,8 +5,9 @@
 //! KLDIV_SHAPE=8x21x256x256 KLDIV_AXIS=1 cargo bench --features half --bench half
 //! ```
 //!
-//! "read" is the roofline of 16-bit operands. Small probabilities are subnormal in binary16: those of "vocab" mostly are. Each loss is compared with the
-//! one of the same numbers as `f32` before anything is timed. `RAYON_NUM_THREADS` sets the threads.
+//! "read" is the roofline of 16-bit operands. Small probabilities are subnormal in binary16: those of "vocab" mostly
+//! are. Each loss is compared with the one of the same numbers as `f32` before anything is timed.
+//! `RAYON_NUM_THREADS` sets the threads.
 
 mod common;
 

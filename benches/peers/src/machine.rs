@@ -1,0 +1,69 @@
+//! When, on what, with what.
+
+use std::fs;
+use std::hint::black_box;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::record::Machine;
+
+pub fn describe() -> Machine {
+    let level = format!("{:?}", fearless_simd::Level::new());
+    Machine {
+        date: said("date", &["-u", "+%Y-%m-%d"]),
+        processor: field("model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        threads: rayon::current_num_threads(),
+        caches: caches(),
+        level: level.split('(').next().unwrap_or(&level).to_owned(),
+        compiler: said("rustc", &["--version"]),
+        system: said("uname", &["-sm"]),
+    }
+}
+
+/// What a program prints.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    text.unwrap_or_else(|_| format!("{program}: unknown"))
+}
+
+fn field(name: &str) -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn caches() -> String {
+    let of = |index: usize, file: &str| {
+        let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{file}");
+        fs::read_to_string(path).map(|text| text.trim().to_owned())
+    };
+    let cache = |index| {
+        let (level, size) = (of(index, "level").ok()?, of(index, "size").ok()?);
+        (of(index, "type").ok()? != "Instruction").then(|| format!("L{level} {size}"))
+    };
+    (0..8).filter_map(cache).collect::<Vec<_>>().join(", ")
+}
+
+/// Of the processor while it works: a chain of multiplications takes three cycles each, on x86-64 since 2008 and on
+/// the usual cores of AArch64.
+pub fn gigahertz() -> f64 {
+    const CHAIN: u32 = 20_000_000;
+    let chain = || {
+        let start = Instant::now();
+        let last = (0..CHAIN).fold(3_u64, |x, _| black_box(x.wrapping_mul(x | 1)));
+        black_box(last);
+        3.0 * f64::from(CHAIN) / start.elapsed().as_secs_f64() / 1e9
+    };
+    (0..5).map(|_| chain()).fold(0.0, f64::max)
+}
+
+/// Names and versions of the dependencies that take part, from the lock file; of several versions the newest.
+pub fn versions(names: &[&str]) -> Vec<String> {
+    let lock = include_str!("../../../Cargo.lock");
+    let version = |name: &&str| {
+        let entry = lock.rsplit_once(&format!("name = \"{name}\"\nversion = \""))?.1;
+        Some(format!("{name} {}", entry.split_once('"')?.0))
+    };
+    names.iter().filter_map(version).collect()
+}

@@ -1,0 +1,126 @@
+//! Everybody on the same data, as tables.
+
+use super::figures::{grouped, short, table, time};
+use crate::job::Job;
+use crate::record::{Comparison, Row, Shape};
+use crate::rivals::OURS;
+
+/// Those whom README.md shows.
+const SHOWN: [&str; 5] = ["ndarray, Zip", "NumKong, rayon", "torch", "torch.compile", "jax.jit"];
+
+impl Comparison {
+    pub fn row(&self, shape: &str, job: Job, contender: &str) -> Option<&Row> {
+        self.rows
+            .iter()
+            .find(|row| row.shape == shape && row.job == job.id() && row.contender == contender)
+    }
+
+    /// Everybody who does a job, in the order of the record.
+    pub fn contenders(&self, job: Job) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for row in self.rows.iter().filter(|row| row.job == job.id()) {
+            if !names.contains(&row.contender.as_str()) {
+                names.push(&row.contender);
+            }
+        }
+        names
+    }
+}
+
+pub fn lengths(shape: &Shape) -> String {
+    let lengths: Vec<String> = shape.lengths.iter().map(|&length| grouped(length)).collect();
+    let axis = if shape.axis + 1 == shape.lengths.len() {
+        String::new()
+    } else {
+        format!(", axis {}", shape.axis)
+    };
+    lengths.join(" × ") + &axis
+}
+
+fn head(first: &str, comparison: &Comparison) -> Vec<String> {
+    let name = |shape: &Shape| format!("{}<br>{}", shape.name, lengths(shape));
+    std::iter::once(first.to_owned()).chain(comparison.shapes.iter().map(name)).collect()
+}
+
+fn line(first: &str, comparison: &Comparison, cell: impl Fn(&str) -> String) -> Vec<String> {
+    let cells = comparison.shapes.iter().map(|shape| cell(&shape.name));
+    std::iter::once(first.to_owned()).chain(cells).collect()
+}
+
+/// The fastest of the others, job by job.
+pub fn summary(comparison: &Comparison) -> String {
+    let cell = |job: Job, shape: &str| {
+        let ours = comparison.row(shape, job, OURS)?.seconds.median;
+        let others = comparison.rows.iter().filter(|row| {
+            row.shape == shape && row.job == job.id() && !row.contender.starts_with(OURS)
+        });
+        let fastest = others.min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))?;
+        Some(format!("{} × ({})", short(fastest.seconds.median / ours), fastest.contender))
+    };
+    let rows = Job::ALL
+        .map(|job| line(job.title(), comparison, |shape| cell(job, shape).unwrap_or_default()));
+    format!(
+        "## In short\n\nThe time of the fastest of all others, as a multiple of this crate's.\n\n{}",
+        table(&head("", comparison), &rows)
+    )
+}
+
+pub fn job(comparison: &Comparison, job: Job) -> String {
+    let contenders = comparison.contenders(job);
+    let lines = |cell: &dyn Fn(&Row) -> String| -> Vec<Vec<String>> {
+        let of = |contender: &&str| {
+            let name = if *contender == OURS { "**kldiv**" } else { contender };
+            line(name, comparison, |shape| {
+                comparison.row(shape, job, contender).map_or(String::new(), cell)
+            })
+        };
+        contenders.iter().map(of).collect()
+    };
+    let roofline = line("the roofline takes", comparison, |shape| {
+        comparison.row(shape, job, OURS).map_or(String::new(), |row| time(row.roofline))
+    });
+    let mut times = vec![roofline];
+    times.extend(lines(&|row| short(row.seconds.median / row.roofline)));
+    let errors = lines(&|row| row.error.map_or("∞".to_owned(), short));
+    let (title, id) = (job.title(), job.id());
+    format!(
+        "## {}\n\n![{title}: time as a multiple of the roofline, and error, by shape](charts/{id}.svg)\n\n\
+        {}{}",
+        capitalized(title),
+        table(&head("time, multiples of the roofline", comparison), &times),
+        table(&head("error, ulp", comparison), &errors),
+    )
+}
+
+/// The table and the chart in README.md.
+pub fn readme(comparison: &Comparison) -> String {
+    let cell = |shape: &str, job: Job, contender: &str| {
+        let ours = comparison.row(shape, job, OURS)?.seconds.median;
+        Some(short(comparison.row(shape, job, contender)?.seconds.median / ours))
+    };
+    let row = |shape: &Shape| {
+        let both = |contender: &&str| {
+            let [a, b] = [Job::Probability, Job::LogTarget]
+                .map(|job| cell(&shape.name, job, contender).unwrap_or("–".to_owned()));
+            format!("{a} · {b}")
+        };
+        std::iter::once(lengths(shape)).chain(SHOWN.iter().map(both)).collect()
+    };
+    let rows: Vec<Vec<String>> = comparison.shapes.iter().map(row).collect();
+    let head: Vec<String> = std::iter::once("shape").chain(SHOWN).map(str::to_owned).collect();
+    format!(
+        "\n![Time of each as a multiple of the roofline, and its error in ulp, by shape](benches/charts/{}.svg)\n\n\
+        How many times as long others take for `BatchMean` (probability target · log target; {} threads, {}):\n\n{}\
+        [benches/REPORT.md](benches/REPORT.md) has everybody, pointwise terms, logits and gradients, the errors, and how\n\
+        it scales with size, threads, classes and axes; `benches/peers/run.sh` measures it anew.\n\n",
+        Job::Probability.id(),
+        comparison.machine.threads,
+        comparison.machine.date,
+        table(&head, &rows),
+    )
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,94 @@
+//! Everybody in turn, medians of many rounds.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::contender::Contender;
+
+/// How long one contender may take at one job, and how often it runs at least and at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    pub budget: Duration,
+    pub rounds: (usize, usize),
+}
+
+impl Effort {
+    pub const FULL: Effort = Effort { budget: Duration::from_millis(300), rounds: (5, 101) };
+    pub const QUICK: Effort = Effort { budget: Duration::ZERO, rounds: (1, 1) };
+}
+
+/// Shorter work is repeated until it takes so long.
+const SAMPLE: f64 = 50e-6;
+/// What fits a cache finds it as its last run left it.
+const WARMED_UP: f64 = 20e-3;
+
+/// Seconds: the median and the quartiles.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Seconds {
+    pub median: f64,
+    pub quartiles: [f64; 2],
+}
+
+impl Seconds {
+    pub fn of(mut samples: Vec<f64>) -> Seconds {
+        samples.sort_by(f64::total_cmp);
+        let at = |part: f64| samples[(part * (samples.len() - 1) as f64).round() as usize];
+        Seconds { median: at(0.5), quartiles: [at(0.25), at(0.75)] }
+    }
+}
+
+/// Seconds of each. The first is the roofline, which takes part in every round.
+pub fn in_turn<P>(
+    problem: &mut P,
+    contenders: &[&dyn Contender<P>],
+    effort: Effort,
+) -> Vec<Seconds> {
+    let mut samplers: Vec<_> =
+        contenders.iter().map(|&contender| Sampler::new(contender, problem)).collect();
+    loop {
+        let wanting: Vec<bool> = samplers.iter().map(|sampler| sampler.wants(effort)).collect();
+        if !wanting.iter().any(|&wants| wants) {
+            break;
+        }
+        for (index, sampler) in samplers.iter_mut().enumerate() {
+            if index == 0 || wanting[index] {
+                sampler.sample(problem);
+            }
+        }
+    }
+    samplers.into_iter().map(|sampler| Seconds::of(sampler.seconds)).collect()
+}
+
+struct Sampler<'c, P> {
+    contender: &'c dyn Contender<P>,
+    repeats: u32,
+    once: f64,
+    spent: Duration,
+    seconds: Vec<f64>,
+}
+
+impl<'c, P> Sampler<'c, P> {
+    fn new(contender: &'c dyn Contender<P>, problem: &mut P) -> Self {
+        contender.time(problem, 1);
+        let once = contender.time(problem, 1);
+        let repeats = (SAMPLE / once) as u32 + 1;
+        Sampler { contender, repeats, once, spent: Duration::ZERO, seconds: Vec::new() }
+    }
+
+    fn wants(&self, effort: Effort) -> bool {
+        let (least, most) = effort.rounds;
+        let rounds = self.seconds.len();
+        rounds < least || (rounds < most && self.spent < effort.budget)
+    }
+
+    fn sample(&mut self, problem: &mut P) {
+        let start = Instant::now();
+        if self.once < WARMED_UP {
+            self.contender.time(problem, 1);
+        }
+        let seconds = self.contender.time(problem, self.repeats) / f64::from(self.repeats);
+        self.seconds.push(seconds);
+        self.spent += start.elapsed();
+    }
+}
