@@ -106,6 +106,20 @@ def scipy_jobs(x, p, log_p, axis, threads):
 LIBRARIES = {"torch": torch_jobs, "jax": jax_jobs, "scipy": scipy_jobs}
 
 
+def compiled(ways, job):
+    """Those who run, run once."""
+    running = {}
+    for name, run in ways.items():
+        try:
+            run()
+            run()
+            running[name] = run
+        except Exception as error:  # As torch.compile without a C++ compiler.
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            print(json.dumps({"skipped": f"{name}, {job}: {reason}"}), flush=True)
+    return running
+
+
 def seconds_of(run, repeats):
     start = time.perf_counter()
     for _ in range(repeats):
@@ -115,9 +129,6 @@ def seconds_of(run, repeats):
 
 def in_turn(ways, effort):
     """Seconds of each: samples, in rounds."""
-    for run in ways.values():
-        run()  # Compiles.
-        run()
     once = {name: seconds_of(run, 1) for name, run in ways.items()}
     repeats = {name: int(SAMPLE / seconds) + 1 for name, seconds in once.items()}
     samples = {name: [] for name in ways}
@@ -125,9 +136,9 @@ def in_turn(ways, effort):
     while True:
         wanting = [
             name
-            for name, list_ in samples.items()
-            if len(list_) < effort["least"]
-            or (len(list_) < effort["most"] and spent[name] < effort["budget"])
+            for name, taken in samples.items()
+            if len(taken) < effort["least"]
+            or (len(taken) < effort["most"] and spent[name] < effort["budget"])
         ]
         if not wanting:
             return samples
@@ -192,6 +203,7 @@ def main():
     effort = QUICK if options.quick else FULL
     jobs = LIBRARIES[options.library](*operands, options.axis, options.threads)
     for job, ways in jobs:
+        ways = compiled(ways, job)
         samples = in_turn(ways, effort)
         for name, run in ways.items():
             file = f"{name.replace(' ', '-')}-{job}.npy"

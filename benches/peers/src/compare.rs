@@ -14,9 +14,16 @@ use crate::rivals::{self, OURS};
 use crate::timing::{Effort, Seconds, in_turn};
 use crate::{cli::Options, machine};
 
-/// The crates whose versions are told.
-const CRATES: [&str; 7] =
-    ["kldiv", "ndarray", "rayon", "ndarray-stats", "numkong", "candle-core", "burn"];
+/// The crates whose versions are told, where they are built.
+const CRATES: [(&str, bool); 7] = [
+    ("kldiv", true),
+    ("ndarray", true),
+    ("rayon", true),
+    ("ndarray-stats", true),
+    ("numkong", cfg!(feature = "numkong")),
+    ("candle-core", cfg!(feature = "candle")),
+    ("burn", cfg!(feature = "burn")),
+];
 /// Ulp within which an answer of this crate must be, before it is timed.
 const ALLOWED: f64 = 16.0;
 
@@ -102,7 +109,9 @@ impl Comparing {
             Job::ALL.iter().map(|&job| Expected::of(problem, job)).collect();
         let mut before = self.rooflines(problem);
         for library in LIBRARIES {
-            let lines = python.run(library, shape)?;
+            let lines = python.run(library, shape).unwrap_or_else(|error| {
+                vec![Line::Skipped { skipped: format!("{library}: {error}") }]
+            });
             let after = self.rooflines(problem);
             for line in lines {
                 let found = match line {

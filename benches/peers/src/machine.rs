@@ -59,11 +59,11 @@ pub fn gigahertz() -> f64 {
 }
 
 /// Names and versions of the dependencies that take part, from the lock file; of several versions the newest.
-pub fn versions(names: &[&str]) -> Vec<String> {
+pub fn versions(crates: &[(&str, bool)]) -> Vec<String> {
     let lock = include_str!("../../../Cargo.lock");
-    let version = |name: &&str| {
+    let version = |(name, _): &(&str, bool)| {
         let entry = lock.rsplit_once(&format!("name = \"{name}\"\nversion = \""))?.1;
         Some(format!("{name} {}", entry.split_once('"')?.0))
     };
-    names.iter().filter_map(version).collect()
+    crates.iter().filter(|(_, built)| *built).filter_map(version).collect()
 }

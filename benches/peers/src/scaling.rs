@@ -116,7 +116,9 @@ impl Sweep {
 
     fn classes(&mut self) {
         let elements = CONSTANT / self.shrink;
-        for classes in [2, 5, 10, 20, 50, 64, 65, 100, 1000, 10_000, 100_000, 1_000_000] {
+        for classes in
+            [2, 5, 10, 20, 50, 64, 65, 80, 100, 128, 200, 500, 1000, 10_000, 100_000, 1_000_000]
+        {
             if classes > elements {
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::record::{Comparison, Row};
 
 const SIZE: (u32, u32) = (1100, 760);
 const LEGEND: u32 = 190;
-/// The least error that is told apart, in ulp.
+/// Where the axis of the error begins, in ulp; less is drawn as a stub.
 const LEAST: f64 = 0.01;
 const CORRECT: f64 = 0.5;
 
@@ -23,7 +23,7 @@ pub fn svg(comparison: &Comparison, job: Job) -> Result<String, Box<dyn Error>> 
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
-        let area = area.titled(job.title(), (FONT, 22))?;
+        let area = area.margin(6, 0, 0, 0).titled(job.title(), (FONT, 22))?;
         let (charts, legend) = area.split_horizontally(SIZE.0 - LEGEND);
         let panels = charts.split_evenly((2, 1));
         let times = Panel {
@@ -41,7 +41,7 @@ pub fn svg(comparison: &Comparison, job: Job) -> Result<String, Box<dyn Error>> 
             from: LEAST,
             least: LEAST,
             line: (CORRECT, RGBColor(60, 60, 60)),
-            of: |row| row.error.map_or(f64::INFINITY, |error| error.max(LEAST)),
+            of: |row| row.error.map_or(f64::INFINITY, |error| error.max(1.3 * LEAST)),
             ..times
         };
         errors.draw(&panels[1])?;

@@ -33,13 +33,15 @@ impl Chart<'_> {
             least..points().map(of).fold(0.0, f64::max)
         };
         let (x, y) = (range(|point| point.0), range(|point| point.1));
-        let y = (0.8 * y.start)..(1.3 * y.end);
+        let y = below(0.9 * y.start)..above(1.1 * y.end);
         let mut svg = String::new();
         {
             let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
             area.fill(&WHITE)?;
-            let (lines, legend) =
-                area.titled(self.title, (FONT, 20))?.split_horizontally(SIZE.0 - LEGEND);
+            let (lines, legend) = area
+                .margin(6, 0, 0, 0)
+                .titled(self.title, (FONT, 20))?
+                .split_horizontally(SIZE.0 - LEGEND);
             let mut chart = ChartBuilder::on(&lines)
                 .margin(14)
                 .x_label_area_size(46)
@@ -68,4 +70,18 @@ impl Chart<'_> {
         }
         Ok(svg)
     }
+}
+
+/// 1, 2 and 5 times a power of ten, and the next one.
+fn steps(value: f64) -> [f64; 4] {
+    let decade = 10_f64.powf(value.log10().floor());
+    [1.0, 2.0, 5.0, 10.0].map(|step| step * decade)
+}
+
+fn below(value: f64) -> f64 {
+    steps(value).into_iter().filter(|&step| step <= value).fold(0.0, f64::max)
+}
+
+fn above(value: f64) -> f64 {
+    steps(value).into_iter().filter(|&step| step >= value).fold(f64::INFINITY, f64::min)
 }

@@ -14,7 +14,8 @@ use std::path::Path;
 use plotters::style::{BLACK, RGBColor};
 
 use crate::job::Job;
-use crate::record::{Comparison, Machine, Scaling};
+use crate::record::{Comparison, Machine, Row, Scaling};
+use crate::timing::Seconds;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const FONT: &str = "sans-serif";
@@ -84,8 +85,9 @@ fn head(comparison: &Comparison) -> String {
         `f32` throughout, medians of rounds in which everybody takes a turn on the same data, each after a run of its \
         own that warms the caches. The roofline is a multiply-add over both operands, in as many threads, that does \
         nothing else; where an array is written, one that writes as much into a buffer that exists. The peers in Python \
-        run in a process for each library, the roofline just before and after. The machine is shared: ratios hold, \
-        milliseconds less so.\n\n\
+        run in a process for each library, the roofline just before and after. The machine may be shared: \
+        ratios hold, milliseconds less so. The quartiles of a contender lie {spread:.0} % of its median apart (the median of \
+        all).\n\n\
         Errors are in units in the last place (ulp) of `f32`, against sums in twice the digits of `f64`: of the loss in \
         ulp of itself (0.5 is a correct rounding), of an array the worst number in ulp of the larger of the two parts \
         that it is the difference of; where there are both, the larger.\n\n\
@@ -94,7 +96,13 @@ fn head(comparison: &Comparison) -> String {
         Zip”, “burn, flex”). “kldiv, buffer reused” and the gradients of “ndarray” write into an array that exists; all \
         others allocate theirs.\n\n",
         on = on(&comparison.machine),
+        spread = 100.0 * spread(comparison),
     )
+}
+
+fn spread(comparison: &Comparison) -> f64 {
+    let of = |row: &Row| (row.seconds.quartiles[1] - row.seconds.quartiles[0]) / row.seconds.median;
+    Seconds::of(comparison.rows.iter().map(of).collect()).median
 }
 
 fn foot(comparison: &Comparison) -> String {
