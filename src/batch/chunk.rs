@@ -27,6 +27,7 @@ pub struct Room<'v, A: Element> {
 }
 
 impl<'v, A: Element> Room<'v, A> {
+    #[inline(always)]
     pub fn new(visit: &'v Visit, total: &'v mut ExactSum, terms: &'v mut [A::Loss; CHUNK]) -> Self {
         Room {
             visit,

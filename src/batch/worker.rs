@@ -11,6 +11,7 @@ use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
     CHUNK, FEW_STRIPES, Float, LaneSum, STRIPES, Term, add_to_each, narrow, sum_each,
+    sum_each_of_many,
 };
 use crate::lanes::{Rect, Scratch, Unit, read, write};
 
@@ -31,9 +32,15 @@ pub struct Worker<'v, A: Element> {
 }
 
 impl<'v, A: Element> Worker<'v, A> {
+    #[inline(always)]
     pub fn new(visit: &'v Visit, total: &'v mut ExactSum, terms: &'v mut [A::Loss; CHUNK]) -> Self {
-        let room = Room::new(visit, total, terms);
-        Worker { visit, room, pending: Scratch::EMPTY, waiting: 0, moments: None }
+        Worker {
+            visit,
+            room: Room::new(visit, total, terms),
+            pending: Scratch::EMPTY,
+            waiting: 0,
+            moments: None,
+        }
     }
 
     /// Visits a unit.
@@ -47,17 +54,18 @@ impl<'v, A: Element> Worker<'v, A> {
             }
         } else if columns {
             self.columns::<K>(&mut unit);
-        } else if self.visit.few() {
+        } else if unit.input.ncols() <= CHUNK {
             self.short_lanes::<K>(&mut unit);
         } else {
             self.long_lanes::<K>(&mut unit);
         }
     }
 
-    /// Many lanes of few classes at a time.
+    /// As many lanes at a time as a chunk holds.
     fn short_lanes<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
         let level = self.visit.level;
+        let sum_each = if self.visit.few() { sum_each } else { sum_each_of_many };
         let mut sums = Scratch::EMPTY;
         for (rect, next) in with_next(tiles(lanes, classes, tile(classes).0, classes)) {
             let sums = sums.get(rect.0.len());
@@ -66,7 +74,7 @@ impl<'v, A: Element> Worker<'v, A> {
         }
     }
 
-    /// One lane of many classes at a time.
+    /// One lane at a time, a part of it after the other.
     fn long_lanes<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
         for lane in 0..lanes {

@@ -32,6 +32,8 @@ pub(crate) use mass::{add_copies, add_exps, copies, exps};
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
 };
-pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each};
+pub(crate) use sum::{
+    FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each, sum_each_of_many,
+};
 pub use term::Real;
 pub(crate) use term::{LogProbability, Probability, Term};

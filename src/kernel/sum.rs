@@ -70,6 +70,20 @@ pub fn narrow<T: Float>(level: Level, sums: &[f64], out: &mut [T]) {
     );
 }
 
+/// The sums of distributions of many classes that lie one behind the other.
+pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
+    level.run(
+        #[inline(always)]
+        || {
+            for (lane, sum) in terms.chunks_exact(classes).zip(sums) {
+                let mut stripes = [0.0; STRIPES];
+                add_values(&mut stripes, lane);
+                *sum = tree(stripes);
+            }
+        },
+    );
+}
+
 /// The sums of distributions of few classes that lie one behind the other.
 pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
     level.run(
