@@ -91,6 +91,27 @@ fn neither_order_nor_block_matters() {
     layouts_agree("layouts-f64", |x| x);
 }
 
+/// Divergences spread evenly over ten octaves give bars of one height.
+#[test]
+fn the_histogram_is_as_smooth_as_the_divergences() {
+    let room = Room::new("smooth");
+    let divergence = |i: usize| (i as f64 / 2000.0).exp2();
+    let q = Array2::from_shape_fn((20_000, 2), |(i, j)| if j == 0 { -divergence(i) } else { 0.0 });
+    let p = Array2::from_shape_fn((20_000, 2), |(_, j)| if j == 0 { 1.0 } else { 0.0 });
+    write_npy(room.path("q.npy"), &q).unwrap();
+    write_npy(room.path("p.npy"), &p).unwrap();
+    room.report(&["q.npy", "p.npy", "--plot", "p.svg"]);
+    let picture = fs::read_to_string(room.path("p.svg")).unwrap();
+    let bars =
+        picture.lines().filter(|line| line.contains("<rect") && line.contains("opacity=\"0.7\""));
+    let height = |line: &str| line.split_once(" height=\"")?.1.split_once('"')?.0.parse().ok();
+    let heights: Vec<f64> = bars.map(|line| height(line).unwrap()).collect();
+    assert!(heights.len() > 50, "{} bars", heights.len());
+    let inner = &heights[1..heights.len() - 1];
+    let most = inner.iter().fold(0.0, |a: f64, &b| a.max(b));
+    assert!(inner.iter().all(|&height| height > 0.95 * most), "{heights:?}");
+}
+
 /// Equal files have divergences that no logarithmic axis has a place for.
 #[test]
 fn there_is_always_something_to_draw() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kldiv::{BatchMean, KLDivLoss};
 use ndarray::{Array2, Axis};
-use ndarray_npy::write_npy;
+use ndarray_npy::{WriteNpyError, read_npy, write_npy};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -40,9 +40,17 @@ pub fn pair(directory: &Path) -> Result<[PathBuf; 2], Box<dyn Error>> {
         )
     };
     fs::create_dir_all(directory).map_err(|error| cannot(&error))?;
-    write_npy(&files[0], &log_q).map_err(|error| cannot(&error))?;
-    write_npy(&files[1], &p).map_err(|error| cannot(&error))?;
+    write(&files[0], &log_q).map_err(|error| cannot(&error))?;
+    write(&files[1], &p).map_err(|error| cannot(&error))?;
     Ok(files)
+}
+
+/// A file that is there already keeps its time of change, by which `--resume` knows it.
+fn write(path: &Path, array: &Array2<f32>) -> Result<(), WriteNpyError> {
+    if read_npy::<_, Array2<f32>>(path).is_ok_and(|old| old == array) {
+        return Ok(());
+    }
+    write_npy(path, array)
 }
 
 fn train(

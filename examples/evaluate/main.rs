@@ -117,15 +117,21 @@ fn make_digits(arguments: &mut Arguments) -> Result<(), Box<dyn Error>> {
 fn refuse_to_overwrite(arguments: &Arguments) -> Result<(), String> {
     let Options { student, teacher, weights, .. } = &arguments.options;
     let Some(plot) = arguments.plot.as_deref() else { return Ok(()) };
-    let same = |path: &Path| match (path.canonicalize(), plot.canonicalize()) {
-        (Ok(path), Ok(plot)) => path == plot,
-        _ => path == plot,
-    };
-    let others = [student, teacher, weights, &arguments.resume];
+    let same = |path: &Path| place(path) == place(plot);
+    let lock = arguments.resume.as_deref().map(state::lock_of);
+    let others = [student, teacher, weights, &arguments.resume, &lock];
     match others.into_iter().flatten().find(|path| same(path)) {
         Some(path) => Err(format!("--plot {} would overwrite {}", plot.display(), path.display())),
         None => Ok(()),
     }
+}
+
+/// Where a file is, or will be, however it is spelled.
+fn place(path: &Path) -> PathBuf {
+    let there = path.canonicalize();
+    let directory = || std::path::absolute(path)?.parent().unwrap_or(path).canonicalize();
+    let meant = || Ok::<_, std::io::Error>(directory()?.join(path.file_name().unwrap_or_default()));
+    there.or_else(|_| meant()).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Block after block, from where the state says.

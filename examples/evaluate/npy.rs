@@ -76,7 +76,8 @@ impl NpyFile {
             f64::DTYPE => 8,
             other => {
                 return Err(format!(
-                    "{path} holds {other}, not float32 or float64; save it again as a.astype(\"<f4\")"
+                    "{path} holds {other}, not float32 or float64 in little-endian order; \
+                     save it again as a.astype(\"<f4\") or a.astype(\"<f8\")"
                 )
                 .into());
             }
@@ -84,7 +85,12 @@ impl NpyFile {
         let elements = self.shape.iter().try_fold(size, |n: u64, &len| n.checked_mul(len as u64));
         let expected = elements.and_then(|bytes| bytes.checked_add(self.start));
         let found = self.file.metadata().map_err(|error| cannot_read(&self.path, &error))?.len();
-        let Some(missing) = expected.and_then(|expected| expected.checked_sub(found)) else {
+        let Some(expected) = expected else {
+            return Err(
+                format!("{path}: no file is as long as its header says; save it again").into()
+            );
+        };
+        let Some(missing) = expected.checked_sub(found) else {
             return Err(format!("{path} is longer than its header says; save it again").into());
         };
         if missing > 0 {

@@ -15,10 +15,10 @@ pub struct Options {
     #[arg(long)]
     pub axis: Option<usize>,
     /// The teacher's file holds log-probabilities
-    #[arg(long)]
+    #[arg(long, requires = "student")]
     pub log_target: bool,
     /// Both files hold logits
-    #[arg(long, conflicts_with = "log_target")]
+    #[arg(long, conflicts_with = "log_target", requires = "student")]
     pub logits: bool,
     /// What logits are divided by
     #[arg(long, default_value_t = 1.0, requires = "logits")]
@@ -29,7 +29,7 @@ pub struct Options {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Bytes of each file that are read at a time
+    /// Bytes of each file that are read at a time, or one distribution where that has more
     #[arg(long, default_value_t = 8 << 20)]
     pub block_bytes: usize,
 }

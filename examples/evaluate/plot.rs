@@ -17,13 +17,13 @@ const ORANGE: RGBColor = RGBColor(220, 90, 0);
 /// As many bars as can be told apart.
 const BARS: usize = 60;
 
-/// From, to, how many.
-type Bar = (f64, f64, i64);
+/// From, to, how many: a bucket that reaches over two bars is shared between them.
+type Bar = (f64, f64, f64);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 pub fn svg(tally: &Tally) -> Result<String, Box<dyn Error>> {
-    let bars = grouped(tally.sketch.bars().collect());
+    let bars = grouped(&tally.sketch.bars().collect::<Vec<_>>());
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -73,12 +73,12 @@ fn histogram(
     bars: &[Bar],
     range: Range<f64>,
 ) -> Result<(), Box<dyn Error>> {
-    let top = 1.05 * bars.iter().map(|bar| bar.2).max().unwrap_or(1) as f64;
+    let top = 1.05 * bars.iter().map(|bar| bar.2).fold(0.0, f64::max);
     let mut chart =
         builder(area, title(tally)).build_cartesian_2d(range.clone().log_scale(), 0.0..top)?;
     axes(&mut chart, &|x| readable(*x))?;
     chart.draw_series(bars.iter().map(|&(from, to, count)| {
-        Rectangle::new([(from, 0.0), (to, count as f64)], BLUE.mix(0.7).filled())
+        Rectangle::new([(from, 0.0), (to, count)], BLUE.mix(0.7).filled())
     }))?;
     let (mean, median) = (tally.partial.mean(), tally.quantile(0.5));
     for (name, value, color) in [("mean", mean, ORANGE), ("median", median, BLACK)] {
@@ -136,23 +136,26 @@ fn title(tally: &Tally) -> String {
     title
 }
 
-/// Neighbouring buckets taken together until there are few enough.
-fn grouped(mut bars: Vec<Bar>) -> Vec<Bar> {
-    let Some((&(left, ..), &(_, right, _))) = bars.first().zip(bars.last()) else { return bars };
+/// The buckets in bars of one width on the logarithmic axis. Buckets are half as wide at the end of an octave as at its
+/// start: were each given to a bar as a whole, bars of two and of three buckets would stand side by side.
+fn grouped(buckets: &[(f64, f64, i64)]) -> Vec<Bar> {
+    let Some((&(left, ..), &(_, right, _))) = buckets.first().zip(buckets.last()) else {
+        return Vec::new();
+    };
+    if let [(from, to, count)] = *buckets {
+        return vec![(from, to, count as f64)];
+    }
     // In octaves, and no narrower than a bucket.
     let width = ((right / left).log2() / BARS as f64).max(1.0 / 32.0);
-    let bar = |value: f64| (value.log2() / width).floor();
-    bars.dedup_by(|next, bar_so_far| {
-        let together = bar(next.0) == bar(bar_so_far.0);
-        if together {
-            bar_so_far.2 += next.2;
-        }
-        together
-    });
-    for (from, to, _) in &mut bars {
-        (*from, *to) = ((bar(*from) * width).exp2(), ((bar(*from) + 1.0) * width).exp2());
-    }
-    bars
+    let edge = |bar: i32| (f64::from(bar) * width).exp2();
+    let height = |from: f64, to: f64| {
+        let share = |&(a, b, count): &(f64, f64, i64)| {
+            count as f64 * (to.min(b) - from.max(a)).max(0.0) / (b - a)
+        };
+        buckets.iter().map(share).sum()
+    };
+    let bars = (left.log2() / width).floor() as i32..(right.log2() / width).ceil() as i32;
+    bars.map(|bar| (edge(bar), edge(bar + 1), height(edge(bar), edge(bar + 1)))).collect()
 }
 
 fn readable(number: f64) -> String {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use kldiv::Partial;
@@ -37,7 +37,7 @@ impl State {
     /// The slabs done and what they gave; none where there is no state yet.
     pub fn load(&self) -> Result<(usize, Tally), Box<dyn Error>> {
         let path = self.path.display();
-        let text = match fs::read_to_string(&self.path) {
+        let text = match read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok((0, Tally::default())),
             Err(error) => {
@@ -84,6 +84,13 @@ impl State {
     }
 }
 
+/// No more than a state may have: another file that was named by mistake may be larger than memory.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(1 << 20).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 fn parse(text: &str) -> Option<(String, Fingerprint, usize, Tally)> {
     let (head, text) = text.split_once('\n')?;
     let text = text.strip_suffix('\n')?;
@@ -105,7 +112,7 @@ fn parse(text: &str) -> Option<(String, Fingerprint, usize, Tally)> {
 /// The state itself is replaced again and again, so the lock is on a file beside it, which stays. The system lets it
 /// go when the process ends, however it does.
 fn lock(state: &Path) -> Result<File, Box<dyn Error>> {
-    let path = beside(state, ".lock");
+    let path = lock_of(state);
     let file = File::options().create(true).append(true).open(&path);
     let file = file.map_err(|error| cannot_write(&path, &error))?;
     match file.try_lock() {
@@ -120,6 +127,10 @@ fn lock(state: &Path) -> Result<File, Box<dyn Error>> {
             Err(format!("cannot lock {path}: {error}; name a file on another disk").into())
         }
     }
+}
+
+pub fn lock_of(state: &Path) -> PathBuf {
+    beside(state, ".lock")
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

@@ -70,7 +70,8 @@ impl Partial {
     ///
     /// # Errors
     /// [`InvalidPartial`](Error::InvalidPartial) where a check fails: the words are not sums of
-    /// [`to_words`](Self::to_words), or the extremes belong to others.
+    /// [`to_words`](Self::to_words), or there are extremes of nothing, or none of something. The extremes carry no
+    /// check of their own: other changes of them go unnoticed (serde's form has one).
     pub fn from_words(words: &[i64; Self::WORDS], extremes: [i64; 2]) -> Result<Partial, Error> {
         check_head(words)?;
         let [elements, rows, distributions, count] =

@@ -22,6 +22,9 @@ fn mistakes_are_told_in_one_line() {
     fs::write(room.path("head.npy"), &whole[..20]).unwrap();
     fs::write(room.path("text.npy"), "not an array").unwrap();
     fs::write(room.path("bad.npy"), bad_header()).unwrap();
+    let shape = "(4611686018427387904, 10)";
+    fs::write(room.path("huge.npy"), header("<f4", shape)).unwrap();
+    fs::write(room.path("big.npy"), header(">f8", "(4, 2)")).unwrap();
     write_npy(room.path("number.npy"), &arr0(1.0_f32)).unwrap();
     for (arguments, why) in [
         (&["q.npy", "missing.npy"][..], "cannot read missing.npy"),
@@ -42,6 +45,16 @@ fn mistakes_are_told_in_one_line() {
         ),
         (&["q.npy", "p.npy", "--plot", "p.npy"], "--plot p.npy would overwrite p.npy"),
         (
+            &["q.npy", "p.npy", "--resume", "./new", "--plot", "new"],
+            "--plot new would overwrite ./new",
+        ),
+        (
+            &["q.npy", "p.npy", "--resume", "new", "--plot", "new.lock"],
+            "--plot new.lock would overwrite new.lock",
+        ),
+        (&["huge.npy", "huge.npy"], "no file is as long as its header says"),
+        (&["big.npy", "big.npy"], "not float32 or float64 in little-endian order"),
+        (
             &["q.npy", "p.npy", "--resume", "text.npy"],
             "text.npy is no state of this version of the program",
         ),
@@ -51,14 +64,24 @@ fn mistakes_are_told_in_one_line() {
         assert!(error.contains(why), "{error}, not {why}");
     }
     assert_eq!(fs::read(room.path("text.npy")).unwrap(), b"not an array", "overwritten");
-    let usage = room.run(&["q.npy"]);
-    assert!(!usage.status.success() && !usage.stderr.is_empty());
+    for arguments in [&["q.npy"][..], &["--logits"], &["--log-target"]] {
+        let usage = room.run(arguments);
+        assert!(!usage.status.success() && !usage.stderr.is_empty(), "{arguments:?}");
+    }
 }
 
 /// What the npy crate has several lines to say about.
 fn bad_header() -> Vec<u8> {
-    let text = format!("{:117}\n", "{'descr': '<f4',\n 'fortran_order': perhaps, 'shape': (4,)}");
-    [b"\x93NUMPY\x01\x00\x76\x00", text.as_bytes()].concat()
+    npy("{'descr': '<f4',\n 'fortran_order': perhaps, 'shape': (4,)}")
+}
+
+/// A file that holds nothing of what its header says.
+fn header(dtype: &str, shape: &str) -> Vec<u8> {
+    npy(&format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}"))
+}
+
+fn npy(header: &str) -> Vec<u8> {
+    [b"\x93NUMPY\x01\x00\x76\x00", format!("{header:117}\n").as_bytes()].concat()
 }
 
 /// Without files it makes its own, if it may.

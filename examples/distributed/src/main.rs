@@ -35,6 +35,7 @@ mod tally;
 mod train;
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::panic;
 use std::process::{self, ExitCode};
 use std::time::Instant;
@@ -96,7 +97,9 @@ fn main() -> ExitCode {
     }));
     if let Err(error) = run(&world, &arguments) {
         // The others may wait for this rank: without an abort they would for ever.
-        eprintln!("error: rank {} of {}: {error}", world.rank(), world.size());
+        // Written at once: all ranks may have the same to say at the same time.
+        let line = format!("error: rank {} of {}: {error}\n", world.rank(), world.size());
+        let _ = io::stderr().write_all(line.as_bytes());
         world.abort(1);
     }
     ExitCode::SUCCESS
@@ -110,7 +113,9 @@ fn run(world: &SimpleCommunicator, arguments: &Arguments) -> Result<(), Box<dyn 
         return Err("which files? student.npy teacher.npy, or --train".into());
     }
     let mut pair = Pair::open(&arguments.options)?;
-    reduce::same_everywhere(world, pair.fingerprint()?.content)?;
+    let shares = format!("{:?}", arguments.shares);
+    let run = npy::fnv(pair.fingerprint()?.content, shares.as_bytes());
+    reduce::same_everywhere(world, run)?;
     let tally = if pair.is_single() {
         evaluate::<f32>(world, &mut pair, &arguments.shares)?
     } else {
