@@ -7,7 +7,7 @@ use kldiv::{
     AnyReduction, BatchMean, DistributionMean, Error, KLDivLoss, Mean, Operand, Partial,
     PerDistribution, Pointwise, Sum, SumOver,
 };
-use ndarray::{Array1, Array2, ArrayD, Axis, arr0, array};
+use ndarray::{Array1, Array2, ArrayD, Axis, ShapeBuilder, arr0, array};
 
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
@@ -316,4 +316,30 @@ fn validated_calls_refuse_what_is_no_distribution() {
     let refused = sum.forward(&p.ln(), &negative).unwrap_err();
     let expected = Error::NotADistribution { operand: Operand::Target, index: vec![2], mass: 1.0 };
     assert_eq!(refused, expected);
+}
+
+/// Whichever way the classes lie: one number out of range or a mass out of tolerance, in a long distribution.
+#[test]
+fn validated_calls_refuse_one_wrong_number_among_many() {
+    for classes in [65, 1000, 1024, 1500] {
+        let t = Array2::from_elem((3, classes), 1.0 / classes as f64);
+        let wrong = [0.0, 1e-4, 0.011, NAN, -NAN, INF, -INF, -700.0, -800.0];
+        for (x, place) in wrong.into_iter().flat_map(|x| [(x, 0), (x, classes - 1)]) {
+            let mut input = t.ln();
+            input[[1, place]] = x;
+            let mut columns = Array2::zeros(t.raw_dim().f());
+            columns.assign(&input);
+            let criterion = KLDivLoss::new(Sum).validated(0.01);
+            let result =
+                |x: &Array2<f64>| criterion.forward(x, &t).map_err(|error| format!("{error:?}"));
+            assert_eq!(result(&input).is_ok(), classes > 100 && x < 0.0, "{classes} {x}");
+            assert_eq!(result(&input).err(), result(&columns).err(), "{classes} {x}");
+        }
+        for t01 in [-1.0 / 1024.0, 0.011 + 1.0 / classes as f64, NAN, INF] {
+            let mut target = t.clone();
+            target[[2, 5]] = t01;
+            let refused = KLDivLoss::new(Sum).validated(0.01).forward(&t.ln(), &target);
+            assert!(refused.is_err(), "{classes} {t01}");
+        }
+    }
 }

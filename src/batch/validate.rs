@@ -4,11 +4,15 @@ use ndarray::{ArrayView1, Axis, Dimension};
 
 use super::Batch;
 use super::survey::{Numbers, Summands, Survey, weighted};
+use super::visit::FEW;
 use crate::diagnosis::Holds;
 use crate::element::Element;
 use crate::error::{Error, Operand};
-use crate::kernel::{Chunk, Float, LaneSum, Level, add_copies, add_exps, copies, exps};
-use crate::lanes::{Patch, Rect, for_each_patch, without};
+use crate::kernel::{
+    Chunk, Float, LaneSum, Level, OfLogProbabilities, OfProbabilities, add_copies, add_exps,
+    copies, exps, rough_mass,
+};
+use crate::lanes::{Patch, Rect, dense, for_each_patch, without};
 use crate::reduction::Reduction;
 
 /// A distribution that is none. The first has the lowest index; of one index the input comes first.
@@ -78,6 +82,9 @@ impl Check {
     fn patch<A: Element>(self, patch: &Patch<'_, A>, lengths: &[usize]) -> Option<Offence> {
         let mut survey = Survey::<A, 2>::new(self.level, patch);
         for lanes in weighted(patch) {
+            if lanes.clone().all(|lane| self.surely_holds(patch, lane)) {
+                continue;
+            }
             let mut masses = Masses { check: self, out_of_range: false };
             let sums = survey.lanes(lanes.clone(), &mut masses);
             let is_one = |mass: &f64| (mass - 1.0).abs() <= self.tolerance;
@@ -104,6 +111,31 @@ impl Check {
         None
     }
 
+    /// Whether a lane of both operands is certain to be in order: no, where that would take long to tell.
+    fn surely_holds<A: Element>(self, patch: &Patch<'_, A>, lane: usize) -> bool {
+        let views = [&patch.unit.input, &patch.unit.target];
+        views.into_iter().zip(self.holds).all(|(view, holds)| {
+            let (lanes, classes) = view.dim();
+            let row = |lane: usize| dense(view, &(lane..lanes.min(lane + 1), 0..classes));
+            let Some(numbers) = row(lane).filter(|_| classes > FEW) else { return false };
+            let next = if lane + 1 < lanes { row(lane + 1).unwrap_or(&[]) } else { &[] };
+            let mass = match holds {
+                Holds::Probabilities => rough_mass(self.level, numbers, next, &OfProbabilities),
+                Holds::LogProbabilities => {
+                    rough_mass(self.level, numbers, next, &OfLogProbabilities(self.limit()))
+                }
+                Holds::Logits => return true,
+            };
+            let error = 64.0 * 0.5_f64.powi(A::Loss::DIGITS);
+            mass.is_some_and(|mass| (mass - 1.0).abs() + mass * error <= self.tolerance)
+        })
+    }
+
+    /// No number above it is in range: rounded, it must not grow.
+    fn limit<T: Float>(self) -> T {
+        T::from_f64(self.tolerance * (1.0 - 1e-6))
+    }
+
     /// Whether all numbers of a lane are what they may be.
     fn is_in_range<A: Element>(self, i: usize, lane: ArrayView1<'_, A>) -> bool {
         match self.holds[i] {
@@ -121,20 +153,13 @@ struct Masses {
     out_of_range: bool,
 }
 
-impl Masses {
-    /// No number above it is in range: rounded, it must not grow.
-    fn limit<T: Float>(&self) -> T {
-        T::from_f64(self.check.tolerance * (1.0 - 1e-6))
-    }
-}
-
 impl<A: Element> Summands<A, 2> for Masses {
     fn fill(&mut self, chunk: Chunk<'_, A>, _: &Rect, numbers: &mut Numbers<A::Loss, 2>) {
         let Check { level, holds, .. } = self.check;
         for ((operand, holds), out) in [chunk.input, chunk.target].iter().zip(holds).zip(numbers) {
             self.out_of_range |= match holds {
                 Holds::Probabilities => copies(level, operand, out),
-                Holds::LogProbabilities => exps(level, operand, self.limit(), out),
+                Holds::LogProbabilities => exps(level, operand, self.check.limit(), out),
                 Holds::Logits => false,
             };
         }
@@ -152,7 +177,7 @@ impl<A: Element> Summands<A, 2> for Masses {
         for ((operand, holds), sum) in [chunk.input, chunk.target].iter().zip(holds).zip(sums) {
             self.out_of_range |= match holds {
                 Holds::Probabilities => add_copies(level, operand, sum),
-                Holds::LogProbabilities => add_exps(level, operand, self.limit(), sum),
+                Holds::LogProbabilities => add_exps(level, operand, self.check.limit(), sum),
                 Holds::Logits => false,
             };
         }

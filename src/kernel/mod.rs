@@ -28,7 +28,9 @@ pub(crate) use half::{
     widen_f16, widen_f16s,
 };
 pub(crate) use level::Level;
-pub(crate) use mass::{add_copies, add_exps, copies, exps};
+pub(crate) use mass::{
+    OfLogProbabilities, OfProbabilities, add_copies, add_exps, copies, exps, rough_mass,
+};
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
 };

@@ -64,8 +64,9 @@ fn fetch_rest<T>(array: &[T], start: usize) {
     lines.for_each(|index| prefetch_index(array, index));
 }
 
+/// Has N numbers from `start` on brought into the cache, if there are so many.
 #[inline(always)]
-fn fetch<T, const N: usize>(array: &[T], start: usize) {
+pub fn fetch<T, const N: usize>(array: &[T], start: usize) {
     if let Some(group) = array.get(start..start + N) {
         (0..N).step_by(LINE / size_of::<T>()).for_each(|index| prefetch_index(group, index));
     }
