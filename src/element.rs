@@ -83,17 +83,6 @@ pub trait Element:
         room
     }
 
-    /// Numbers of the computing type, each rounded to nearest.
-    #[doc(hidden)]
-    #[inline(always)]
-    fn round_all<const N: usize>(_: Level, values: [Self::Loss; N]) -> [Self; N] {
-        let mut rounded = [Self::default(); N];
-        for i in 0..N {
-            rounded[i] = Self::round(values[i]);
-        }
-        rounded
-    }
-
     /// Numbers of the computing type times a factor, each product rounded once.
     #[doc(hidden)]
     fn multiply(level: Level, values: &[Self::Loss], factor: f64, out: &mut [Self]);
@@ -104,28 +93,6 @@ pub trait Element:
 fn multiply<A: Element>(values: &[A::Loss], factor: f64, out: &mut [A]) {
     out.iter_mut().zip(values).for_each(|(out, &value)| *out = A::narrow(value.to_f64() * factor));
 }
-
-/// Numbers by sixteen, the last ones filled up with zeros.
-#[cfg(feature = "half")]
-#[inline(always)]
-fn by_groups<A: Copy>(
-    values: &[f32],
-    out: &mut [A],
-    convert: impl Fn(&mut [f32; GROUP]) -> [A; GROUP],
-) {
-    let ((values, tail), (groups, rest)) = (values.as_chunks(), out.as_chunks_mut());
-    for (values, out) in values.iter().zip(groups) {
-        *out = convert(&mut { *values });
-    }
-    if !tail.is_empty() {
-        let mut last = [0.0; GROUP];
-        last[..tail.len()].copy_from_slice(tail);
-        rest.copy_from_slice(&convert(&mut last)[..tail.len()]);
-    }
-}
-
-#[cfg(feature = "half")]
-const GROUP: usize = 16;
 
 /// The factor in `f32`, if it is a power of two there.
 #[cfg(feature = "half")]
@@ -236,33 +203,23 @@ impl Element for f16 {
         std::hint::black_box(room)
     }
 
-    #[inline(always)]
-    fn round_all<const N: usize>(level: Level, values: [f32; N]) -> [f16; N] {
-        round_f16s(level, values).map(f16::from_bits)
-    }
-
     /// Products with powers of two are exact in `f32`, or so small that they are 0 here.
     #[inline(always)]
     fn multiply(level: Level, values: &[f32], factor: f64, out: &mut [f16]) {
         match power_of_two(factor) {
-            Some(factor) => by_groups(
+            Some(power) => round_f16s(
+                level,
                 values,
                 out,
                 #[inline(always)]
-                |products| {
-                    products.iter_mut().for_each(|product| *product *= factor);
-                    Self::round_all(level, *products)
-                },
+                |value| value * power,
             ),
-            None => by_groups(
+            None => round_f16s(
+                level,
                 values,
                 out,
                 #[inline(always)]
-                |products| {
-                    let odd = |value: f32| rounded_to_odd(f64::from(value) * factor);
-                    products.iter_mut().for_each(|product| *product = odd(*product));
-                    Self::round_all(level, *products)
-                },
+                |value| rounded_to_odd(f64::from(value) * factor),
             ),
         }
     }

@@ -73,4 +73,21 @@ mpi -n 1 "${one[@]}" : -n 1 "${one[@]}" --bogus >"$scratch/out" 2>"$scratch/erro
 [ ! -s "$scratch/out" ] || fail 'a report in spite of an error'
 echo 'a rank with bad arguments ends the job'
 
+# Rank 1 shares the rows in another way.
+status=0
+mpi -n 1 "${one[@]}" --shares 1,3 : -n 1 "${one[@]}" --shares 3,1 >"$scratch/out" 2>"$scratch/error" || status=$?
+[ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail 'ranks with different shares go unnoticed'
+[ ! -s "$scratch/out" ] || fail 'a report of some of the rows'
+echo 'ranks with different shares end the job'
+
+# All ranks have the same to say at the same time.
+for _ in 1 2 3 4; do
+    status=0
+    mpi -n 4 "$distributed" missing.npy "${pair[1]}" >"$scratch/out" 2>"$scratch/error" || status=$?
+    [ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail 'a missing file goes unnoticed'
+    ! grep 'error: ' "$scratch/error" | grep -Evq '^error: rank [0-3] of 4: cannot read missing.npy' ||
+        fail "an error in pieces: $(cat "$scratch/error")"
+done
+echo 'ranks that fail together each say so in one line'
+
 mpi -n 3 "$distributed" --train

@@ -2,6 +2,8 @@
 //!
 //! They are IEEE's: the numbers are the same, and any NaN is a NaN.
 
+use half::f16;
+
 use super::{round_f16, widen_f16};
 use crate::kernel::Level;
 
@@ -22,18 +24,18 @@ pub fn widen_f16s<const N: usize>(level: Level, bits: [u16; N]) -> [f32; N] {
     wide
 }
 
-/// To binary16, to nearest, ties to even.
+/// What is made of each value, to binary16, to nearest, ties to even.
 #[inline(always)]
-pub fn round_f16s<const N: usize>(level: Level, values: [f32; N]) -> [u16; N] {
-    let mut bits = [0; N];
-    let ((values, tail), (groups, rest)) = (values.as_chunks::<GROUP>(), bits.as_chunks_mut());
-    for (values, bits) in values.iter().zip(groups) {
-        *bits = round(level, *values);
+pub fn round_f16s(level: Level, values: &[f32], out: &mut [f16], of: impl Fn(f32) -> f32) {
+    let ((values, tail), (groups, rest)) = (values.as_chunks::<GROUP>(), out.as_chunks_mut());
+    for (values, out) in values.iter().zip(groups) {
+        let mut values = *values;
+        values.iter_mut().for_each(|value| *value = of(*value));
+        *out = round(level, values).map(f16::from_bits);
     }
-    for (value, bits) in tail.iter().zip(rest) {
-        *bits = round_f16(*value);
+    for (value, out) in tail.iter().zip(rest) {
+        *out = f16::from_bits(round_f16(of(*value)));
     }
-    bits
 }
 
 #[inline(always)]

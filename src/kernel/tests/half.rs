@@ -161,9 +161,6 @@ fn groups_are_converted_as_single_numbers<F: Format>() {
             }
         }
         for values in values.as_chunks::<19>().0 {
-            for (found, &value) in F::round_all(level, *values).into_iter().zip(values) {
-                assert!(same(found, F::round(value)), "{level:?}: {value:e}");
-            }
             for factor in [1.0, 0.25, 2_f64.powi(-20), 1.0 / 3.0, 2_f64.powi(-130), 1e30] {
                 let mut products = [F::default(); 19];
                 F::multiply(level, values, factor, &mut products);

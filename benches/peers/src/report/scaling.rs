@@ -67,27 +67,29 @@ pub fn charts(scaling: &Scaling) -> Result<Charts, Box<dyn Error>> {
             Chart { title: &title, x: "elements", y: rate, curves: sizes(scaling, classes) };
         charts.push((name, chart.svg()?));
     }
-    let chart = Chart {
-        title: "Throughput over the number of classes, the number of elements constant",
-        x: "classes",
-        y: rate,
-        curves: both_targets(scaling, CLASSES),
-    };
-    charts.push(("classes", chart.svg()?));
-    let chart = Chart {
-        title: "Throughput over the stride of the class axis: last on the left, first on the right",
-        x: "stride [elements]",
-        y: rate,
-        curves: both_targets(scaling, STRIDE),
-    };
-    charts.push(("stride", chart.svg()?));
-    let chart = Chart {
-        title: "Throughput over the number of threads (thin: the roofline)",
-        x: "threads",
-        y: rate,
-        curves: threads(scaling),
-    };
-    charts.push(("threads", chart.svg()?));
+    let others = [
+        (
+            "classes",
+            "Throughput over the number of classes, the number of elements constant",
+            "classes",
+            both_targets(scaling, CLASSES),
+        ),
+        (
+            "stride",
+            "Throughput over the stride of the class axis: last on the left, first on the right",
+            "stride [elements]",
+            both_targets(scaling, STRIDE),
+        ),
+        (
+            "threads",
+            "Throughput over the number of threads (thin: the roofline)",
+            "threads",
+            threads(scaling),
+        ),
+    ];
+    for (name, title, x, curves) in others {
+        charts.push((name, Chart { title, x, y: rate, curves }.svg()?));
+    }
     Ok(charts)
 }
 
