@@ -7,7 +7,9 @@ use half::{bf16, f16};
 
 use crate::batch::{Visit, Waiting};
 use crate::exact::ExactSum;
-use crate::kernel::softmax::Logit;
+use crate::kernel::softmax::{CLASSES, LANES, Logit, turn, turn_back};
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::softmax::{turn_back_f32, turn_f32};
 use crate::kernel::{Float, Level};
 #[cfg(feature = "half")]
 use crate::kernel::{
@@ -83,6 +85,28 @@ pub trait Element:
         room
     }
 
+    /// Numbers in the computing type: themselves, or converted to `room`.
+    #[doc(hidden)]
+    fn widened<'a>(
+        level: Level,
+        numbers: &'a [Self],
+        room: &'a mut Vec<Self::Loss>,
+    ) -> &'a [Self::Loss];
+
+    /// The first [`CLASSES`] of [`LANES`] lanes that lie `stride` apart, turned to rows,
+    #[doc(hidden)]
+    #[inline(always)]
+    fn turn(_: Level, lanes: &[Self], stride: usize) -> [[Self; LANES]; CLASSES] {
+        turn(lanes, stride)
+    }
+
+    /// and back.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn turn_back(_: Level, rows: [&[Self]; CLASSES], lanes: &mut [Self], stride: usize) {
+        turn_back(rows, lanes, stride);
+    }
+
     /// Numbers of the computing type times a factor, each product rounded once.
     #[doc(hidden)]
     fn multiply(level: Level, values: &[Self::Loss], factor: f64, out: &mut [Self]);
@@ -92,6 +116,28 @@ pub trait Element:
 #[inline(always)]
 fn multiply<A: Element>(values: &[A::Loss], factor: f64, out: &mut [A]) {
     out.iter_mut().zip(values).for_each(|(out, &value)| *out = A::narrow(value.to_f64() * factor));
+}
+
+/// The numbers widened to `room`.
+#[cfg(feature = "half")]
+fn widened<'a, A: Element>(
+    level: Level,
+    numbers: &[A],
+    room: &'a mut Vec<A::Loss>,
+) -> &'a [A::Loss] {
+    room.resize(numbers.len(), A::Loss::ZERO);
+    level.run(
+        #[inline(always)]
+        || {
+            let ((numbers, tail), (wide, rest)) =
+                (numbers.as_chunks::<LANES>(), room.as_chunks_mut());
+            for (wide, numbers) in wide.iter_mut().zip(numbers) {
+                *wide = A::widen_all(level, numbers);
+            }
+            rest.iter_mut().zip(tail).for_each(|(wide, number)| *wide = number.widen());
+        },
+    );
+    room
 }
 
 /// The factor in `f32`, if it is a power of two there.
@@ -122,6 +168,23 @@ impl Element for f32 {
     #[inline(always)]
     fn round(value: f32) -> f32 {
         value
+    }
+
+    #[inline(always)]
+    fn widened<'a>(_: Level, numbers: &'a [f32], _: &'a mut Vec<f32>) -> &'a [f32] {
+        numbers
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn turn(level: Level, lanes: &[f32], stride: usize) -> [[f32; LANES]; CLASSES] {
+        turn_f32(level, lanes, stride)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn turn_back(level: Level, rows: [&[f32]; CLASSES], lanes: &mut [f32], stride: usize) {
+        turn_back_f32(level, rows, lanes, stride);
     }
 
     /// The product of two short numbers is exact in `f64`: rounding it once is the same.
@@ -158,6 +221,11 @@ impl Element for f64 {
     }
 
     #[inline(always)]
+    fn widened<'a>(_: Level, numbers: &'a [f64], _: &'a mut Vec<f64>) -> &'a [f64] {
+        numbers
+    }
+
+    #[inline(always)]
     fn multiply(_: Level, values: &[f64], factor: f64, out: &mut [f64]) {
         multiply(values, factor, out);
     }
@@ -184,6 +252,10 @@ impl Element for f16 {
     #[inline(always)]
     fn round(value: f32) -> f16 {
         f16::from_bits(round_f16(value))
+    }
+
+    fn widened<'a>(level: Level, numbers: &'a [f16], room: &'a mut Vec<f32>) -> &'a [f32] {
+        widened(level, numbers, room)
     }
 
     #[inline(always)]
@@ -246,6 +318,10 @@ impl Element for bf16 {
     #[inline(always)]
     fn round(value: f32) -> bf16 {
         bf16::from_bits(round_bf16(value))
+    }
+
+    fn widened<'a>(level: Level, numbers: &'a [bf16], room: &'a mut Vec<f32>) -> &'a [f32] {
+        widened(level, numbers, room)
     }
 
     /// Products with powers of two are exact in `f32` unless they are subnormal, there as here.

@@ -28,14 +28,14 @@ impl Level {
     }
 
     /// AVX-512, if it is this.
-    #[cfg(all(target_arch = "x86_64", feature = "half"))]
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub fn avx512(self) -> Option<fearless_simd::Avx512> {
         if let Simd::Avx512(token) = self.0 { Some(token) } else { None }
     }
 
     /// AVX2, if it is this.
-    #[cfg(all(target_arch = "x86_64", feature = "half"))]
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub fn avx2(self) -> Option<fearless_simd::Avx2> {
         if let Simd::Avx2(token) = self.0 { Some(token) } else { None }

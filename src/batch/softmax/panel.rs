@@ -3,8 +3,8 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::element::Element;
-use crate::kernel::CHUNK;
 use crate::kernel::softmax::{Row, transpose, transpose_back};
+use crate::kernel::{CHUNK, Level};
 use crate::lanes::{Rect, Scratch, dense, read, write};
 
 /// Classes of lanes beside each other that are loaded at a time.
@@ -21,6 +21,7 @@ pub trait Panel<A: Element> {
 
     /// A block of an operand; the lanes `skipped` are given other logits, finite ones.
     fn load<'a>(
+        level: Level,
         matrix: &'a ArrayView2<'_, A>,
         rect: &Rect,
         skipped: &[usize],
@@ -28,7 +29,8 @@ pub trait Panel<A: Element> {
     ) -> &'a [Self::Item];
 
     /// Puts what was computed of a block, a number for each class of each lane, where it belongs.
-    fn place<T: Copy + Default>(
+    fn place<T: Element>(
+        level: Level,
         matrix: &mut ArrayViewMut2<'_, T>,
         rect: &Rect,
         numbers: &[T],
@@ -40,20 +42,21 @@ pub trait Panel<A: Element> {
 }
 
 /// Room for a block of an operand.
-pub struct Room<A, I> {
+pub struct Room<A: Element, I> {
     dense: Scratch<A>,
+    wide: Vec<A::Loss>,
     items: Vec<I>,
     /// What is in `items`.
     loaded: Option<Rect>,
 }
 
-impl<A: Copy + Default, I> Default for Room<A, I> {
+impl<A: Element, I> Default for Room<A, I> {
     fn default() -> Self {
-        Room { dense: Scratch::EMPTY, items: Vec::new(), loaded: None }
+        Room { dense: Scratch::EMPTY, wide: Vec::new(), items: Vec::new(), loaded: None }
     }
 }
 
-impl<A, I> Room<A, I> {
+impl<A: Element, I> Room<A, I> {
     /// Other lanes from here on.
     pub fn clear(&mut self) {
         self.loaded = None;
@@ -69,6 +72,7 @@ impl<A: Element> Panel<A> for Alone {
     const CLASSES: usize = CHUNK;
 
     fn load<'a>(
+        _: Level,
         matrix: &'a ArrayView2<'_, A>,
         rect: &Rect,
         skipped: &[usize],
@@ -82,7 +86,8 @@ impl<A: Element> Panel<A> for Alone {
         zeros
     }
 
-    fn place<T: Copy + Default>(
+    fn place<T: Element>(
+        _: Level,
         matrix: &mut ArrayViewMut2<'_, T>,
         rect: &Rect,
         numbers: &[T],
@@ -105,6 +110,7 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
     const CLASSES: usize = ROWS;
 
     fn load<'a>(
+        level: Level,
         matrix: &'a ArrayView2<'_, A>,
         rect: &Rect,
         skipped: &[usize],
@@ -118,7 +124,8 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         if matrix.strides()[0] != 1
             && let Some(lanes) = dense(matrix, rect)
         {
-            transpose(lanes, &mut room.items);
+            let lanes = A::widened(level, lanes, &mut room.wide);
+            transpose(level, lanes, &mut room.items);
         } else {
             for (row, class) in room.items.iter_mut().zip(classes.clone()) {
                 let column = read(matrix, &(lanes.clone(), class..class + 1), &mut room.dense);
@@ -133,7 +140,8 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         &room.items
     }
 
-    fn place<T: Copy + Default>(
+    fn place<T: Element>(
+        level: Level,
         matrix: &mut ArrayViewMut2<'_, T>,
         rect: &Rect,
         numbers: &[T],
@@ -142,7 +150,7 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         let (lanes, classes) = rect;
         let rows = numbers.as_chunks::<N>().0;
         if matrix.strides()[0] != 1 {
-            return write(matrix, rect, scratch, |out| transpose_back(rows, out));
+            return write(matrix, rect, scratch, |out| transpose_back(level, rows, out));
         }
         for (row, class) in rows.iter().zip(classes.clone()) {
             let column = (lanes.clone(), class..class + 1);

@@ -10,7 +10,7 @@ use crate::batch::visit::{PART, Wanted};
 use crate::batch::worker::{Worker, steps};
 use crate::element::Element;
 use crate::kernel::softmax::{COLUMNS, Factors, Outputs, Solver};
-use crate::kernel::{Ahead, Float};
+use crate::kernel::{Ahead, Float, Level};
 use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 
 /// A lane without upstream: its gradients are 0, or NaN if one of its numbers is.
@@ -113,13 +113,17 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     }
 
     fn load<'a>(
+        level: Level,
         rooms: &'a mut [Room<A, P::Item>; 2],
         skipped: &[usize],
         operands: [&'a ArrayView2<'_, A>; 2],
         rect: &Rect,
     ) -> [&'a [P::Item]; 2] {
         let [input, target] = rooms;
-        [P::load(operands[0], rect, skipped, input), P::load(operands[1], rect, skipped, target)]
+        [
+            P::load(level, operands[0], rect, skipped, input),
+            P::load(level, operands[1], rect, skipped, target),
+        ]
     }
 
     /// The same classes of the next lane, and where a gradient goes.
@@ -147,8 +151,13 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
                 let ahead = Self::ahead(unit, &rect);
-                let [input, target] =
-                    Self::load(&mut self.rooms, &self.skipped, [&unit.input, &unit.target], &rect);
+                let [input, target] = Self::load(
+                    self.panels.visit.level,
+                    &mut self.rooms,
+                    &self.skipped,
+                    [&unit.input, &unit.target],
+                    &rect,
+                );
                 solver.visit(first, input, target, ahead);
             }
             solver.end_part();
@@ -181,8 +190,13 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         if self.each.is_some() {
             for (_, rect) in self.blocks(classes.clone()) {
                 self.factor_each(unit, &rect);
-                let [input, target] =
-                    Self::load(&mut self.rooms, &self.skipped, [&unit.input, &unit.target], &rect);
+                let [input, target] = Self::load(
+                    self.panels.visit.level,
+                    &mut self.rooms,
+                    &self.skipped,
+                    [&unit.input, &unit.target],
+                    &rect,
+                );
                 let factors = self.each.as_deref().unwrap_or_default();
                 solver.add_upstream(rect.1.start, input, target, factors);
             }
@@ -216,7 +230,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     ) {
         let len = P::LANES * rect.1.len();
         let operands = [&unit.input, &unit.target];
-        let [input, target] = Self::load(&mut self.rooms, &self.skipped, operands, rect);
+        let [input, target] =
+            Self::load(self.panels.visit.level, &mut self.rooms, &self.skipped, operands, rect);
         let factors = match &self.each {
             Some(each) => Factors::Each(each),
             None => Factors::Lanes(&self.factors),
@@ -231,10 +246,10 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     }
 
     fn write(&mut self, unit: &mut Unit<'_, A>, rect: &Rect, terms: bool) {
-        let classes = rect.1.len();
+        let (level, classes) = (self.panels.visit.level, rect.1.len());
         if let Some(value) = unit.value.as_mut().filter(|_| terms) {
             self.weigh(classes);
-            P::place(value, rect, &self.terms, &mut self.output);
+            P::place(level, value, rect, &self.terms, &mut self.output);
         }
         for &Silent { lane, nan } in &self.silent {
             let gradient = A::narrow(if nan { f64::NAN } else { 0.0 });
@@ -246,10 +261,10 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             }
         }
         if let Some(array) = unit.d_input.as_mut().filter(|_| !self.d_input.is_empty()) {
-            P::place(array, rect, &self.d_input, &mut self.scratch);
+            P::place(level, array, rect, &self.d_input, &mut self.scratch);
         }
         if let Some(array) = unit.d_target.as_mut().filter(|_| !self.d_target.is_empty()) {
-            P::place(array, rect, &self.d_target, &mut self.scratch);
+            P::place(level, array, rect, &self.d_target, &mut self.scratch);
         }
     }
 

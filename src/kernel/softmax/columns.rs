@@ -2,6 +2,7 @@
 
 use super::FEW;
 use super::cell::{Logit, finite_part};
+use super::few::{GROUP, Group, group_mut};
 use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
 use super::sums::{Cells, EARLY};
@@ -50,7 +51,6 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     /// Other lanes from here on.
     pub fn restart(&mut self) {
         self.shifts.clear();
-        self.clear();
     }
 
     /// Adds classes to the maxima.
@@ -61,6 +61,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     /// Takes the shifts by the maxima.
     pub fn shift(&mut self, level: Level) {
         self.shifts.take(level);
+        if !self.is_simple() {
+            self.clear();
+        }
     }
 
     /// Takes better shifts for lanes that need them; whether there is one.
@@ -111,6 +114,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         level.run(
             #[inline(always)]
             || {
+                if self.is_simple() {
+                    return self.add_few::<false>(first, z_p, z_q, &mut []);
+                }
                 for (class, (z_p, z_q)) in (first..).zip(z_p.iter().zip(z_q)) {
                     self.add_class::<false>(class, z_p, z_q, cells);
                 }
@@ -129,12 +135,45 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         level.run(
             #[inline(always)]
             || {
+                if self.is_simple() {
+                    return self.add_few::<true>(0, z_p, z_q, cells);
+                }
                 let rows = z_p.iter().zip(z_q).zip(cells).enumerate();
                 for (class, ((z_p, z_q), cells)) in rows {
                     self.add_class::<true>(class, z_p, z_q, cells);
                 }
             },
         );
+    }
+
+    /// Whether lanes are moderate and of few classes.
+    fn is_simple(&self) -> bool {
+        self.early[0].is_empty() && self.shifts.all_moderate()
+    }
+
+    #[inline(always)]
+    fn add_few<const KEEP: bool>(
+        &mut self,
+        first: usize,
+        z_p: &[Row<T, N>],
+        z_q: &[Row<T, N>],
+        cells: &mut [Cells<T, N>],
+    ) {
+        let [weights, means, curvatures, far] = &mut self.parts;
+        for start in (0..N).step_by(GROUP) {
+            let (Some(weight), Some(mean)) = (group_mut(weights, start), group_mut(means, start))
+            else {
+                return;
+            };
+            let Some(curvature) = group_mut(curvatures, start) else { return };
+            let so_far = match first {
+                0 => Group::NOTHING,
+                _ => Group { weight: *weight, mean: *mean, curvature: *curvature },
+            };
+            let sums = so_far.add::<T, N, KEEP>(start, [z_p, z_q], &self.shifts, cells);
+            (*weight, *mean, *curvature) = (sums.weight, sums.mean, sums.curvature);
+        }
+        *far = [0.0; N];
     }
 
     #[inline(always)]
@@ -201,6 +240,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 
     /// Ends a part of the lanes.
     pub fn end_part(&mut self, level: Level) {
+        if self.is_simple() {
+            return;
+        }
         level.run(
             #[inline(always)]
             || {

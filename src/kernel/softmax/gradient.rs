@@ -63,7 +63,7 @@ impl<T: Logit> Slopes<T> {
     /// For the factor v.
     #[inline(always)]
     pub fn new(lane: &Lane, v: f64) -> Self {
-        let share = v / lane.weight + lane.zero_or_nan();
+        let share = v * lane.share + lane.zero_or_nan();
         let excess = share / lane.total;
         Slopes {
             excess: T::from_f64(excess),
@@ -257,14 +257,14 @@ impl SlopesEach {
     /// From the sums.
     #[inline(always)]
     pub fn new(lane: &Lane, (weight, slope): (f64, f64), generalized: bool) -> Self {
-        let share = 1.0 / lane.weight + lane.zero_or_nan();
+        let share = lane.share + lane.zero_or_nan();
         let own = if generalized { 1.0 } else { 0.0 };
         SlopesEach {
             share,
             other: share / lane.total,
             own,
-            sum: weight / lane.weight,
-            mean: slope / lane.weight,
+            sum: weight * lane.share,
+            mean: slope * lane.share,
             offset: lane.log_total + (1.0 - own),
         }
     }

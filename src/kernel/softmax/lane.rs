@@ -121,8 +121,8 @@ impl Part {
     pub fn lane<T: Logit>(&self, peak_p: T, peak_q: T) -> Lane {
         // 0, or NaN where a maximum is infinite.
         let valid = (T::ZERO * peak_p + T::ZERO * peak_q).to_f64();
-        let weight = self.weight + valid;
-        let (mean, curvature) = (self.mean / weight, self.curvature / weight);
+        let share = 1.0 / (self.weight + valid);
+        let (mean, curvature) = (self.mean * share, self.curvature * share);
         let surplus = curvature - mean;
         // No total is that small, but rounding errors of a great mean may leave less than nothing.
         let surplus = if surplus < LEAST - 1.0 { LEAST - 1.0 } else { surplus };
@@ -130,11 +130,12 @@ impl Part {
         let (hi, lo) = ln_of_normal(total);
         // ln(1 + x) = ln total + ρ − ρ²/2, ρ = (x − r)/total, r = total − 1 exact; hi = r near total = 1.
         let r = total - 1.0;
-        let rest = (surplus - r) / total;
-        let far = self.far / weight;
+        // ρ is a rounding error, for which 1/total of f32 will do.
+        let rest = (surplus - r) * f64::from(1.0 / total as f32);
+        let far = self.far * share;
         let divergence = curvature + ((hi - r) + (lo - rest * (r + 0.5 * rest))) + far;
         let log_total = hi + (lo + rest);
-        Lane { weight, mean: mean + far, curvature, surplus, total, log_total, divergence }
+        Lane { share, mean: mean + far, curvature, surplus, total, log_total, divergence }
     }
 }
 
@@ -144,8 +145,8 @@ const LEAST: f64 = 1e-9;
 /// What is known of a lane once it has been summed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lane {
-    /// S.
-    pub weight: f64,
+    /// 1/S.
+    pub share: f64,
     /// a.
     pub mean: f64,
     /// F.
@@ -171,7 +172,7 @@ impl Lane {
 /// What is known of lanes beside each other.
 #[derive(Clone, Debug)]
 pub struct Lanes<const N: usize = COLUMNS> {
-    pub weight: Row<f64, N>,
+    pub share: Row<f64, N>,
     pub mean: Row<f64, N>,
     pub curvature: Row<f64, N>,
     pub surplus: Row<f64, N>,
@@ -184,7 +185,7 @@ impl<const N: usize> Default for Lanes<N> {
     fn default() -> Self {
         let row = [0.0; N];
         Lanes {
-            weight: row,
+            share: row,
             mean: row,
             curvature: row,
             surplus: row,
@@ -199,7 +200,7 @@ impl<const N: usize> Lanes<N> {
     /// Puts one in its place.
     #[inline(always)]
     pub fn set(&mut self, i: usize, lane: Lane) {
-        self.weight[i] = lane.weight;
+        self.share[i] = lane.share;
         self.mean[i] = lane.mean;
         self.curvature[i] = lane.curvature;
         self.surplus[i] = lane.surplus;
@@ -212,7 +213,7 @@ impl<const N: usize> Lanes<N> {
     #[inline(always)]
     pub fn lane(&self, i: usize) -> Lane {
         Lane {
-            weight: self.weight[i],
+            share: self.share[i],
             mean: self.mean[i],
             curvature: self.curvature[i],
             surplus: self.surplus[i],

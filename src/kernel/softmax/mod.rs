@@ -32,6 +32,7 @@
 mod against;
 mod cell;
 mod columns;
+mod few;
 mod given;
 mod gradient;
 mod lane;
@@ -49,7 +50,9 @@ pub use cell::Logit;
 pub use columns::{COLUMNS, Row};
 pub use pair::{ColumnPair, LanePair};
 pub use solver::{Factors, Fork, Outputs, Settings, Solver};
-pub use turn::{transpose, transpose_back};
+pub use turn::{CLASSES, LANES, transpose, transpose_back, turn, turn_back};
+#[cfg(target_arch = "x86_64")]
+pub use turn::{turn_back_f32, turn_f32};
 
 /// Up to so many classes are summed one after the other.
 pub const FEW: usize = 64;

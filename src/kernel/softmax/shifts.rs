@@ -2,6 +2,7 @@
 
 use super::cell::{Cell, Logit, cell, moderate_cell};
 use super::columns::Row;
+use super::few::{GROUP, group, group_mut};
 use super::lane::{Lanes, greater, lesser};
 use super::shift::Shift;
 use super::sums::Cells;
@@ -80,15 +81,9 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         level.run(
             #[inline(always)]
             || {
-                let p = (&mut self.peaks_p, &mut self.least_p, z_p);
-                let q = (&mut self.peaks_q, &mut self.least_q, z_q);
-                for (peaks, least, rows) in [p, q] {
-                    for row in rows {
-                        for i in 0..N {
-                            peaks[i] = greater(peaks[i], row[i]);
-                            least[i] = lesser(least[i], row[i]);
-                        }
-                    }
+                for start in (0..N).step_by(GROUP) {
+                    span(start, &mut self.peaks_p, &mut self.least_p, z_p);
+                    span(start, &mut self.peaks_q, &mut self.least_q, z_q);
                 }
             },
         );
@@ -156,6 +151,20 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         }
     }
 
+    /// Whether all lanes are moderate.
+    pub fn all_moderate(&self) -> bool {
+        self.which == Which::All
+    }
+
+    /// The rate, and s and the offsets of the lanes from `start` on.
+    #[inline(always)]
+    pub fn group(&self, start: usize) -> (T, [T; GROUP], [T; GROUP]) {
+        let mut numbers = [[T::ZERO; GROUP]; 2];
+        numbers[0].copy_from_slice(&self.wholes[start..start + GROUP]);
+        numbers[1].copy_from_slice(&self.offsets[start..start + GROUP]);
+        (self.rate, numbers[0], numbers[1])
+    }
+
     /// The cells of one class; whether some needed care.
     #[inline(always)]
     pub fn cells<const EXCESS: bool>(
@@ -201,4 +210,26 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             }
         }
     }
+}
+
+/// Adds classes to the greatest and the least logits of the lanes from `start` on.
+#[inline(always)]
+fn span<T: Logit, const N: usize>(
+    start: usize,
+    peaks: &mut Row<T, N>,
+    least: &mut Row<T, N>,
+    rows: &[Row<T, N>],
+) {
+    let (Some(peaks), Some(least)) = (group_mut(peaks, start), group_mut(least, start)) else {
+        return;
+    };
+    let (mut high, mut low) = (*peaks, *least);
+    for row in rows {
+        let Some(row) = group(row, start) else { return };
+        for i in 0..GROUP {
+            high[i] = greater(high[i], row[i]);
+            low[i] = lesser(low[i], row[i]);
+        }
+    }
+    (*peaks, *least) = (high, low);
 }

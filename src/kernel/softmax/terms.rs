@@ -21,7 +21,7 @@ impl<T: Logit> Shares<T> {
     /// Those of a lane.
     #[inline(always)]
     pub fn new(lane: &Lane) -> Self {
-        let share = 1.0 / lane.weight + lane.zero_or_nan();
+        let share = lane.share + lane.zero_or_nan();
         Shares {
             share: T::from_f64(share),
             other: T::from_f64(share / lane.total),

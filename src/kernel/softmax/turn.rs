@@ -1,40 +1,104 @@
 //! Short lanes, one behind the other, turned to lie beside each other; and back.
 
-use super::cell::Logit;
+#[cfg(target_arch = "x86_64")]
+mod machine;
+
 use super::columns::Row;
 use crate::element::Element;
+use crate::kernel::Level;
+#[cfg(target_arch = "x86_64")]
+pub use machine::{turn_back_f32, turn_f32};
 
-/// Classes turned at a time, that rows a power of two apart do not drive each other out of the cache.
-const TURNED: usize = 16;
+/// Lanes and classes that are turned at once.
+pub const LANES: usize = 16;
+pub const CLASSES: usize = 4;
 
 /// Lanes one behind the other, at most N, to rows, one a class.
-pub fn transpose<A: Element<Loss: Logit>, const N: usize>(
-    lanes: &[A],
-    rows: &mut [Row<A::Loss, N>],
-) {
+pub fn transpose<T: Element, const N: usize>(level: Level, lanes: &[T], rows: &mut [Row<T, N>]) {
     let classes = rows.len();
-    for (block, rows) in rows.chunks_mut(TURNED).enumerate() {
-        let start = block * TURNED;
-        for (i, lane) in lanes.chunks_exact(classes).enumerate() {
-            for (row, logit) in rows.iter_mut().zip(&lane[start..]) {
-                row[i] = logit.widen();
+    let count = lanes.len() / classes;
+    let groups = if classes < CLASSES { 0 } else { count / LANES };
+    level.run(
+        #[inline(always)]
+        || {
+            for (group, lanes) in lanes.chunks_exact(LANES * classes).take(groups).enumerate() {
+                let at = group * LANES;
+                for start in starts(classes) {
+                    let turned = T::turn(level, &lanes[start..], classes);
+                    for (row, turned) in rows[start..][..CLASSES].iter_mut().zip(&turned) {
+                        row[at..at + LANES].copy_from_slice(turned);
+                    }
+                }
             }
-        }
-        for row in rows {
-            row[lanes.len() / classes..].fill(Default::default());
-        }
-    }
+            let rest = groups * LANES;
+            for (i, lane) in lanes.chunks_exact(classes).enumerate().skip(rest) {
+                rows.iter_mut().zip(lane).for_each(|(row, &number)| row[i] = number);
+            }
+            rows.iter_mut().for_each(|row| row[count..].fill(T::default()));
+        },
+    );
 }
 
 /// And back.
-pub fn transpose_back<A: Copy, const N: usize>(rows: &[Row<A, N>], lanes: &mut [A]) {
+pub fn transpose_back<A: Element, const N: usize>(
+    level: Level,
+    rows: &[Row<A, N>],
+    lanes: &mut [A],
+) {
     let classes = rows.len();
-    for (block, rows) in rows.chunks(TURNED).enumerate() {
-        let start = block * TURNED;
-        for (i, lane) in lanes.chunks_exact_mut(classes).enumerate() {
-            for (row, out) in rows.iter().zip(&mut lane[start..]) {
-                *out = row[i];
+    let groups = if classes < CLASSES { 0 } else { lanes.len() / classes / LANES };
+    level.run(
+        #[inline(always)]
+        || {
+            let whole = lanes.chunks_exact_mut(LANES * classes).take(groups);
+            for (group, lanes) in whole.enumerate() {
+                let at = group * LANES;
+                for start in starts(classes) {
+                    let row = part(rows, at);
+                    let rows = [row(start), row(start + 1), row(start + 2), row(start + 3)];
+                    A::turn_back(level, rows, &mut lanes[start..], classes);
+                }
             }
+            let rest = groups * LANES;
+            for (i, lane) in lanes.chunks_exact_mut(classes).enumerate().skip(rest) {
+                lane.iter_mut().zip(rows).for_each(|(out, row)| *out = row[i]);
+            }
+        },
+    );
+}
+
+/// The lanes from `at` on of each row.
+#[inline(always)]
+fn part<'a, A, const N: usize>(rows: &'a [Row<A, N>], at: usize) -> impl Fn(usize) -> &'a [A] {
+    #[inline(always)]
+    move |class| &rows[class][at..at + LANES]
+}
+
+/// First classes of the blocks, the last of which may overlap the one before.
+#[inline(always)]
+fn starts(classes: usize) -> impl Iterator<Item = usize> {
+    let last = classes - CLASSES;
+    (0..classes).step_by(CLASSES).map(move |start| start.min(last))
+}
+
+/// The first [`CLASSES`] of [`LANES`] lanes, which lie `stride` apart.
+#[inline(always)]
+pub fn turn<T: Copy + Default>(lanes: &[T], stride: usize) -> [[T; LANES]; CLASSES] {
+    let mut rows = [[T::default(); LANES]; CLASSES];
+    for i in 0..LANES {
+        for (row, &number) in rows.iter_mut().zip(&lanes[i * stride..][..CLASSES]) {
+            row[i] = number;
+        }
+    }
+    rows
+}
+
+/// And back.
+#[inline(always)]
+pub fn turn_back<T: Copy>(rows: [&[T]; CLASSES], lanes: &mut [T], stride: usize) {
+    for i in 0..LANES {
+        for (row, out) in rows.iter().zip(&mut lanes[i * stride..][..CLASSES]) {
+            *out = row[i];
         }
     }
 }

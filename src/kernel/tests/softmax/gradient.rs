@@ -346,15 +346,25 @@ fn upstreams_beside_each_other() {
 
 #[test]
 fn turned_lanes_turn_back() {
+    for level in Level::all() {
+        turn_there_and_back(level, |i| i as f32);
+        turn_there_and_back(level, |i| i as f64);
+    }
+}
+
+fn turn_there_and_back<T: Element + Float>(level: Level, number: impl Fn(usize) -> T) {
     for classes in 1..=70 {
-        for lanes in [1, 5, COLUMNS] {
-            let z: Vec<_> = (0..classes * lanes).map(|i| i as f32).collect();
-            let mut rows = vec![[0.0; COLUMNS]; classes];
-            transpose(&z, &mut rows);
-            let mut back = vec![f32::NAN; z.len()];
-            transpose_back(&rows, &mut back);
+        for lanes in [1, 5, 16, 37, COLUMNS] {
+            let z: Vec<_> = (0..classes * lanes).map(&number).collect();
+            let mut rows = vec![[T::NAN; COLUMNS]; classes];
+            transpose(level, &z, &mut rows);
+            for (class, row) in rows.iter().enumerate() {
+                assert!((0..lanes).all(|lane| row[lane] == z[lane * classes + class]));
+                assert!(row[lanes..].iter().all(|&z| z == T::ZERO));
+            }
+            let mut back = vec![T::NAN; z.len()];
+            transpose_back(level, &rows, &mut back);
             assert_eq!(back, z);
-            assert!((0..classes).all(|class| rows[class][lanes..].iter().all(|&z| z == 0.0)));
         }
     }
 }

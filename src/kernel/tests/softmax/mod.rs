@@ -79,8 +79,8 @@ pub fn turned<A: Element<Loss: Logit>>(
     let mut found = vec![];
     let mut lanes = Lanes::default();
     for (z_p, z_q) in z_p.chunks(classes * COLUMNS).zip(z_q.chunks(classes * COLUMNS)) {
-        transpose(z_p, &mut rows.0);
-        transpose(z_q, &mut rows.1);
+        transpose(level, A::widened(level, z_p, &mut vec![]), &mut rows.0);
+        transpose(level, A::widened(level, z_q, &mut vec![]), &mut rows.1);
         across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
         found.extend((0..z_p.len() / classes).map(|i| lanes.lane(i)));
     }
@@ -133,8 +133,8 @@ pub fn turned_gradients<A: Element<Loss = A> + Logit>(
 ) -> [Vec<A>; 2] {
     let classes = z_p.len();
     let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
-    transpose(z_p, &mut rows.0);
-    transpose(z_q, &mut rows.1);
+    transpose(level, z_p, &mut rows.0);
+    transpose(level, z_q, &mut rows.1);
     let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
     let mut lanes = Lanes::default();
     across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);

@@ -1,0 +1,71 @@
+//! Turning by the machine's permutations, in registers.
+
+use fearless_simd::{Simd, f32x4, f32x16, prelude::*};
+
+use super::{CLASSES, LANES, turn, turn_back};
+use crate::kernel::Level;
+
+/// The first classes of lanes that lie `stride` apart, as rows.
+#[inline(always)]
+pub fn turn_f32(level: Level, lanes: &[f32], stride: usize) -> [[f32; LANES]; CLASSES] {
+    match (level.avx512(), level.avx2()) {
+        (Some(token), _) => part_twice(token, lanes, stride),
+        (_, Some(token)) => part_twice(token, lanes, stride),
+        _ => turn(lanes, stride),
+    }
+}
+
+/// And back.
+#[inline(always)]
+pub fn turn_back_f32(level: Level, rows: [&[f32]; CLASSES], lanes: &mut [f32], stride: usize) {
+    match (level.avx512(), level.avx2()) {
+        (Some(token), _) => join_twice(token, rows, lanes, stride),
+        (_, Some(token)) => join_twice(token, rows, lanes, stride),
+        _ => turn_back(rows, lanes, stride),
+    }
+}
+
+/// Numbers at even places are parted from those at odd ones, twice.
+#[inline(always)]
+fn part_twice<S: Simd>(simd: S, lanes: &[f32], stride: usize) -> [[f32; LANES]; CLASSES] {
+    let (even, odd) = four(simd, lanes, stride, 0).deinterleave(four(simd, lanes, stride, 4));
+    let (more_even, more_odd) =
+        four(simd, lanes, stride, 8).deinterleave(four(simd, lanes, stride, 12));
+    let ((zero, two), (one, three)) = (even.deinterleave(more_even), odd.deinterleave(more_odd));
+    [zero.into(), one.into(), two.into(), three.into()]
+}
+
+/// The classes of four lanes from `lane` on.
+#[inline(always)]
+fn four<S: Simd>(simd: S, lanes: &[f32], stride: usize, lane: usize) -> f32x16<S> {
+    let low = one(simd, lanes, stride * lane).combine(one(simd, lanes, stride * (lane + 1)));
+    let high = one(simd, lanes, stride * (lane + 2)).combine(one(simd, lanes, stride * (lane + 3)));
+    low.combine(high)
+}
+
+#[inline(always)]
+fn one<S: Simd>(simd: S, lanes: &[f32], start: usize) -> f32x4<S> {
+    f32x4::from_slice(simd, &lanes[start..][..CLASSES])
+}
+
+#[inline(always)]
+fn join_twice<S: Simd>(simd: S, rows: [&[f32]; CLASSES], lanes: &mut [f32], stride: usize) {
+    let (zero, one) = (f32x16::from_slice(simd, rows[0]), f32x16::from_slice(simd, rows[1]));
+    let (two, three) = (f32x16::from_slice(simd, rows[2]), f32x16::from_slice(simd, rows[3]));
+    let ((even, more_even), (odd, more_odd)) = (zero.interleave(two), one.interleave(three));
+    let ((a, b), (c, d)) = (even.interleave(odd), more_even.interleave(more_odd));
+    put_four(a, lanes, stride, 0);
+    put_four(b, lanes, stride, 4);
+    put_four(c, lanes, stride, 8);
+    put_four(d, lanes, stride, 12);
+}
+
+#[inline(always)]
+fn put_four<S: Simd>(four: f32x16<S>, lanes: &mut [f32], stride: usize, lane: usize) {
+    let (low, high) = four.split();
+    let ((a, b), (c, d)) = (low.split(), high.split());
+    a.store_slice(&mut lanes[lane * stride..][..CLASSES]);
+    b.store_slice(&mut lanes[(lane + 1) * stride..][..CLASSES]);
+    c.store_slice(&mut lanes[(lane + 2) * stride..][..CLASSES]);
+    d.store_slice(&mut lanes[(lane + 3) * stride..][..CLASSES]);
+}
