@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 
 use super::Panels;
 use super::panel::{Panel, Room};
 use crate::batch::visit::{PART, Wanted};
 use crate::batch::worker::{Worker, steps};
 use crate::element::Element;
-use crate::kernel::softmax::{COLUMNS, Factors, Outputs, Solver};
+use crate::kernel::softmax::{COLUMNS, Factors, Next, Outputs, Solver};
 use crate::kernel::{Ahead, Float, Level};
 use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 
@@ -141,6 +141,23 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         Ahead { arrays: [lane(&unit.input), lane(&unit.target), place.unwrap_or(&[])], output: &[] }
     }
 
+    /// The same classes of the next lanes, class by class, and where a gradient of these goes.
+    fn beside<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Vec<[&'a [A]; 3]> {
+        let (after, lanes) = (lanes.end..lanes.end + P::LANES, lanes.clone());
+        if P::LANES == 1 || unit.input.strides()[0] != 1 || after.end > unit.input.nrows() {
+            return Vec::new();
+        }
+        let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
+        let rows = classes.clone().map(|class| {
+            [
+                row(unit.input.index_axis(Axis(1), class), &after),
+                row(unit.target.index_axis(Axis(1), class), &after),
+                gradient.map_or(&[][..], |array| row(array.index_axis(Axis(1), class), &lanes)),
+            ]
+        });
+        rows.collect()
+    }
+
     /// One pass over some classes.
     pub fn pass(
         &mut self,
@@ -150,7 +167,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     ) {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
-                let ahead = Self::ahead(unit, &rect);
+                let rows = Self::beside(unit, &rect);
+                let next = Next { lane: Self::ahead(unit, &rect), rows: &rows };
                 let [input, target] = Self::load(
                     self.panels.visit.level,
                     &mut self.rooms,
@@ -158,7 +176,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
                     [&unit.input, &unit.target],
                     &rect,
                 );
-                solver.visit(first, input, target, ahead);
+                solver.visit(first, input, target, next);
             }
             solver.end_part();
         }
@@ -281,6 +299,11 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             }
         }
     }
+}
+
+/// Some lanes of a class, where they lie behind each other.
+fn row<'a, A>(class: ArrayView1<'a, A>, lanes: &Range<usize>) -> &'a [A] {
+    class.to_slice().map_or(&[], |class| &class[lanes.clone()])
 }
 
 /// Where a gradient is computed: in place, or in `room`, which is left empty otherwise.

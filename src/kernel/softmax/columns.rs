@@ -103,19 +103,20 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     /// Adds classes to the sums, the first of them number `first` of its part.
-    pub fn add(
+    pub fn add<A>(
         &mut self,
         level: Level,
         first: usize,
         z_p: &[Row<T, N>],
         z_q: &[Row<T, N>],
         cells: &mut Cells<T, N>,
+        next: &[[&[A]; 3]],
     ) {
         level.run(
             #[inline(always)]
             || {
                 if self.is_simple() {
-                    return self.add_few::<false>(first, z_p, z_q, &mut []);
+                    return self.add_few::<A, false>(first, z_p, z_q, &mut [], next);
                 }
                 for (class, (z_p, z_q)) in (first..).zip(z_p.iter().zip(z_q)) {
                     self.add_class::<false>(class, z_p, z_q, cells);
@@ -125,18 +126,19 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     /// The same, with all that gradients need left in the cells, one for each class.
-    pub fn add_and_keep(
+    pub fn add_and_keep<A>(
         &mut self,
         level: Level,
         z_p: &[Row<T, N>],
         z_q: &[Row<T, N>],
         cells: &mut [Cells<T, N>],
+        next: &[[&[A]; 3]],
     ) {
         level.run(
             #[inline(always)]
             || {
                 if self.is_simple() {
-                    return self.add_few::<true>(0, z_p, z_q, cells);
+                    return self.add_few::<A, true>(0, z_p, z_q, cells, next);
                 }
                 let rows = z_p.iter().zip(z_q).zip(cells).enumerate();
                 for (class, ((z_p, z_q), cells)) in rows {
@@ -152,12 +154,13 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     #[inline(always)]
-    fn add_few<const KEEP: bool>(
+    fn add_few<A, const KEEP: bool>(
         &mut self,
         first: usize,
         z_p: &[Row<T, N>],
         z_q: &[Row<T, N>],
         cells: &mut [Cells<T, N>],
+        next: &[[&[A]; 3]],
     ) {
         let [weights, means, curvatures, far] = &mut self.parts;
         for start in (0..N).step_by(GROUP) {
@@ -170,7 +173,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
                 0 => Group::NOTHING,
                 _ => Group { weight: *weight, mean: *mean, curvature: *curvature },
             };
-            let sums = so_far.add::<T, N, KEEP>(start, [z_p, z_q], &self.shifts, cells);
+            let sums = so_far.add::<T, A, N, KEEP>(start, [z_p, z_q], &self.shifts, cells, next);
             (*weight, *mean, *curvature) = (sums.weight, sums.mean, sums.curvature);
         }
         *far = [0.0; N];

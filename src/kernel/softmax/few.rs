@@ -5,6 +5,7 @@ use super::columns::Row;
 use super::shift::Shift;
 use super::shifts::Shifts;
 use super::sums::Cells;
+use crate::kernel::pass::fetch;
 
 /// Lanes at a time.
 pub const GROUP: usize = 16;
@@ -25,17 +26,21 @@ impl Group {
     /// Adds classes of the lanes from `start` on, one after the other. With `KEEP` the cells, one for each class, then
     /// hold all that gradients need.
     #[inline(always)]
-    pub fn add<T: Logit, const N: usize, const KEEP: bool>(
+    pub fn add<T: Logit, A, const N: usize, const KEEP: bool>(
         mut self,
         start: usize,
         rows: [&[Row<T, N>]; 2],
         shifts: &Shifts<T, N>,
         cells: &mut [Cells<T, N>],
+        next: &[[&[A]; 3]],
     ) -> Self {
         let [z_p, z_q] = rows;
         let (rate, wholes, offsets) = shifts.group(start);
         for (class, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
             let (Some(z_p), Some(z_q)) = (group(z_p, start), group(z_q, start)) else { break };
+            for row in next.get(class).into_iter().flatten() {
+                fetch::<_, GROUP>(row, start);
+            }
             let mut found = Cells::<T, GROUP>::default();
             for i in 0..GROUP {
                 let shift =

@@ -49,7 +49,7 @@ pub use against::{ColumnsAgainst, LaneAgainst};
 pub use cell::Logit;
 pub use columns::{COLUMNS, Row};
 pub use pair::{ColumnPair, LanePair};
-pub use solver::{Factors, Fork, Outputs, Settings, Solver};
+pub use solver::{Factors, Fork, Next, Outputs, Settings, Solver};
 pub use turn::{CLASSES, LANES, transpose, transpose_back, turn, turn_back};
 #[cfg(target_arch = "x86_64")]
 pub use turn::{turn_back_f32, turn_f32};

@@ -9,11 +9,11 @@ use super::gradient::{
 };
 use super::lane::{Lane, Lanes, Part, Peaks};
 use super::shift::Shift;
-use super::solver::{Factors, Fork, Outputs, Settings, Solver};
+use super::solver::{Factors, Fork, Next, Outputs, Settings, Solver};
 use super::sums::{Cells, Sums};
 use super::terms::{Shares, softmax_terms};
 use crate::element::Element;
-use crate::kernel::{Ahead, CHUNK, Chunk, Float, Level};
+use crate::kernel::{CHUNK, Chunk, Float, Level};
 
 /// The pass that is under way; there may be several for the sums, about better centres.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +74,7 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         self.upstream = UpstreamSums::new(self.settings.generalized);
     }
 
-    fn visit(&mut self, _: usize, input: &[A], target: &[A], ahead: Ahead<'_, A>) {
+    fn visit(&mut self, _: usize, input: &[A], target: &[A], next: Next<'_, A>) {
         let Settings { level, outputs, .. } = self.settings;
         if self.pass == Pass::Peaks {
             self.peaks[0].add(level, input);
@@ -82,7 +82,7 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         } else {
             self.blocks += 1;
             let chunk = Chunk { input, target };
-            self.sums.add(level, chunk, ahead, &self.shift, &mut self.cells, outputs);
+            self.sums.add(level, chunk, next.lane, &self.shift, &mut self.cells, outputs);
         }
     }
 
@@ -224,15 +224,15 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         first: usize,
         input: &[Self::Item],
         target: &[Self::Item],
-        _: Ahead<'_, A>,
+        next: Next<'_, A>,
     ) {
         let level = self.settings.level;
         if self.pass == Pass::Peaks {
             self.columns.add_peaks(level, target, input);
         } else if self.kept {
-            self.columns.add_and_keep(level, target, input, &mut self.cells);
+            self.columns.add_and_keep(level, target, input, &mut self.cells, next.rows);
         } else {
-            self.columns.add(level, first, target, input, &mut self.cells[0]);
+            self.columns.add(level, first, target, input, &mut self.cells[0], next.rows);
         }
     }
 

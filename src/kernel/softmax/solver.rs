@@ -18,6 +18,15 @@ pub struct Settings {
     pub generalized: bool,
 }
 
+/// What will be asked for next, to be brought into the cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Next<'a, A: Element> {
+    /// Of a lane alone: the same classes of the next one, and this block's place in a gradient.
+    pub lane: Ahead<'a, A>,
+    /// Of lanes beside each other, class by class: the next ones of either side, and these lanes' place.
+    pub rows: &'a [[&'a [A]; 3]],
+}
+
 /// What outputs are multiplied by, 1/τ apart.
 #[derive(Clone, Copy, Debug)]
 pub enum Factors<'a> {
@@ -54,7 +63,7 @@ pub trait Solver<A: Element<Loss: Logit>> {
         first: usize,
         input: &[Self::Item],
         target: &[Self::Item],
-        ahead: Ahead<'_, A>,
+        next: Next<'_, A>,
     );
     /// Ends a part of the lanes.
     fn end_part(&mut self);

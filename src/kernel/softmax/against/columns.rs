@@ -8,9 +8,9 @@ use crate::kernel::softmax::given::{Total, TotalColumns};
 use crate::kernel::softmax::gradient::Beside;
 use crate::kernel::softmax::lane::greater;
 use crate::kernel::softmax::pair::each_lane;
-use crate::kernel::softmax::solver::{Factors, Outputs, Settings, Solver};
+use crate::kernel::softmax::solver::{Factors, Next, Outputs, Settings, Solver};
 use crate::kernel::softmax::{FEW, Level};
-use crate::kernel::{Ahead, Float, STRIPES, Term, add_to_each};
+use crate::kernel::{Float, STRIPES, Term, add_to_each};
 
 /// Sums of lanes beside each other, by stripes, as [`LaneSum`](crate::kernel::LaneSum) has them of one.
 #[derive(Clone, Debug)]
@@ -94,13 +94,7 @@ impl<K: Term, A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnsAgai
         }
     }
 
-    fn visit(
-        &mut self,
-        first: usize,
-        input: &[Self::Item],
-        target: &[Self::Item],
-        _: Ahead<'_, A>,
-    ) {
+    fn visit(&mut self, first: usize, input: &[Self::Item], target: &[Self::Item], _: Next<'_, A>) {
         let Settings { level, rate, gradients, .. } = self.settings;
         for (class, (input, target)) in (first..).zip(input.iter().zip(target)) {
             match self.pass {

@@ -6,8 +6,8 @@ use crate::kernel::softmax::cell::Logit;
 use crate::kernel::softmax::given::{Total, TotalSum};
 use crate::kernel::softmax::gradient::One;
 use crate::kernel::softmax::lane::Peaks;
-use crate::kernel::softmax::solver::{Factors, Fork, Outputs, Settings, Solver};
-use crate::kernel::{Ahead, Float, LaneSum, Term};
+use crate::kernel::softmax::solver::{Factors, Fork, Next, Outputs, Settings, Solver};
+use crate::kernel::{Float, LaneSum, Term};
 
 /// One lane against a target, its classes behind each other.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for LaneAgainst<K, A> {
         self.upstream = LaneSum::default();
     }
 
-    fn visit(&mut self, _: usize, input: &[A], target: &[A], _: Ahead<'_, A>) {
+    fn visit(&mut self, _: usize, input: &[A], target: &[A], _: Next<'_, A>) {
         let Settings { level, rate, gradients, .. } = self.settings;
         match self.pass {
             Pass::Peaks => self.peaks.add(level, input),
