@@ -55,7 +55,7 @@ pub fn across<T: Logit>(
     columns.shift(level);
     loop {
         columns.clear();
-        columns.add(level, 0, z_p, z_q, cells);
+        columns.add::<T>(level, 0, z_p, z_q, cells, &[]);
         columns.end_part(level);
         columns.lanes(level, lanes);
         if !columns.improve(level, lanes) {
@@ -110,7 +110,7 @@ pub fn beside<A: Element<Loss = A> + Logit>(
         loop {
             columns.clear();
             for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
-                columns.add(level, 3 * k, p, q, &mut cells);
+                columns.add::<A>(level, 3 * k, p, q, &mut cells, &[]);
             }
             columns.end_part(level);
             columns.lanes(level, &mut lanes);
@@ -180,7 +180,7 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
     columns.add_peaks(level, &z_p, &z_q);
     columns.shift(level);
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
-        columns.add(level, 0, z_p, z_q, &mut Cells::default());
+        columns.add::<f32>(level, 0, z_p, z_q, &mut Cells::default(), &[]);
         columns.end_part(level);
     }
     let mut lanes = Lanes::default();
