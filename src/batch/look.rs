@@ -54,31 +54,32 @@ pub struct Look {
 impl Look {
     /// At terms, divergences and operands.
     pub fn at_all<K: Term, A: Element, D: Dimension>(self, arrays: Arrays<'_, A, D>) -> Tally {
-        self.at(arrays, &|place, lanes, tally| place.terms::<K>(self, lanes, tally))
+        self.at(arrays, &|place, lanes, survey, tally| place.terms::<K>(self, lanes, survey, tally))
     }
 
     /// At operands alone.
     pub fn at_operands<A: Element, D: Dimension>(self, arrays: Arrays<'_, A, D>) -> Tally {
-        self.at(arrays, &|_, _, _| ())
+        self.at(arrays, &|_, _, _, _| ())
     }
 
     /// An operand is looked at first, and is in the cache when its terms are.
     fn at<A: Element, D: Dimension>(
         self,
         arrays: Arrays<'_, A, D>,
-        terms: &(impl Fn(&Place<'_, '_, A>, Range<usize>, &mut Tally) + Sync),
+        terms: &(impl Fn(&Place<'_, '_, A>, Range<usize>, &mut Survey<A::Loss>, &mut Tally) + Sync),
     ) -> Tally {
         let lengths = without(arrays.input.shape(), self.axis);
         let visit = |patch: Patch<'_, A>| {
             let mut tally = Tally::default();
             let place = Place { patch: &patch, lengths: &lengths, axis: self.axis };
+            let mut survey = Survey::new(self.level, patch.unit.input.ncols());
             let at_most = lanes_of_a_block(&patch.unit).min(COLUMNS);
             for lanes in weighted(patch.unit.weights, 0..patch.unit.input.nrows(), at_most) {
                 tally.lanes += lanes.len();
                 for (i, side) in [&mut tally.input, &mut tally.target].into_iter().enumerate() {
-                    self.operand(i, &place, lanes.clone(), side);
+                    self.operand(i, &place, lanes.clone(), &mut survey, side);
                 }
-                terms(&place, lanes, &mut tally);
+                terms(&place, lanes, &mut survey, &mut tally);
             }
             tally
         };
@@ -90,6 +91,7 @@ impl Look {
         i: usize,
         place: &Place<'_, '_, A>,
         lanes: Range<usize>,
+        survey: &mut Survey<A::Loss>,
         side: &mut Side,
     ) {
         let view = [&place.patch.unit.input, &place.patch.unit.target][i];
@@ -100,7 +102,10 @@ impl Look {
                 let probabilities = Masses { level, holds: Holds::Probabilities, tolerance, view };
                 logits(&probabilities, place, lanes, side);
             }
-            Some(holds) => masses(&Masses { level, holds, tolerance, view }, place, lanes, side),
+            Some(holds) => {
+                let operand = Masses { level, holds, tolerance, view };
+                masses(&operand, place, lanes, survey, side);
+            }
         }
     }
 }
@@ -109,6 +114,7 @@ fn masses<A: Element>(
     masses: &Masses<'_, '_, A>,
     place: &Place<'_, '_, A>,
     lanes: Range<usize>,
+    survey: &mut Survey<A::Loss>,
     side: &mut Side,
 ) {
     if masses.surely_hold(lanes.clone()) {
@@ -116,7 +122,7 @@ fn masses<A: Element>(
         return;
     }
     for lanes in steps(lanes, LANES) {
-        masses.exactly(lanes, |lane, mass, odd| {
+        masses.exactly(lanes, survey, |lane, mass, odd| {
             let numbers = if odd { numbers(masses, lane) } else { Numbers::default() };
             side.note(mass, &numbers, masses.view.ncols(), masses.tolerance, || place.lane(lane));
         });
@@ -191,13 +197,18 @@ impl<A: Element> Place<'_, '_, A> {
     }
 
     /// Looks at the terms of lanes, and their sums.
-    fn terms<K: Term>(&self, look: Look, lanes: Range<usize>, tally: &mut Tally) {
+    fn terms<K: Term>(
+        &self,
+        look: Look,
+        lanes: Range<usize>,
+        survey: &mut Survey<A::Loss>,
+        tally: &mut Tally,
+    ) {
         let unit = &self.patch.unit;
         let by_columns = is_by_columns(&unit.input, &unit.target);
-        let mut survey = Survey::new(look.level, unit.input.ncols(), by_columns);
         let mut terms = Terms::<K, A>::new(look.level, self);
         for lanes in steps(lanes, LANES) {
-            for (lane, &sum) in lanes.clone().zip(survey.lanes(lanes, &mut terms)) {
+            for (lane, &sum) in lanes.clone().zip(survey.lanes(lanes, by_columns, &mut terms)) {
                 let divergence = A::Loss::from_f64(sum).to_f64();
                 if divergence < 0.0 {
                     tally.negative_divergences += 1;

@@ -133,19 +133,27 @@ impl<A: Element> Masses<'_, '_, A> {
 
     /// The masses of at most [`LANES`] lanes, summed as divergences are, each given to `note` with its lane;
     /// and whether any of their numbers may be odd: out of range, infinite or NaN.
-    pub fn exactly(&self, lanes: Range<usize>, mut note: impl FnMut(usize, f64, bool)) {
+    pub fn exactly(
+        &self,
+        lanes: Range<usize>,
+        survey: &mut Survey<A::Loss>,
+        mut note: impl FnMut(usize, f64, bool),
+    ) {
         debug_assert!(lanes.len() <= LANES);
         let by_columns = is_by_columns(self.view, self.view);
-        let mut survey = Survey::new(self.level, self.view.ncols(), by_columns);
         let mut exact = Exact { masses: *self, room: Scratch::EMPTY, odd: false };
-        let sums = survey.lanes(lanes.clone(), &mut exact);
+        let sums = survey.lanes(lanes.clone(), by_columns, &mut exact);
         lanes.zip(sums).for_each(|(lane, &mass)| note(lane, mass, exact.odd));
     }
 
     /// The first of at most [`LANES`] lanes that is no distribution, and its mass.
-    pub fn first_offence(&self, lanes: Range<usize>) -> Option<(usize, f64)> {
+    pub fn first_offence(
+        &self,
+        lanes: Range<usize>,
+        survey: &mut Survey<A::Loss>,
+    ) -> Option<(usize, f64)> {
         let mut first = None;
-        self.exactly(lanes, |lane, mass, odd| {
+        self.exactly(lanes, survey, |lane, mass, odd| {
             let in_range = || !odd || !self.view.row(lane).iter().any(|&x| self.is_out_of_range(x));
             if first.is_none() && !(self.is_one(mass) && in_range()) {
                 first = Some((lane, mass));

@@ -31,11 +31,10 @@ pub trait Summands<T: Float>: Send + Sized {
     fn merge(&mut self, other: Self);
 }
 
-/// Room for a survey of a unit.
+/// Room for surveys of a unit.
 pub struct Survey<T: Float> {
     level: Level,
     classes: usize,
-    by_columns: bool,
     numbers: [T; CHUNK],
     stripes: Scratch<f64>,
     sums: [f64; LANES],
@@ -43,15 +42,20 @@ pub struct Survey<T: Float> {
 
 impl<T: Float> Survey<T> {
     /// Of lanes of so many classes.
-    pub fn new(level: Level, classes: usize, by_columns: bool) -> Self {
+    pub fn new(level: Level, classes: usize) -> Self {
         let (numbers, sums) = ([T::ZERO; CHUNK], [0.0; LANES]);
-        Survey { level, classes, by_columns, numbers, stripes: Scratch::EMPTY, sums }
+        Survey { level, classes, numbers, stripes: Scratch::EMPTY, sums }
     }
 
-    /// The sums of at most [`LANES`] lanes.
-    pub fn lanes(&mut self, lanes: Range<usize>, summands: &mut impl Summands<T>) -> &[f64] {
+    /// The sums of at most [`LANES`] lanes, class after class or lane after lane.
+    pub fn lanes(
+        &mut self,
+        lanes: Range<usize>,
+        by_columns: bool,
+        summands: &mut impl Summands<T>,
+    ) -> &[f64] {
         let len = lanes.len();
-        if self.by_columns {
+        if by_columns {
             self.columns(lanes, summands);
         } else if self.classes <= FEW {
             self.short(lanes, summands);

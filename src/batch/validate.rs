@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, Axis, Dimension};
 
 use super::Batch;
 use super::masses::{COLUMNS, Masses};
-use super::survey::{LANES, weighted};
+use super::survey::{LANES, Survey, weighted};
 use super::worker::{is_by_columns, steps};
 use crate::diagnosis::Holds;
 use crate::element::Element;
@@ -107,9 +107,10 @@ impl Check {
     /// The first offence in a patch.
     fn patch<A: Element>(self, patch: &Patch<'_, A>, lengths: &[usize]) -> Option<Offence> {
         let Unit { input, target, weights, .. } = &patch.unit;
+        let mut survey = Survey::new(self.level, input.ncols());
         weighted(*weights, 0..input.nrows(), COLUMNS).find_map(|lanes| {
             let firsts = self.operands([input, target]).filter_map(|(operand, masses)| {
-                let (lane, mass) = first_offence(&masses, lanes.clone())?;
+                let (lane, mass) = first_offence(&masses, lanes.clone(), &mut survey)?;
                 Some((lane, operand, mass))
             });
             let (lane, operand, mass) = firsts.min_by_key(|&(lane, operand, _)| (lane, operand))?;
@@ -125,13 +126,14 @@ impl Check {
     ) -> bool {
         let (input, target, weights) = (unit.input, unit.target, unit.weights);
         let tall = lanes_of_a_block(&unit);
+        let mut survey = Survey::new(self.level, input.ncols());
         let mut rest = Some(unit);
         for block in steps(0..input.nrows(), tall) {
-            let offends = |lanes: Range<usize>| {
+            let mut offends = |lanes: Range<usize>| {
                 let mut both = self.operands([&input, &target]);
-                both.any(|(_, masses)| first_offence(&masses, lanes.clone()).is_some())
+                both.any(|(_, masses)| first_offence(&masses, lanes.clone(), &mut survey).is_some())
             };
-            if weighted(weights, block.clone(), COLUMNS).any(offends) {
+            if weighted(weights, block.clone(), COLUMNS).any(&mut offends) {
                 return false;
             }
             let Some(unit) = rest.take() else { return true };
@@ -157,9 +159,10 @@ pub fn lanes_of_a_block<A: Element>(unit: &Unit<'_, A>) -> usize {
 fn first_offence<A: Element>(
     masses: &Masses<'_, '_, A>,
     lanes: Range<usize>,
+    survey: &mut Survey<A::Loss>,
 ) -> Option<(usize, f64)> {
     if masses.surely_hold(lanes.clone()) {
         return None;
     }
-    steps(lanes, LANES).find_map(|lanes| masses.first_offence(lanes))
+    steps(lanes, LANES).find_map(|lanes| masses.first_offence(lanes, survey))
 }
