@@ -44,6 +44,11 @@
 //! target does. Only the sum over the classes of two proper distributions cannot be: [`Pointwise`] returns
 //! the terms as they are, [`PerDistribution`] their sums.
 //!
+//! Two distributions; raw scores instead of log-probabilities; the generalized terms of the first
+//! (`cargo run --release --example negative_terms`):
+//!
+#![cfg_attr(doc, doc = include_str!("../docs/negative_terms.svg"))]
+//!
 //! ```
 //! use kldiv::{KLDivLoss, PerDistribution, Pointwise};
 //! use ndarray::array;
@@ -77,7 +82,7 @@
 //! twenty; the truth is the exact generalized divergence of the inputs as stored
 //! (`cargo run --release --example accuracy`):
 //!
-//! | classes | noise | divergence | here | SciPy's `kl_div` | optax's | PyTorch's sum |
+//! | classes | noise | divergence | here | SciPy's formula | optax's | PyTorch's sum |
 //! |--:|--:|--:|--:|--:|--:|--:|
 //! | 10 | 1e-2 | 4.0e-5 | 3e-7 | 2e-3 | 2e-3 | 3e-3 |
 //! | 10 | 1e-3 | 4.0e-7 | 3e-6 | 2e-1 | 3e-1 | 5e-1 |

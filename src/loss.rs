@@ -102,9 +102,13 @@ impl<R: Reduction> KLDivLoss<R> {
     /// log-probability above `tolerance`; NaN fails. Distributions of weight 0 are not checked.
     ///
     /// An operand that is none is refused with [`NotADistribution`](Error::NotADistribution), which
-    /// names the first of them; nothing is written then. [`Batch::diagnose`] tells more. This is one
-    /// more pass over both operands: with it a call took 1.7 to 2.0 times as long in trials of 1000 classes, 2.2 to 2.8
-    /// times with a log target, and up to 4 times where classes are few or masked.
+    /// names the first of them; nothing is written then. [`Batch::diagnose`] tells more.
+    ///
+    /// Operands are checked block by block, just before they are visited, where the call's result is its
+    /// own, and in a pass before the visit where an output is the caller's. Of `f32` on two threads a `BatchMean`
+    /// then took 1.7 to 1.9 times as long for 1000 classes and more, 2.4 to 2.9 times for 10, and 2.8 to 3.5 times
+    /// for 21 along an axis that is not the last; value and gradient 1.2 to 1.4 times from memory. More where many
+    /// numbers are unusual: log-probabilities of −∞, masses as far off as the tolerance.
     ///
     /// ```
     /// use kldiv::{DistributionMean, Error, KLDivLoss, Operand};

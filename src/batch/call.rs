@@ -3,6 +3,7 @@
 use ndarray::{Array, ArrayRef, ArrayViewMutD, Axis, Dimension};
 
 use super::Batch;
+use super::validate::Check;
 use super::visit::{Visit, Wanted, total};
 use crate::element::Element;
 use crate::error::Error;
@@ -20,6 +21,14 @@ pub struct Gradients<A, D: Dimension> {
     pub target: Array<A, D>,
 }
 
+/// Whose the outputs are. The caller's are untouched until every operand was found in order; ours are
+/// dropped if one is not.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    Ours,
+    TheCallers,
+}
+
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// The loss, as [the reduction](crate::Reduction) returns it.
     ///
@@ -28,7 +37,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// where an array cannot be allocated.
     pub fn forward(&self) -> Result<R::Output<A, D>, Error> {
         let mut output = self.reduction.allocate(self.input, self.axis)?;
-        self.forward_into(R::buffer::<A, D>(&mut output))?;
+        self.value_into(R::view_mut::<A, D>(R::buffer::<A, D>(&mut output)), None, Whose::Ours)?;
         Ok(output)
     }
 
@@ -49,7 +58,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn forward_into(&self, output: &mut R::Buffer<A, D>) -> Result<(), Error> {
-        self.value_into(R::view_mut::<A, D>(output), None)
+        let outputs = match self.reduction.kind() {
+            AnyReduction::Pointwise | AnyReduction::PerDistribution => Whose::TheCallers,
+            _ => Whose::Ours, // Nothing is written before the end.
+        };
+        self.value_into(R::view_mut::<A, D>(output), None, outputs)
     }
 
     /// The loss and its gradient with respect to the input, in one pass: that of
@@ -60,7 +73,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     #[allow(clippy::type_complexity)]
     pub fn value_and_grad(&self) -> Result<(R::Output<A, D>, Array<A, D>), Error> {
         let mut gradient = zeros(self.input.raw_dim(), self.input.strides())?;
-        let output = self.value_and_grad_into(&mut gradient)?;
+        let output = self.value_beside(&mut gradient, Whose::Ours)?;
         Ok((output, gradient))
     }
 
@@ -73,9 +86,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         &self,
         gradient: &mut ArrayRef<A, D>,
     ) -> Result<R::Output<A, D>, Error> {
-        let mut output = self.reduction.allocate(self.input, self.axis)?;
-        self.value_into(R::view_mut::<A, D>(R::buffer::<A, D>(&mut output)), Some(gradient))?;
-        Ok(output)
+        self.value_beside(gradient, Whose::TheCallers)
     }
 
     /// The gradients of Σ upstream · output with respect to input and target.
@@ -108,7 +119,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     pub fn backward(&self, upstream: &R::Buffer<A, D>) -> Result<Gradients<A, D>, Error> {
         let mut input = zeros(self.input.raw_dim(), self.input.strides())?;
         let mut target = zeros(self.target.raw_dim(), self.target.strides())?;
-        self.backward_into(upstream, Some(&mut input), Some(&mut target))?;
+        self.gradients_into(upstream, Some(&mut input), Some(&mut target), Whose::Ours)?;
         Ok(Gradients { input, target })
     }
 
@@ -123,6 +134,17 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         d_input: Option<&mut ArrayRef<A, D>>,
         d_target: Option<&mut ArrayRef<A, D>>,
     ) -> Result<(), Error> {
+        self.gradients_into(upstream, d_input, d_target, Whose::TheCallers)
+    }
+
+    fn gradients_into(
+        &self,
+        upstream: &R::Buffer<A, D>,
+        mut d_input: Option<&mut ArrayRef<A, D>>,
+        mut d_target: Option<&mut ArrayRef<A, D>>,
+        outputs: Whose,
+    ) -> Result<(), Error> {
+        let given = upstream;
         let upstream = R::view::<A, D>(upstream);
         self.check_output(upstream.shape())?;
         for gradient in [&d_input, &d_target].into_iter().flatten() {
@@ -130,21 +152,38 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         }
         let kind = self.reduction.kind();
         let divisor = self.divisor()?;
-        self.validate()?;
+        let check = self.check_for(outputs)?;
         let (scale, upstream) = match kind {
             AnyReduction::Pointwise | AnyReduction::PerDistribution => (1.0, Some(upstream)),
             _ => (upstream.first().map_or(0.0, |u| u.to_f64()), None),
         };
-        let arrays = Arrays { upstream, ..self.arrays(None, d_input, d_target) };
-        self.visit(Wanted::Nothing, quotient(scale, divisor)).all(arrays, self.axis);
-        Ok(())
+        let (to_input, to_target) = (d_input.as_deref_mut(), d_target.as_deref_mut());
+        let arrays = Arrays { upstream, ..self.arrays(None, to_input, to_target) };
+        let visit = self.visit(Wanted::Nothing, quotient(scale, divisor));
+        match visit.all(arrays, self.axis, check) {
+            Some(_) => Ok(()),
+            None => self.gradients_into(given, d_input, d_target, Whose::TheCallers),
+        }
+    }
+
+    /// The value, beside a gradient with respect to the input.
+    fn value_beside(
+        &self,
+        gradient: &mut ArrayRef<A, D>,
+        outputs: Whose,
+    ) -> Result<R::Output<A, D>, Error> {
+        let mut output = self.reduction.allocate(self.input, self.axis)?;
+        let value = R::view_mut::<A, D>(R::buffer::<A, D>(&mut output));
+        self.value_into(value, Some(gradient), outputs)?;
+        Ok(output)
     }
 
     /// Value to `output`, gradient with respect to the input to `gradient`.
     fn value_into(
         &self,
         mut output: ArrayViewMutD<'_, A::Loss>,
-        gradient: Option<&mut ArrayRef<A, D>>,
+        mut gradient: Option<&mut ArrayRef<A, D>>,
+        outputs: Whose,
     ) -> Result<(), Error> {
         self.check_output(output.shape())?;
         if let Some(gradient) = &gradient {
@@ -157,14 +196,26 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
             _ => (Wanted::Total, None),
         };
         let divisor = self.divisor()?;
-        self.validate()?;
-        let arrays = self.arrays(value, gradient, None);
-        let total = self.visit(wanted, quotient(1.0, divisor)).all(arrays, self.axis);
+        let check = self.check_for(outputs)?;
+        let arrays = self.arrays(value, gradient.as_deref_mut(), None);
+        let visit = self.visit(wanted, quotient(1.0, divisor));
+        let Some(total) = visit.all(arrays, self.axis, check) else {
+            return self.value_into(output, gradient, Whose::TheCallers);
+        };
         if let Wanted::Total = wanted {
             let loss = A::Loss::from_f64(quotient(total.value(), divisor));
             output.first_mut().into_iter().for_each(|output| *output = loss);
         }
         Ok(())
+    }
+
+    /// The check to make on the way, if the operands were not checked before.
+    fn check_for(&self, outputs: Whose) -> Result<Option<Check>, Error> {
+        let check = self.check_on_the_way().filter(|_| outputs == Whose::Ours);
+        if check.is_none() {
+            self.validate()?;
+        }
+        Ok(check)
     }
 
     fn visit(&self, wanted: Wanted, scale: f64) -> Visit {
@@ -227,9 +278,14 @@ impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// # Errors
     /// [`NotADistribution`](Error::NotADistribution), if [validated](crate::KLDivLoss::validated).
     pub fn partial(&self) -> Result<Partial, Error> {
-        self.validate()?;
-        let arrays = self.arrays(None, None, None);
-        let (loss, moments) = self.visit(Wanted::Partial, 1.0).partial(arrays, self.axis);
+        let mut check = self.check_for(Whose::Ours)?;
+        let (loss, moments) = loop {
+            let visit = self.visit(Wanted::Partial, 1.0);
+            match visit.partial(self.arrays(None, None, None), self.axis, check.take()) {
+                Some(found) => break found,
+                None => self.validate()?,
+            }
+        };
         Ok(Partial { loss, moments, counts: self.counts() })
     }
 }

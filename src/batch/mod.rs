@@ -3,6 +3,8 @@
 mod call;
 mod chunk;
 mod diagnose;
+mod look;
+mod masses;
 mod softmax;
 mod survey;
 mod validate;

@@ -1,19 +1,23 @@
 //! Whether the operands are distributions; where not, the first that is none.
 
-use ndarray::{ArrayView1, Axis, Dimension};
+use std::ops::Range;
+
+use ndarray::{ArrayView2, Axis, Dimension};
 
 use super::Batch;
-use super::survey::{Numbers, Summands, Survey, weighted};
-use super::visit::FEW;
+use super::masses::{COLUMNS, Masses};
+use super::survey::{LANES, Survey, weighted};
+use super::worker::{is_by_columns, steps};
 use crate::diagnosis::Holds;
 use crate::element::Element;
 use crate::error::{Error, Operand};
-use crate::kernel::{
-    Chunk, Float, LaneSum, Level, OfLogProbabilities, OfProbabilities, add_copies, add_exps,
-    copies, exps, rough_mass,
-};
-use crate::lanes::{Patch, Rect, dense, for_each_patch, without};
+use crate::kernel::{Float, Level};
+use crate::lanes::{Patch, Unit, for_each_patch, without};
 use crate::reduction::Reduction;
+
+/// So many numbers of each operand are checked before they are visited, while they are in the second-level
+/// cache.
+const BLOCK: usize = 1 << 15;
 
 /// A distribution that is none. The first has the lowest index; of one index the input comes first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -25,19 +29,28 @@ struct Offence {
 }
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
+    /// What is to be checked, if anything is.
+    fn check(&self) -> Option<Check> {
+        let tolerance = self.tolerance.filter(|_| self.distributions() > 0)?;
+        let check = Check { level: self.level, holds: self.rule.holds(), tolerance };
+        check.first().map(|_| check)
+    }
+
+    /// The check that a visit can make on its way, where nothing is lost if it fails.
+    pub(super) fn check_on_the_way(&self) -> Option<Check> {
+        self.check().filter(|check| !self.input.is_empty() && !check.holds.contains(&Holds::Logits))
+    }
+
     /// Whether both operands are distributions, if that was asked for.
     ///
     /// # Errors
     /// [`Error::NotADistribution`]
     pub(super) fn validate(&self) -> Result<(), Error> {
-        let Some(tolerance) = self.tolerance.filter(|_| self.distributions() > 0) else {
-            return Ok(());
-        };
-        let check = Check { level: self.level, holds: self.rule.holds(), tolerance };
-        let Some(operand) = check.first() else { return Ok(()) };
+        let Some(check) = self.check() else { return Ok(()) };
         let found = if self.input.is_empty() {
-            let offends = self.first_weighted().filter(|_| tolerance < 1.0);
-            offends.map(|index| Offence { index, operand, mass: 0 })
+            let index = self.first_weighted().filter(|_| check.tolerance < 1.0);
+            let offence = |operand| Some(Offence { index: index?, operand, mass: 0 });
+            check.first().and_then(offence)
         } else {
             let lengths = without(self.input.shape(), self.axis);
             for_each_patch(
@@ -63,9 +76,9 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     }
 }
 
-/// What is asked of a distribution.
+/// What is asked of the distributions.
 #[derive(Clone, Copy)]
-struct Check {
+pub struct Check {
     level: Level,
     holds: [Holds; 2],
     tolerance: f64,
@@ -78,108 +91,78 @@ impl Check {
         both.into_iter().find(|&(holds, _)| holds != Holds::Logits).map(|(_, operand)| operand)
     }
 
-    /// The first offence in a patch.
-    fn patch<A: Element>(self, patch: &Patch<'_, A>, lengths: &[usize]) -> Option<Offence> {
-        let mut survey = Survey::<A, 2>::new(self.level, patch);
-        for lanes in weighted(patch) {
-            if lanes.clone().all(|lane| self.surely_holds(patch, lane)) {
-                continue;
-            }
-            let mut masses = Masses { check: self, out_of_range: false };
-            let sums = survey.lanes(lanes.clone(), &mut masses);
-            let is_one = |mass: &f64| (mass - 1.0).abs() <= self.tolerance;
-            let all = |sums: &[f64]| sums.iter().fold(true, |all, mass| all & is_one(mass));
-            let looked_at = self.holds.map(|holds| holds != Holds::Logits);
-            let mut fine = sums.iter().zip(looked_at).filter(|(_, looked_at)| *looked_at);
-            if !masses.out_of_range && fine.all(|(sums, _)| all(&sums[..lanes.len()])) {
-                continue;
-            }
-            for (place, lane) in lanes.enumerate() {
-                let offends = |i: usize| {
-                    let operand = [&patch.unit.input, &patch.unit.target][i];
-                    let in_range =
-                        || !masses.out_of_range || self.is_in_range(i, operand.row(lane));
-                    looked_at[i] && !(is_one(&sums[i][place]) && in_range())
-                };
-                if let Some(i) = [0, 1].into_iter().find(|&i| offends(i)) {
-                    let index = patch.index(lane, lengths);
-                    let operand = [Operand::Input, Operand::Target][i];
-                    return Some(Offence { index, operand, mass: sums[i][place].to_bits() });
-                }
-            }
-        }
-        None
-    }
-
-    /// Whether a lane of both operands is certain to be in order: no, where that would take long to tell.
-    fn surely_holds<A: Element>(self, patch: &Patch<'_, A>, lane: usize) -> bool {
-        let views = [&patch.unit.input, &patch.unit.target];
-        views.into_iter().zip(self.holds).all(|(view, holds)| {
-            let (lanes, classes) = view.dim();
-            let row = |lane: usize| dense(view, &(lane..lanes.min(lane + 1), 0..classes));
-            let Some(numbers) = row(lane).filter(|_| classes > FEW) else { return false };
-            let next = if lane + 1 < lanes { row(lane + 1).unwrap_or(&[]) } else { &[] };
-            let mass = match holds {
-                Holds::Probabilities => rough_mass(self.level, numbers, next, &OfProbabilities),
-                Holds::LogProbabilities => {
-                    rough_mass(self.level, numbers, next, &OfLogProbabilities(self.limit()))
-                }
-                Holds::Logits => return true,
-            };
-            let error = 64.0 * 0.5_f64.powi(A::Loss::DIGITS);
-            mass.is_some_and(|mass| (mass - 1.0).abs() + mass * error <= self.tolerance)
+    /// The operands that are checked.
+    fn operands<'u, 'a, A: Element>(
+        self,
+        [input, target]: [&'u ArrayView2<'a, A>; 2],
+    ) -> impl Iterator<Item = (Operand, Masses<'u, 'a, A>)> {
+        let Check { level, holds, tolerance } = self;
+        let both = [(Operand::Input, input), (Operand::Target, target)];
+        let both = both.into_iter().zip(holds).filter(|(_, holds)| *holds != Holds::Logits);
+        both.map(move |((operand, view), holds)| {
+            (operand, Masses { level, holds, tolerance, view })
         })
     }
 
-    /// No number above it is in range: rounded, it must not grow.
-    fn limit<T: Float>(self) -> T {
-        T::from_f64(self.tolerance * (1.0 - 1e-6))
+    /// The first offence in a patch.
+    fn patch<A: Element>(self, patch: &Patch<'_, A>, lengths: &[usize]) -> Option<Offence> {
+        let Unit { input, target, weights, .. } = &patch.unit;
+        let mut survey = Survey::new(self.level, input.ncols());
+        weighted(*weights, 0..input.nrows(), COLUMNS).find_map(|lanes| {
+            let firsts = self.operands([input, target]).filter_map(|(operand, masses)| {
+                let (lane, mass) = first_offence(&masses, lanes.clone(), &mut survey)?;
+                Some((lane, operand, mass))
+            });
+            let (lane, operand, mass) = firsts.min_by_key(|&(lane, operand, _)| (lane, operand))?;
+            Some(Offence { index: patch.index(lane, lengths), operand, mass: mass.to_bits() })
+        })
     }
 
-    /// Whether all numbers of a lane are what they may be.
-    fn is_in_range<A: Element>(self, i: usize, lane: ArrayView1<'_, A>) -> bool {
-        match self.holds[i] {
-            Holds::Probabilities => lane.iter().all(|t| t.widen() >= A::Loss::ZERO),
-            Holds::LogProbabilities => lane.iter().all(|x| x.widen().to_f64() <= self.tolerance),
-            Holds::Logits => true,
+    /// Checks and visits a unit, block by block; false as soon as a distribution is none.
+    pub fn each_block<'a, A: Element>(
+        self,
+        unit: Unit<'a, A>,
+        mut visit: impl FnMut(Unit<'a, A>),
+    ) -> bool {
+        let (input, target, weights) = (unit.input, unit.target, unit.weights);
+        let tall = lanes_of_a_block(&unit);
+        let mut survey = Survey::new(self.level, input.ncols());
+        let mut rest = Some(unit);
+        for block in steps(0..input.nrows(), tall) {
+            let mut offends = |lanes: Range<usize>| {
+                let mut both = self.operands([&input, &target]);
+                both.any(|(_, masses)| first_offence(&masses, lanes.clone(), &mut survey).is_some())
+            };
+            if weighted(weights, block.clone(), COLUMNS).any(&mut offends) {
+                return false;
+            }
+            let Some(unit) = rest.take() else { return true };
+            if block.end == input.nrows() {
+                visit(unit);
+            } else {
+                let (block, after) = unit.split_at(Axis(0), block.len());
+                visit(block);
+                rest = Some(after);
+            }
         }
+        true
     }
 }
 
-/// The masses of both operands.
-struct Masses {
-    check: Check,
-    /// Whether a number may be out of its range.
-    out_of_range: bool,
+/// No fewer than there is use for side by side.
+pub fn lanes_of_a_block<A: Element>(unit: &Unit<'_, A>) -> usize {
+    let lanes = BLOCK.div_ceil(unit.input.ncols());
+    let together = if is_by_columns(&unit.input, &unit.target) { 2 * LANES } else { 1 };
+    lanes.next_multiple_of(together)
 }
 
-impl<A: Element> Summands<A, 2> for Masses {
-    fn fill(&mut self, chunk: Chunk<'_, A>, _: &Rect, numbers: &mut Numbers<A::Loss, 2>) {
-        let Check { level, holds, .. } = self.check;
-        for ((operand, holds), out) in [chunk.input, chunk.target].iter().zip(holds).zip(numbers) {
-            self.out_of_range |= match holds {
-                Holds::Probabilities => copies(level, operand, out),
-                Holds::LogProbabilities => exps(level, operand, self.check.limit(), out),
-                Holds::Logits => false,
-            };
-        }
+fn first_offence<A: Element>(
+    masses: &Masses<'_, '_, A>,
+    lanes: Range<usize>,
+    survey: &mut Survey<A::Loss>,
+) -> Option<(usize, f64)> {
+    if masses.surely_hold(lanes.clone()) {
+        return None;
     }
-
-    fn add(
-        &mut self,
-        level: Level,
-        chunk: Chunk<'_, A>,
-        _: &Rect,
-        _: &mut Numbers<A::Loss, 2>,
-        sums: &mut [LaneSum; 2],
-    ) {
-        let holds = self.check.holds;
-        for ((operand, holds), sum) in [chunk.input, chunk.target].iter().zip(holds).zip(sums) {
-            self.out_of_range |= match holds {
-                Holds::Probabilities => add_copies(level, operand, sum),
-                Holds::LogProbabilities => add_exps(level, operand, self.check.limit(), sum),
-                Holds::Logits => false,
-            };
-        }
-    }
+    steps(lanes, LANES).find_map(|lanes| masses.first_offence(lanes, survey))
 }

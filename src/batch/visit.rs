@@ -4,6 +4,7 @@ use ndarray::{ArrayRef, Axis, Dimension};
 
 use super::Rule;
 use super::softmax::{Softmax, visit_unit};
+use super::validate::Check;
 use super::waiting::Waiting;
 use super::worker::Worker;
 use crate::element::Element;
@@ -49,24 +50,32 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// Visits everything, and returns the total if that is wanted.
+    /// Visits everything, and returns the total if that is wanted; `None` if a check on the way failed.
     pub fn all<A: Element, D: Dimension>(
         &self,
         mut arrays: Arrays<'_, A, D>,
         axis: usize,
-    ) -> ExactSum {
+        check: Option<Check>,
+    ) -> Option<ExactSum> {
         if arrays.input.is_empty() {
             if let Some(value) = &mut arrays.value {
                 value.fill(A::Loss::default());
             }
-            return ExactSum::default();
+            return Some(ExactSum::default());
         }
         let by_lane = arrays.weights.is_some()
+            || check.is_some()
             || arrays.upstream.as_ref().is_some_and(|view| view.ndim() < arrays.input.ndim())
             || matches!(self.rule, Rule::Logits(_))
             || self.sums_lanes();
         let class_axis = by_lane.then_some(axis);
-        for_each_unit(arrays, class_axis, &|unit| A::visit(self, unit, None), &merged)
+        let visit = |unit: Unit<'_, A>| {
+            let Some(check) = check else { return Some(A::visit(self, unit, None)) };
+            let mut total = ExactSum::default();
+            let fine = check.each_block(unit, |block| total.merge(&A::visit(self, block, None)));
+            fine.then_some(total)
+        };
+        for_each_unit(arrays, class_axis, &visit, &|a, b| Some(merged(a?, b?)))
     }
 
     /// Visits a unit, whatever the rule. [`Element::visit`] is this for each type: compiled here, so that no
@@ -101,23 +110,33 @@ impl Visit {
         total
     }
 
-    /// Visits everything distribution by distribution, and returns the total and what was summed of each.
+    /// Visits everything distribution by distribution, and returns the total and what was summed of each;
+    /// `None` if a check on the way failed.
     pub fn partial<A: Element, D: Dimension>(
         &self,
         arrays: Arrays<'_, A, D>,
         axis: usize,
-    ) -> (ExactSum, Moments) {
+        check: Option<Check>,
+    ) -> Option<(ExactSum, Moments)> {
         if arrays.input.is_empty() {
-            return (ExactSum::default(), nothing(self.level, &arrays, axis));
+            return Some((ExactSum::default(), nothing(self.level, &arrays, axis)));
         }
         let visit = |unit: Unit<'_, A>| {
-            let mut waiting = Waiting::new();
-            let loss = A::visit(self, unit, Some(&mut waiting));
-            (loss, waiting.moments)
+            let (mut waiting, mut loss) = (Waiting::new(), ExactSum::default());
+            let mut add = |unit| loss.merge(&A::visit(self, unit, Some(&mut waiting)));
+            let fine = match check {
+                Some(check) => check.each_block(unit, add),
+                None => {
+                    add(unit);
+                    true
+                }
+            };
+            fine.then_some((loss, waiting.moments))
         };
-        for_each_unit(arrays, Some(axis), &visit, &|(a, mut moments), (b, more)| {
+        for_each_unit(arrays, Some(axis), &visit, &|a, b| {
+            let ((a, mut moments), (b, more)) = (a?, b?);
             moments.merge(&more);
-            (merged(a, b), moments)
+            Some((merged(a, b), moments))
         })
     }
 

@@ -223,12 +223,12 @@ pub fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -
 }
 
 /// Lanes and classes of a chunk of whole lanes, or of a part of one.
-fn tile(classes: usize) -> (usize, usize) {
+pub fn tile(classes: usize) -> (usize, usize) {
     if classes <= CHUNK { (CHUNK / classes, classes) } else { (1, CHUNK) }
 }
 
 /// All rectangles of at most tall × wide, row by row.
-fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Iterator<Item = Rect> {
+pub fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Iterator<Item = Rect> {
     let across = classes.div_ceil(wide);
     (0..lanes.div_ceil(tall) * across).map(move |tile| {
         let (lane, class) = (tile / across * tall, tile % across * wide);

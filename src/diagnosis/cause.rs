@@ -1,10 +1,21 @@
 //! Known mistakes, and what they look like.
 
-use super::{Holds, Reading, Side};
+use super::{Holds, Side};
 use crate::error::Operand;
 
-/// A mistake that the figures look like. Where half of an operand's distributions or more are proper,
-/// none is named.
+/// A mistake that the figures look like. Where they may come from several, none is named.
+///
+/// | an operand of log-probabilities or probabilities, in half of its distributions or more | |
+/// |---|---|
+/// | is what it should be | no cause |
+/// | is the other of the two | `ProbabilitiesAsInput`, `LogProbabilitiesAsTarget`, `ProbabilitiesAsLogTarget`; `Swapped` if both are |
+/// | has mass 1 along another axis | `ClassAxis` |
+/// | (in all) has one mass that is not 1, though the distributions are not alike | `Scaled` |
+/// | (in all) is the other of the two, times a constant | that and `Scaled` |
+/// | has numbers above 0 and below 0, and nowhere NaN or +∞ | `Logits` |
+/// | anything else: zeros, say, or negative scores, which may be logits or log-probabilities of any mass | no cause |
+///
+/// An operand of logits that is probabilities in half of its distributions or more: `ProbabilitiesAsLogits`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LikelyCause {
@@ -19,6 +30,9 @@ pub enum LikelyCause {
     Swapped,
     /// An operand holds raw scores, without softmax.
     Logits(Operand),
+    /// An operand holds probabilities, taken for logits; a target may be either, if
+    /// [said](crate::KLDivWithLogitsLoss::target).
+    ProbabilitiesAsLogits(Operand),
     /// The masses of an operand are 1 along another axis.
     ClassAxis {
         /// Whose.
@@ -26,7 +40,7 @@ pub enum LikelyCause {
         /// Along this one.
         axis: usize,
     },
-    /// All masses of an operand are the same, but not 1: all was multiplied by a constant.
+    /// All masses of an operand are the same, but not 1: its probabilities were multiplied by a constant.
     Scaled {
         /// Whose.
         operand: Operand,
@@ -35,72 +49,104 @@ pub enum LikelyCause {
     },
 }
 
-/// What may have gone wrong. `proper_along` tells along which axis most masses of an operand are 1.
+/// What a closer look at an operand shows. Each costs a pass over it, or more.
+pub(crate) trait Evidence {
+    /// What is found if it is taken for this.
+    fn read_as(&self, operand: Operand, holds: Holds) -> Side;
+    /// The first other axis along which half of its masses or more are 1.
+    fn proper_along(&self, operand: Operand, holds: Holds) -> Option<usize>;
+    /// Whether there are distributions that are far from alike.
+    fn distributions_differ(&self, operand: Operand, holds: Holds) -> bool;
+}
+
+/// What may have gone wrong.
 pub(crate) fn likely_causes(
     sides: [&Side; 2],
     holds: [Holds; 2],
-    (distributions, tolerance): (usize, f64),
-    proper_along: impl Fn(Operand) -> Option<usize>,
+    distributions: usize,
+    evidence: &impl Evidence,
 ) -> Vec<LikelyCause> {
     let case = |i: usize| {
-        let [claimed, other] = sides[i].readings(holds[i])?;
-        let operand = [Operand::Input, Operand::Target][i];
-        let case = Case { operand, side: sides[i], claimed, other, distributions, tolerance };
-        (!case.most(claimed.proper)).then_some(case)
+        let (operand, holds) = ([Operand::Input, Operand::Target][i], holds[i]);
+        Case { operand, side: sides[i], holds, distributions, evidence }
     };
-    let cases = [case(0), case(1)];
-    let swapped = |case: &Option<Case<'_>>| case.is_some_and(Case::is_other);
-    if holds[0] != holds[1] && cases.iter().all(swapped) {
+    let [input, target] = [case(0).causes(), case(1).causes()];
+    if input == [LikelyCause::ProbabilitiesAsInput]
+        && target == [LikelyCause::LogProbabilitiesAsTarget]
+    {
         return vec![LikelyCause::Swapped];
     }
-    let cause = |(case, holds): (Case<'_>, Holds)| {
-        if case.is_other() {
-            return Some(match (case.operand, holds) {
-                (Operand::Input, _) => LikelyCause::ProbabilitiesAsInput,
-                (_, Holds::LogProbabilities) => LikelyCause::ProbabilitiesAsLogTarget,
-                _ => LikelyCause::LogProbabilitiesAsTarget,
-            });
-        }
-        let operand = case.operand;
-        let along = proper_along(operand).map(|axis| LikelyCause::ClassAxis { operand, axis });
-        along.or_else(|| case.scaled(holds)).or_else(|| case.logits())
-    };
-    let cases = cases.into_iter().zip(holds).filter_map(|(case, holds)| Some((case?, holds)));
-    cases.filter_map(cause).collect()
+    [input, target].concat()
 }
 
-/// An operand most of whose distributions are none.
-#[derive(Clone, Copy)]
-struct Case<'s> {
+/// An operand.
+struct Case<'s, E> {
     operand: Operand,
     side: &'s Side,
-    claimed: &'s Reading,
-    other: &'s Reading,
+    holds: Holds,
     distributions: usize,
-    tolerance: f64,
+    evidence: &'s E,
 }
 
-impl Case<'_> {
+impl<E: Evidence> Case<'_, E> {
+    fn causes(&self) -> Vec<LikelyCause> {
+        let &Case { operand, side, holds, .. } = self;
+        if holds == Holds::Logits {
+            let taken = self.most(side.probabilities);
+            return taken
+                .then_some(LikelyCause::ProbabilitiesAsLogits(operand))
+                .into_iter()
+                .collect();
+        }
+        if self.most(side.reading.proper) {
+            return vec![];
+        }
+        let (kind, other) = self.other_kind();
+        let found = self.evidence.read_as(operand, other);
+        if self.most(found.reading.proper) {
+            return vec![kind];
+        }
+        if let Some(axis) = self.evidence.proper_along(operand, holds) {
+            return vec![LikelyCause::ClassAxis { operand, axis }];
+        }
+        if let Some(scaled) = self.scaled(side, holds) {
+            return vec![scaled];
+        }
+        if let Some(scaled) = self.scaled(&found, other) {
+            return vec![kind, scaled];
+        }
+        let finite = side.numbers.nan + side.numbers.plus_infinity == 0;
+        let scores = finite && self.most(side.reading.both_signs);
+        scores.then_some(LikelyCause::Logits(operand)).into_iter().collect()
+    }
+
     fn most(&self, count: usize) -> bool {
         2 * count >= self.distributions
     }
 
-    /// Whether it is not what it should be, but the other.
-    fn is_other(self) -> bool {
-        self.most(self.other.proper)
+    /// What the operand may hold instead, and the mistake that it would be.
+    fn other_kind(&self) -> (LikelyCause, Holds) {
+        match (self.operand, self.holds) {
+            (Operand::Input, _) => (LikelyCause::ProbabilitiesAsInput, Holds::Probabilities),
+            (_, Holds::LogProbabilities) => {
+                (LikelyCause::ProbabilitiesAsLogTarget, Holds::Probabilities)
+            }
+            _ => (LikelyCause::LogProbabilitiesAsTarget, Holds::LogProbabilities),
+        }
     }
 
-    fn scaled(&self, holds: Holds) -> Option<LikelyCause> {
-        let Reading { lightest, heaviest: mass, out_of_range, .. } = *self.claimed;
-        let same = mass - lightest <= self.tolerance * mass && mass < f64::INFINITY;
-        let positive = lightest > 0.0 && (holds == Holds::LogProbabilities || out_of_range == 0);
-        let is_scaled = self.distributions > 1 && same && positive && self.side.nan == 0;
-        is_scaled.then_some(LikelyCause::Scaled { operand: self.operand, mass })
-    }
-
-    fn logits(&self) -> Option<LikelyCause> {
-        let finite = self.side.nan + self.side.plus_infinity == 0;
-        let scores = self.most(self.claimed.lanes_out_of_range) && finite;
-        scores.then_some(LikelyCause::Logits(self.operand))
+    /// Whether all masses are the same. Of distributions that are alike that says nothing.
+    fn scaled(&self, side: &Side, holds: Holds) -> Option<LikelyCause> {
+        let &Case { operand, distributions, .. } = self;
+        let (lightest, mass) = (side.reading.lightest, side.reading.heaviest);
+        let same = mass - lightest <= SAME * mass && mass < f64::INFINITY && lightest > 0.0;
+        let in_range = holds == Holds::LogProbabilities || side.numbers.out_of_range == 0;
+        let all = side.reading.proper == 0 && side.numbers.nan == 0 && distributions > 1;
+        let is_scaled =
+            same && in_range && all && self.evidence.distributions_differ(operand, holds);
+        is_scaled.then_some(LikelyCause::Scaled { operand, mass })
     }
 }
+
+/// Masses that are the same differ by no more than this share.
+const SAME: f64 = 1e-3;

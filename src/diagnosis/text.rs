@@ -36,6 +36,14 @@ impl Diagnosis {
         };
         write!(f, "The {operand} ")?;
         match (&report.first, &report.worst) {
+            (Some(first), _) if report.holds == Holds::Logits => {
+                let (improper, all) = (report.improper, self.distributions);
+                write!(
+                    f,
+                    "holds logits, of which {improper} of {all} have no softmax: first{}",
+                    at(&first.index)
+                )?;
+            }
             (Some(first), Some(worst)) => {
                 let (improper, all) = (report.improper, self.distributions);
                 write!(f, "should hold {holds}, but does not in {improper} of {all}: ")?;
@@ -54,6 +62,9 @@ impl Diagnosis {
         ];
         for (count, what) in counts.into_iter().filter(|&(count, _)| count > 0) {
             write!(f, "; {} {what}", counted(count, "number"))?;
+        }
+        if report.only_minus_infinity > 0 {
+            write!(f, "; {} of −∞ alone", counted(report.only_minus_infinity, "distribution"))?;
         }
         writeln!(f, ".")
     }
@@ -109,6 +120,16 @@ impl fmt::Display for LikelyCause {
             ),
             LikelyCause::Logits(operand) => {
                 write!(f, "the {operand} holds raw scores (logits); it needs a softmax first")
+            }
+            LikelyCause::ProbabilitiesAsLogits(Operand::Target) => write!(
+                f,
+                "the target holds probabilities, but the criterion takes them for logits; say so by .target(Target::Probabilities)"
+            ),
+            LikelyCause::ProbabilitiesAsLogits(operand) => {
+                write!(
+                    f,
+                    "the {operand} holds probabilities, but the criterion takes them for logits"
+                )
             }
             LikelyCause::ClassAxis { operand, axis } => write!(
                 f,

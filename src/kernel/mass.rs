@@ -1,94 +1,53 @@
-//! What the masses of distributions are summed of.
+//! What the masses of distributions are summed of, and what is counted.
 
 use super::exp::{Exp, exp_of_normal};
 use super::float::Float;
 use super::level::Level;
-use super::pass::{CHUNK, fetch};
-use super::sum::{LaneSum, STRIPES, tree};
+use super::sum::{LaneSum, STRIPES};
 use crate::element::Element;
 
-/// What a [rough mass](rough_mass) is summed of.
-pub trait Mass<T: Float> {
-    /// The number's share of the mass, and how strange it is.
-    fn share(&self, number: T) -> (T, T::Bits);
-    /// Numbers that are stranger than this may be out of range, or their share wrong.
-    fn usual(&self) -> T::Bits;
-}
-
-/// Probabilities: none is below 0.
-pub struct OfProbabilities;
-
-/// Log-probabilities: none reaches this.
-pub struct OfLogProbabilities<T>(pub T);
-
-impl<T: Float> Mass<T> for OfProbabilities {
-    #[inline(always)]
-    fn share(&self, t: T) -> (T, T::Bits) {
-        (t, t.above(T::ZERO))
-    }
-
-    #[inline(always)]
-    fn usual(&self) -> T::Bits {
-        T::INFINITY.above(T::ZERO)
-    }
-}
-
-impl<T: Exp> Mass<T> for OfLogProbabilities<T> {
-    #[inline(always)]
-    fn share(&self, x: T) -> (T, T::Bits) {
-        (exp_of_normal(x), T::LOWEST.above(x - self.0))
-    }
-
-    #[inline(always)]
-    fn usual(&self) -> T::Bits {
-        T::LOWEST.above(-T::ZERO)
-    }
-}
-
-/// The mass of a lane of usual numbers, wrong by less than a share of 2^(6−p); `None` if one was strange.
-/// Meanwhile `next` is fetched.
-pub fn rough_mass<M: Mass<A::Loss>, A: Element>(
-    level: Level,
-    lane: &[A],
-    next: &[A],
-    mass: &M,
-) -> Option<f64> {
-    let mut chunks = lane.chunks(CHUNK).enumerate();
-    chunks.try_fold(0.0, |sum, (i, chunk)| {
-        let next = next.get(i * CHUNK..).unwrap_or(&[]);
-        Some(sum + rough_mass_of_chunk(level, chunk, next, mass)?)
-    })
-}
-
-fn rough_mass_of_chunk<M: Mass<A::Loss>, A: Element>(
-    level: Level,
-    chunk: &[A],
-    next: &[A],
-    mass: &M,
-) -> Option<f64> {
+/// Whether no number is infinite or NaN.
+pub fn all_finite<A: Element>(level: Level, numbers: &[A]) -> bool {
     level.run(
         #[inline(always)]
         || {
+            // x·0 is 0, or NaN, which stays.
             let mut sums = [A::Loss::ZERO; STRIPES];
-            let mut strangest = [<A::Loss as Float>::Bits::default(); STRIPES];
-            let (whole, tail) = chunk.as_chunks::<STRIPES>();
-            for (group, numbers) in whole.iter().enumerate() {
-                fetch::<_, STRIPES>(next, group * STRIPES);
+            let (whole, tail) = numbers.as_chunks::<STRIPES>();
+            for numbers in whole {
                 let numbers = A::widen_all(level, numbers);
                 for i in 0..STRIPES {
-                    let (share, strangeness) = mass.share(numbers[i]);
-                    sums[i] += share;
-                    strangest[i] = strangest[i].max(strangeness);
+                    sums[i] += numbers[i] * A::Loss::ZERO;
                 }
             }
-            let mut sums = sums.map(Float::to_f64);
-            let mut all_usual = strangest.iter().all(|&strangest| strangest <= mass.usual());
             for (sum, number) in sums.iter_mut().zip(tail) {
-                let (share, strangeness) = mass.share(number.widen());
-                *sum += share.to_f64();
-                all_usual &= strangeness <= mass.usual();
+                *sum += number.widen() * A::Loss::ZERO;
             }
-            all_usual.then(|| tree(sums))
+            !sums.iter().any(|sum| sum.is_nan())
+        },
+    )
+}
+
+/// How many numbers are below 0, and the least of them.
+pub fn negative<T: Float>(level: Level, numbers: &[T]) -> Option<(usize, T)> {
+    level.run(
+        #[inline(always)]
+        || {
+            let (mut counts, mut least) = ([0_u32; STRIPES], [T::ZERO; STRIPES]);
+            let (whole, tail) = numbers.as_chunks::<STRIPES>();
+            for numbers in whole {
+                for i in 0..STRIPES {
+                    counts[i] += u32::from(numbers[i] < T::ZERO);
+                    least[i] = if numbers[i] < least[i] { numbers[i] } else { least[i] };
+                }
+            }
+            for ((count, least), &number) in counts.iter_mut().zip(&mut least).zip(tail) {
+                *count += u32::from(number < T::ZERO);
+                *least = if number < *least { number } else { *least };
+            }
+            let count: u32 = counts.iter().sum();
+            let least = least.into_iter().fold(T::ZERO, |a, b| if b < a { b } else { a });
+            (count > 0).then_some((count as usize, least))
         },
     )
 }

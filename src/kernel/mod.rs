@@ -13,6 +13,7 @@ mod level;
 mod ln;
 mod mass;
 mod pass;
+mod rough;
 pub(crate) mod softmax;
 mod sum;
 mod term;
@@ -20,6 +21,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use exp::Exp;
 pub use float::Float;
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 #[cfg(feature = "half")]
@@ -28,11 +30,12 @@ pub(crate) use half::{
     widen_f16, widen_f16s,
 };
 pub(crate) use level::Level;
-pub(crate) use mass::{
-    OfLogProbabilities, OfProbabilities, add_copies, add_exps, copies, exps, rough_mass,
-};
+pub(crate) use mass::{add_copies, add_exps, all_finite, copies, exps, negative};
 pub(crate) use pass::{
     Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
+};
+pub(crate) use rough::{
+    Mass, OfLogProbabilities, OfProbabilities, add_shares, rough_mass, rough_masses,
 };
 pub(crate) use sum::{
     FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each, sum_each_of_many,

@@ -1,15 +1,20 @@
 //! Lanes that know their places, for what is said of a distribution by its index.
 
+use std::cmp::Reverse;
+
 use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 
 use super::arrays::Arrays;
 use super::bundle::{Bundle, Turn, Unit};
 use super::plan::merges;
-use super::pool::{join, task};
+use super::pool::{LARGE_TASK, join, task};
 use crate::element::Element;
 
 /// Neighbouring lanes that are not parted where their classes are not neighbours.
 const NEIGHBOURS: usize = 128;
+
+/// No fewer lanes are taken side by side where there are more elsewhere: a patch has its price.
+const SHORT: usize = 32;
 
 /// Some neighbouring lanes, and the place of the first.
 pub struct Patch<'a, A: Element> {
@@ -59,24 +64,23 @@ pub fn for_each_patch<A: Element, D: Dimension, R: Send>(
     descend(bundle.turn(&merged), place, task, visit, merge)
 }
 
-/// Cuts the axis that is outermost in memory, until tasks are left whose lanes follow one axis.
+/// Cuts the axis that is outermost in memory until tasks are left, then every axis but the one that the
+/// lanes follow.
 fn descend<A: Element, R: Send>(
     bundle: Bundle<'_, A, IxDyn>,
-    place: Place,
+    mut place: Place,
     task: usize,
     visit: &(impl Fn(Patch<'_, A>) -> R + Sync),
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let stride = |axis: usize| match bundle.input.strides()[axis] {
-        0 => bundle.target.strides()[axis].unsigned_abs(),
-        stride => stride.unsigned_abs(),
-    };
-    let shape = bundle.input.shape();
-    let long = (0..place.index.len()).filter(|&axis| shape[axis] > 1);
-    let outermost = long.clone().max_by_key(|&axis| stride(axis));
+    let long = from_the_outermost(&bundle);
     let large = bundle.input.len() > task;
-    let middle = outermost.map_or(0, |axis| middle(&bundle, axis, long.count() == 1));
-    match outermost.filter(|_| middle > 0 && (large || middle_is_needed(&bundle))) {
+    if place.follow.is_none() && (long.len() < 2 || bundle.input.len() <= task.min(LARGE_TASK)) {
+        place.follow = followed(bundle.input.shape(), &long);
+    }
+    let axis = long.iter().copied().find(|&axis| large || Some(axis) != place.follow);
+    let middle = axis.map_or(0, |axis| middle(&bundle, axis, long.len() == 1));
+    match axis.filter(|&axis| middle > 0 && (large || Some(axis) != place.follow)) {
         Some(axis) => {
             let (a, b) = bundle.split_at(Axis(axis), middle);
             let mut after = place.clone();
@@ -87,16 +91,29 @@ fn descend<A: Element, R: Send>(
             merge(a, b)
         }
         None => {
-            let place = Place { follow: outermost, ..place };
-            visit(Patch { unit: bundle.turn(&Lanes(outermost)), place })
+            let follow = place.follow;
+            visit(Patch { unit: bundle.turn(&Lanes(follow)), place })
         }
     }
 }
 
-/// Whether lanes still follow several axes.
-fn middle_is_needed<A: Element>(bundle: &Bundle<'_, A, IxDyn>) -> bool {
-    let (_, lanes) = bundle.input.shape().split_last().unwrap_or((&1, &[]));
-    lanes.iter().filter(|&&len| len > 1).count() > 1
+/// The axes of several lanes, the outermost in memory first.
+fn from_the_outermost<A: Element>(bundle: &Bundle<'_, A, IxDyn>) -> Vec<usize> {
+    let stride = |axis: usize| match bundle.input.strides()[axis] {
+        0 => bundle.target.strides()[axis].unsigned_abs(),
+        stride => stride.unsigned_abs(),
+    };
+    let shape = bundle.input.shape();
+    let mut long: Vec<usize> = (0..shape.len() - 1).filter(|&axis| shape[axis] > 1).collect();
+    long.sort_by_key(|&axis| Reverse(stride(axis)));
+    long
+}
+
+/// The axis that lanes follow: the innermost, but where it is short the longest.
+fn followed(shape: &[usize], long: &[usize]) -> Option<usize> {
+    let innermost = long.last().copied();
+    let short = innermost.is_some_and(|axis| shape[axis] < SHORT);
+    if short { long.iter().copied().max_by_key(|&axis| shape[axis]) } else { innermost }
 }
 
 /// Where to cut an axis; 0 where that would part neighbours.

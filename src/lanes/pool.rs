@@ -3,7 +3,7 @@
 /// No more elements than that are worth a second thread.
 pub const TASK: usize = 1 << 16;
 /// Nor is it worth asking for work more often than once in so many,
-const LARGE_TASK: usize = 1 << 18;
+pub const LARGE_TASK: usize = 1 << 18;
 /// but every thread should ask a few times, that none waits long for the last.
 const TASKS: usize = 8;
 

@@ -1,5 +1,6 @@
 //! The divergence of two softmaxes against double-double sums, layouts against each other.
 
+mod given;
 mod gradient;
 mod oracle;
 mod value;

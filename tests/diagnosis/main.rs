@@ -1,13 +1,15 @@
 //! What is found of operands that are distributions, and of those that are not: against a naive oracle,
 //! in every layout; and the cause of every mistake.
 
+mod causes;
+#[path = "../common/mod.rs"]
 mod common;
+mod logits;
 
 use common::layout::{LAYOUTS, Layout};
 use common::{Number, Random};
 use kldiv::{
-    Diagnosis, Error, Holds, KLDivLoss, KLDivWithLogitsLoss, LikelyCause, Offender, Operand,
-    OperandReport, PerDistribution, Pointwise, Sum, Target,
+    Diagnosis, Error, KLDivLoss, Offender, Operand, OperandReport, PerDistribution, Pointwise, Sum,
 };
 use ndarray::{Array2, ArrayD, Axis, Dimension, IxDyn, RemoveAxis, Slice, array};
 use proptest::prelude::*;
@@ -208,17 +210,6 @@ fn proper() -> [Array2<f64>; 2] {
     [1, 2].map(|seed| distributions(&[40, 5], 1, seed).into_dimensionality().unwrap())
 }
 
-fn causes(x: &Array2<f64>, t: &Array2<f64>, log_target: bool, axis: usize) -> Vec<LikelyCause> {
-    let criterion = KLDivLoss::new(Sum).log_target(log_target).axis(Axis(axis));
-    let diagnosis = criterion.batch(x, t).unwrap().diagnose();
-    let text = diagnosis.to_string();
-    for cause in &diagnosis.likely_causes {
-        assert!(text.contains(&format!("Likely cause: {cause}.")), "{text}");
-    }
-    assert!(text.lines().count() <= 7 && !diagnosis.is_proper(), "{text}");
-    diagnosis.likely_causes
-}
-
 #[test]
 fn a_proper_batch_names_no_cause_in_any_layout() {
     for (shape, axis) in [(vec![40, 5], 1), (vec![5, 40], 0), (vec![3, 7, 4, 2], 1), (vec![9], 0)] {
@@ -237,58 +228,6 @@ fn a_proper_batch_names_no_cause_in_any_layout() {
             }
         }
     }
-}
-
-#[test]
-fn probabilities_as_input() {
-    let [p, q] = proper();
-    assert_eq!(causes(&q, &p, false, 1), [LikelyCause::ProbabilitiesAsInput]);
-    assert_eq!(causes(&q, &p.ln(), true, 1), [LikelyCause::ProbabilitiesAsInput]);
-}
-
-#[test]
-fn a_target_of_the_other_kind() {
-    let [p, q] = proper();
-    assert_eq!(causes(&q.ln(), &p.ln(), false, 1), [LikelyCause::LogProbabilitiesAsTarget]);
-    assert_eq!(causes(&q.ln(), &p, true, 1), [LikelyCause::ProbabilitiesAsLogTarget]);
-}
-
-#[test]
-fn operands_swapped() {
-    let [p, q] = proper();
-    assert_eq!(causes(&p, &q.ln(), false, 1), [LikelyCause::Swapped]);
-}
-
-#[test]
-fn raw_logits() {
-    let [p, q] = proper();
-    let mut random = Random(3);
-    let scores = Array2::from_shape_simple_fn((40, 5), || 6.0 * random.unit() - 3.0);
-    assert_eq!(causes(&scores, &p, false, 1), [LikelyCause::Logits(Operand::Input)]);
-    assert_eq!(causes(&q.ln(), &scores, false, 1), [LikelyCause::Logits(Operand::Target)]);
-    assert_eq!(causes(&q.ln(), &scores, true, 1), [LikelyCause::Logits(Operand::Target)]);
-}
-
-#[test]
-fn class_axis_wrong() {
-    let [p, q] = proper();
-    let both = |axis| {
-        [Operand::Input, Operand::Target].map(|operand| LikelyCause::ClassAxis { operand, axis })
-    };
-    assert_eq!(causes(&q.ln(), &p, false, 0), both(1));
-    let [p, q] = [p, q].map(|array| array.reversed_axes());
-    assert_eq!(causes(&q.ln(), &p.ln(), true, 1), both(0));
-}
-
-#[test]
-fn multiplied_by_a_constant() {
-    let [p, q] = proper();
-    let scaled = |causes: Vec<LikelyCause>| match causes[..] {
-        [LikelyCause::Scaled { operand, mass }] => (operand, (mass * 1e9).round() / 1e9),
-        _ => panic!("{causes:?}"),
-    };
-    assert_eq!(scaled(causes(&q.ln(), &(3.0 * &p), false, 1)), (Operand::Target, 3.0));
-    assert_eq!(scaled(causes(&(0.25 * &q).ln(), &p, false, 1)), (Operand::Input, 0.25));
 }
 
 #[test]
@@ -318,22 +257,6 @@ fn the_worst_is_farthest_from_one() {
     assert!(worst.index == [1] && worst.mass.is_nan(), "{worst:?}");
 }
 
-/// From logits the input is not asked for anything, and the target where it is not logits.
-#[test]
-fn from_logits() {
-    let [p, q] = proper();
-    let criterion = KLDivWithLogitsLoss::new(Sum);
-    let diagnosis = criterion.batch(&q, &p).unwrap().diagnose();
-    assert!(diagnosis.is_proper() && diagnosis.likely_causes.is_empty());
-    assert_eq!(diagnosis.input.holds, Holds::Logits);
-    let criterion = criterion.target(Target::Probabilities).validated(1e-3);
-    assert!(criterion.forward(&q, &p).is_ok());
-    let refused = criterion.forward(&q, &p.ln()).unwrap_err();
-    assert!(matches!(refused, Error::NotADistribution { operand: Operand::Target, .. }));
-    let diagnosis = criterion.batch(&q, &p.ln()).unwrap().diagnose();
-    assert_eq!(diagnosis.likely_causes, [LikelyCause::LogProbabilitiesAsTarget]);
-}
-
 #[test]
 fn nothing_is_diagnosed_of_nothing() {
     for shape in [[0, 3], [4, 0], [0, 0], [1 << 50, 0]] {
@@ -360,4 +283,52 @@ The target holds probabilities, as it should.
 2 divergences are negative, the first -1.410 at [0]: the operands are not distributions.
 Likely cause: the input holds probabilities; it should hold their logarithms.";
     assert_eq!(diagnosis.to_string(), text);
+}
+
+/// Whatever the layout and wherever it is: the index of the only distribution that is none.
+#[test]
+fn the_offender_is_found_where_the_inner_axis_is_short() {
+    for shape in [[3000, 4, 2], [2, 4, 3000], [40, 4, 40]] {
+        let [x, t] = [1, 2].map(|seed| distributions(&shape, 1, seed));
+        let x = x.ln();
+        for (i, j) in [(0, 0), (shape[0] / 2, 1), (shape[0] - 1, shape[2] - 1)] {
+            let mut t = t.clone();
+            t[[i, 2, j].as_slice()] += 0.5;
+            t[[shape[0] - 1, 1, shape[2] - 1].as_slice()] += 0.25;
+            for layout in LAYOUTS {
+                let stores = [layout.store(&x), layout.store(&t)];
+                let [x, t] = stores.each_ref().map(|store| layout.view(store));
+                let criterion = KLDivLoss::new(Sum).axis(Axis(1)).validated(1e-3);
+                let diagnosis = criterion.batch(&x, &t).unwrap().diagnose();
+                assert_eq!(
+                    index(&diagnosis.target.first),
+                    Some(vec![i, j]),
+                    "{shape:?} {layout:?}"
+                );
+                assert_eq!(
+                    index(&diagnosis.target.worst),
+                    Some(vec![i, j]),
+                    "{shape:?} {layout:?}"
+                );
+                check_refusal(&diagnosis, criterion.forward(&x, &t).err());
+            }
+        }
+    }
+}
+
+/// One distribution of so many classes is looked at in parts.
+#[test]
+fn one_very_long_distribution() {
+    let [p, q] = [1, 2].map(|seed| distributions(&[1, 300_001], 1, seed));
+    let x = q.ln();
+    let criterion = KLDivLoss::new(Pointwise);
+    let weights = ArrayD::ones(IxDyn(&[1]));
+    for (place, number) in [(0, 0.0), (299_000, -0.25), (150_000, f64::NAN)] {
+        let mut t = p.clone();
+        t[[0, place].as_slice()] = number;
+        let batch = criterion.validated(1e-3).batch(&x, &t).unwrap();
+        let expected = naive(criterion, [&x, &t], &weights, (Axis(1), false, 1e-3));
+        assert_eq!(found(&batch.diagnose()), expected);
+        check_refusal(&batch.diagnose(), batch.forward().err());
+    }
 }
