@@ -1,9 +1,10 @@
 //! What the masses of distributions are summed of.
 
+use super::ahead::fetch;
 use super::exp::{Exp, exp_of_normal};
 use super::float::Float;
 use super::level::Level;
-use super::pass::{CHUNK, fetch};
+use super::pass::CHUNK;
 use super::sum::{LaneSum, STRIPES, tree};
 use crate::element::Element;
 

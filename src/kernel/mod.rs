@@ -4,6 +4,7 @@
 //! instruction set of [`Level`] and gives the same bits on all of them, since it is made of IEEE
 //! operations in a fixed order, with every fused multiply-add written out.
 
+mod ahead;
 mod exp;
 mod float;
 mod generalized;
@@ -20,6 +21,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ahead::Ahead;
 pub use float::Float;
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 #[cfg(feature = "half")]
@@ -31,9 +33,7 @@ pub(crate) use level::Level;
 pub(crate) use mass::{
     OfLogProbabilities, OfProbabilities, add_copies, add_exps, copies, exps, rough_mass,
 };
-pub(crate) use pass::{
-    Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
-};
+pub(crate) use pass::{CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times};
 pub(crate) use sum::{
     FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each, sum_each_of_many,
 };
