@@ -53,29 +53,43 @@ pub fn exp_roughly<T: Exp>(y: T) -> (T, T::Bits) {
 /// eʸ for y in [`Exp::LOWEST`, `Exp::HIGHEST`]; some number or NaN for any other y.
 #[inline(always)]
 pub fn exp_of_normal<T: Exp>(y: T) -> T {
-    let shifted = y.mul_add(T::LOG2_E, T::ROUND);
-    reduced(y, shifted - T::ROUND).scale(shifted)
+    let (r, k) = reduced(y);
+    T::exp_reduced(r).scale(k)
 }
 
 /// eʸ for every y: e^−∞ = 0, e^∞ = ∞.
 #[inline(always)]
 pub fn exp<T: Exp>(y: T) -> T {
+    let (r, k) = reduced_any(y);
+    scale_any(T::exp_reduced(r), k, y)
+}
+
+/// r and k, the latter [shifted](Float::ROUND), of y = k·ln 2 + r, for y in [`Exp::LOWEST`, `Exp::HIGHEST`].
+#[inline(always)]
+pub(super) fn reduced<T: Exp>(y: T) -> (T, T) {
+    let shifted = y.mul_add(T::LOG2_E, T::ROUND);
+    let k = shifted - T::ROUND;
+    ((-k).mul_add(T::LN2_LO, (-k).mul_add(T::LN2_HI, y)), shifted)
+}
+
+/// The same for every y, of the nearest whose exponential is neither too small nor too great.
+#[inline(always)]
+pub(super) fn reduced_any<T: Exp>(y: T) -> (T, T) {
     let clamped = if y < T::UNDERFLOW { T::UNDERFLOW } else { y };
-    let clamped = if clamped > T::HIGHEST { T::HIGHEST } else { clamped };
+    reduced(if clamped > T::HIGHEST { T::HIGHEST } else { clamped })
+}
+
+/// eʸ = 2ᵏ·eʳ, r and k from [`reduced_any`].
+#[inline(always)]
+pub(super) fn scale_any<T: Exp>(exp_r: T, shifted: T, y: T) -> T {
     // Half of k first, rounded, the rest after: both factors are normal powers of two.
-    let k = clamped.mul_add(T::LOG2_E, T::ROUND) - T::ROUND;
+    let k = shifted - T::ROUND;
     let half = k.mul_add(T::from_f64(0.5), T::ROUND);
     let rest = (k - (half - T::ROUND)) + T::ROUND;
-    let value = reduced(clamped, k).scale(half) * T::ONE.scale(rest);
+    let value = exp_r.scale(half) * T::ONE.scale(rest);
     let value = if y > T::HIGHEST { T::INFINITY } else { value };
     // The bits of a scaled NaN may be a number's.
     if y.is_nan() { y } else { value }
-}
-
-#[inline(always)]
-fn reduced<T: Exp>(y: T, k: T) -> T {
-    let r = (-k).mul_add(T::LN2_LO, (-k).mul_add(T::LN2_HI, y));
-    T::exp_reduced(r)
 }
 
 impl Exp for f32 {

@@ -1,24 +1,32 @@
 //! The generalized term t·φ(d), d = ln t − x, φ(d) = e^(−d) − 1 + d, which is never negative.
 //!
-//! **Near**, |d| ≤ 2: φ(d) = d²·P(d) with P(0) = ½ exactly and P > 0, and e^(−d) − 1 = −d·(1 − d·P(d)).
-//! - f32: deg P = 9, relative error 9.6e−9 = 2⁻²⁶·⁶ (at −0.43).
-//! - f64: deg P = 17, relative error 2.6e−18 = 2⁻⁵⁸·⁴ (at 0.23).
+//! With s = −d and (eᶻ − 1 − z) = z²·P(z), P(0) = ½ exactly and P > 0, one polynomial serves two arguments:
 //!
-//! **Far**: eˣ + t·(d − 1), of which at d = −2 three sevenths cancel, and less beyond. t·expm1(−d) would
-//! overflow.
+//! **Near**, |s| ≤ 3/2: z = s, φ = z²·P and e^(−d) − 1 = z + z²·P.
+//!
+//! **Far**: eˣ + t·(d − 1), of which at d = −3/2 five ninths cancel, and less beyond. t·expm1(−d) would
+//! overflow. x = k·ln 2 + z as in [`exp`](super::exp), |z| ≤ ln 2 / 2, and eˣ = 2ᵏ·(1 + (z + z²·P)).
+//!
+//! P on |z| ≤ 3/2, relative minimax, coefficients rounded:
+//! - f32: deg P = 8, relative error 1.0e−8 = 2⁻²⁶·⁶ (at −0.29).
+//! - f64: deg P = 15, relative error 8.8e−18 = 2⁻⁵⁶·⁷ (at 0.21).
 //!
 //! **Error.** The worst of `tests/fixtures/generalized.py`, `exp` and `ln` included, in ulp of itself: log
-//! target, term 2.9 (f32) and 2.0 (f64), slope 2.7 and 1.9; probability target, beside 2η/|d| of the term
-//! and η/|d| of the slope, 3.2 and 1.9, 1.6 and 2.0, with η = 1.4e−8 and 2.8e−17 the error of ln t.
+//! target, term 2.1 (f32) and 2.2 (f64), slope 1.7 and 1.7; probability target, beside 2η/|d| of the term
+//! and η/|d| of the slope, 2.2 and 2.0, 1.6 and 1.3, with η = 1.4e−8 and 2.8e−17 the error of ln t.
+//!
+//! **Two loops**, one for ln t − x or eʸ and one for the rest: in one the chain of dependent operations is longer
+//! than a machine looks ahead, and it waits.
 
-use super::exp::{Exp, exp, exp_of_normal};
+use super::exp::{Exp, reduced, reduced_any, scale_any};
 use super::float::Float;
-use super::term::{Real, Term, log_ratio, weighted};
+use super::ln::{ln_of_any, ln_of_normal};
+use super::term::{LogProbability, Real, Term, log_ratio, weighted};
 
 /// What φ of one precision is made of.
 pub trait Phi: Float {
-    /// φ(d)/d² for |d| ≤ 2.
-    fn phi_over_square(d: Self) -> Self;
+    /// (eᶻ − 1 − z)/z² for |z| ≤ 3/2.
+    fn remainder(z: Self) -> Self;
 }
 
 /// The target is a probability t.
@@ -33,74 +41,79 @@ pub struct GeneralizedLogProbability;
 #[derive(Clone, Copy)]
 struct Parts<T> {
     x: T,
-    /// t, and ln t − x.
+    /// t, and s = x − ln t.
     t: T,
-    d: T,
+    s: T,
     /// Whether t is 0: underflow is not.
     nothing: bool,
 }
 
+/// Exponentials, less what cancels.
+struct Powers<T> {
+    /// Whether z is s.
+    near: bool,
+    /// eᶻ − 1 − z.
+    bend: T,
+    /// eᶻ − 1.
+    growth: T,
+    /// eˣ, unless near.
+    q: T,
+}
+
 impl<T: Real> Parts<T> {
     #[inline(always)]
-    fn of_probability<const ANY: bool>(x: T, t: T) -> Self {
-        Parts { x, t, d: log_ratio::<T, ANY>(x, t), nothing: t == T::ZERO }
+    fn powers<const ANY: bool>(self) -> Powers<T> {
+        let Parts { x, s, .. } = self;
+        let near = s.abs() <= T::from_f64(1.5);
+        let (r, k) = if ANY { reduced_any(x) } else { reduced(x) };
+        let z = if near { s } else { r };
+        let square = z * z;
+        let p = T::remainder(z);
+        let growth = square.mul_add(p, z);
+        let exp_r = growth + T::ONE;
+        let q = if ANY { scale_any(exp_r, k, x) } else { exp_r.scale(k) };
+        Powers { near, bend: square * p, growth, q }
     }
 
-    #[inline(always)]
-    fn of_log_probability<const ANY: bool>(x: T, y: T) -> Self {
-        let t = if ANY { exp(y) } else { exp_of_normal(y) };
-        Parts { x, t, d: y - x, nothing: y == -T::INFINITY }
-    }
-
-    #[inline(always)]
-    fn is_near(self) -> bool {
-        self.d.abs() <= T::from_f64(2.0)
-    }
-
-    #[inline(always)]
-    fn exp_x<const ANY: bool>(self) -> T {
-        if ANY { exp(self.x) } else { exp_of_normal(self.x) }
-    }
-
-    /// t·φ(d).
+    /// t·φ(d); near and far in one multiply-add.
     #[inline(always)]
     fn term<const ANY: bool>(self) -> T {
-        let Parts { x, t, d, nothing } = self;
-        let near = t * (d * (d * T::phi_over_square(d)));
-        let q = self.exp_x::<ANY>();
-        let far = t.mul_add(d - T::ONE, q);
+        let Parts { x, t, s, nothing } = self;
+        let Powers { near, bend, q, .. } = self.powers::<ANY>();
         if !ANY {
-            return if self.is_near() { near } else { far };
+            let factor = if near { bend } else { -T::ONE - s };
+            return t.mul_add(factor, if near { T::ZERO } else { q });
         }
-        let near = if d == T::ZERO { T::ZERO } else { near };
-        // d and the smaller summand may overflow, and eʸ underflow.
-        let outweighed = (t == T::ZERO) | ((q == T::INFINITY) & !d.is_nan());
+        let far = (-t).mul_add(s + T::ONE, q);
+        // s and the smaller summand may overflow, and eʸ underflow.
+        let outweighed = (t == T::ZERO) | ((q == T::INFINITY) & !s.is_nan());
         let far = if outweighed { q } else { far };
-        let value = if self.is_near() { near } else { far };
-        let value = if x.abs() == T::INFINITY { d.abs() } else { value };
+        let close = if s == T::ZERO { T::ZERO } else { t * bend };
+        let value = if near { close } else { far };
+        let value = if x.abs() == T::INFINITY { s.abs() } else { value };
         if nothing { q } else { value }
     }
 
-    /// t·(e^(−d) − 1) = eˣ − t.
+    /// t·(eˢ − 1) = eˣ − t.
     #[inline(always)]
     fn slope<const ANY: bool>(self) -> T {
-        let Parts { t, d, .. } = self;
-        // Adding +0 makes a zero positive, as it is with special care.
-        let near = (-t).mul_add(d * (-d).mul_add(T::phi_over_square(d), T::ONE), T::ZERO);
-        let q = self.exp_x::<ANY>();
-        let far = q - t;
+        let Parts { t, s, .. } = self;
+        let Powers { near, growth, q, .. } = self.powers::<ANY>();
         if !ANY {
-            return if self.is_near() { near } else { far };
+            let factor = if near { growth } else { -T::ONE };
+            return t.mul_add(factor, if near { T::ZERO } else { q });
         }
-        let near = if d == T::ZERO { T::ZERO } else { near };
+        let far = q - t;
         let both_overflow = (q == T::INFINITY) & (t == T::INFINITY);
-        let far = if both_overflow { -(d * T::INFINITY) } else { far };
-        if self.is_near() { near } else { far }
+        let far = if both_overflow { s * T::INFINITY } else { far };
+        let close = if s == T::ZERO { T::ZERO } else { t * growth };
+        if near { close } else { far }
     }
 }
 
 impl Term for GeneralizedProbability {
     const D_INPUT_IS_COSTLY: bool = true;
+    const IN_TWO_LOOPS: bool = true;
 
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
@@ -125,14 +138,21 @@ impl Term for GeneralizedProbability {
         (normal | nothing) & (x <= -T::LOWEST)
     }
 
+    /// x − ln t.
     #[inline(always)]
-    fn term<T: Real, const ANY: bool>(x: T, t: T) -> T {
-        Parts::of_probability::<ANY>(x, t).term::<ANY>()
+    fn prepare<T: Real, const ANY: bool>(x: T, t: T) -> T {
+        let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };
+        (x - hi) - lo
     }
 
     #[inline(always)]
-    fn d_input<T: Real, const ANY: bool>(x: T, t: T) -> T {
-        Parts::of_probability::<ANY>(x, t).slope::<ANY>()
+    fn term_of<T: Real, const ANY: bool>(x: T, t: T, s: T) -> T {
+        Parts { x, t, s, nothing: t == T::ZERO }.term::<ANY>()
+    }
+
+    #[inline(always)]
+    fn d_input_of<T: Real, const ANY: bool>(x: T, t: T, s: T) -> T {
+        Parts { x, t, s, nothing: t == T::ZERO }.slope::<ANY>()
     }
 
     #[inline(always)]
@@ -145,6 +165,7 @@ impl Term for GeneralizedProbability {
 
 impl Term for GeneralizedLogProbability {
     const D_INPUT_IS_COSTLY: bool = true;
+    const IN_TWO_LOOPS: bool = true;
 
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
@@ -153,7 +174,7 @@ impl Term for GeneralizedLogProbability {
 
     #[inline(always)]
     fn strangeness<T: Real>(x: T, y: T) -> T::Bits {
-        beyond_exp(y).max(beyond_exp(x))
+        y.abs().above(T::ZERO).max(x.abs().above(T::ZERO))
     }
 
     #[inline(always)]
@@ -167,19 +188,25 @@ impl Term for GeneralizedLogProbability {
         usual(x) & usual(y)
     }
 
+    /// eʸ.
     #[inline(always)]
-    fn term<T: Real, const ANY: bool>(x: T, y: T) -> T {
-        Parts::of_log_probability::<ANY>(x, y).term::<ANY>()
+    fn prepare<T: Real, const ANY: bool>(x: T, y: T) -> T {
+        LogProbability::prepare::<T, ANY>(x, y)
     }
 
     #[inline(always)]
-    fn d_input<T: Real, const ANY: bool>(x: T, y: T) -> T {
-        Parts::of_log_probability::<ANY>(x, y).slope::<ANY>()
+    fn term_of<T: Real, const ANY: bool>(x: T, y: T, t: T) -> T {
+        Parts { x, t, s: x - y, nothing: y == -T::INFINITY }.term::<ANY>()
+    }
+
+    #[inline(always)]
+    fn d_input_of<T: Real, const ANY: bool>(x: T, y: T, t: T) -> T {
+        Parts { x, t, s: x - y, nothing: y == -T::INFINITY }.slope::<ANY>()
     }
 
     #[inline(always)]
     fn d_target<T: Real, const ANY: bool>(x: T, y: T) -> T {
-        weighted::<T, ANY>(x, y, y - x)
+        weighted::<T, ANY>(x, y, Self::prepare::<T, ANY>(x, y), y - x)
     }
 }
 
@@ -191,23 +218,22 @@ fn beyond_exp<T: Exp>(x: T) -> T::Bits {
 
 impl Phi for f32 {
     #[inline(always)]
-    fn phi_over_square(d: f32) -> f32 {
-        const P: [f32; 10] = [
+    fn remainder(z: f32) -> f32 {
+        const P: [f32; 9] = [
             0.5,
-            -0.166_666_66,
-            0.041_666_634,
-            -0.008_333_365,
-            0.001_388_973_9,
-            -0.000_198_387_02,
-            2.473_433e-5,
-            -2.761_581_8e-6,
-            2.960_906_6e-7,
-            -2.537_922e-8,
+            0.166_666_64,
+            0.041_666_67,
+            0.008_333_473_5,
+            0.001_388_880_1,
+            0.000_198_191_89,
+            2.479_959_4e-5,
+            2.885_314_4e-6,
+            2.824_587e-7,
         ];
-        let d2 = d * d;
-        let mut p = d.mul_add(P[9], P[8]);
+        let z2 = z * z;
+        let mut p = P[8];
         for i in [6, 4, 2, 0] {
-            p = p.mul_add(d2, d.mul_add(P[i + 1], P[i]));
+            p = p.mul_add(z2, z.mul_add(P[i + 1], P[i]));
         }
         p
     }
@@ -215,35 +241,33 @@ impl Phi for f32 {
 
 impl Phi for f64 {
     #[inline(always)]
-    fn phi_over_square(d: f64) -> f64 {
-        const P: [f64; 18] = [
+    fn remainder(z: f64) -> f64 {
+        const P: [f64; 16] = [
             0.5,
-            -0.166_666_666_666_666_66,
-            0.041_666_666_666_666_664,
-            -0.008_333_333_333_333_423,
-            0.001_388_888_888_888_952_3,
-            -0.000_198_412_698_412_420_26,
-            2.480_158_730_131_968e-5,
-            -2.755_731_922_800_295_5e-6,
-            2.755_731_926_913_955e-7,
-            -2.505_210_807_368_178_8e-8,
-            2.087_675_310_724_482_4e-9,
-            -1.605_905_743_333_171e-10,
-            1.147_093_145_251_198_3e-11,
-            -7.646_840_832_847_9e-13,
-            4.774_456_803_180_543e-14,
-            -2.814_913_835_491_809_7e-15,
-            1.633_315_887_959_499e-16,
-            -8.217_133_154_223_675e-18,
+            0.166_666_666_666_666_69,
+            0.041_666_666_666_666_78,
+            0.008_333_333_333_333_052,
+            0.001_388_888_888_887_557_5,
+            0.000_198_412_698_413_971,
+            2.480_158_730_676_609_5e-5,
+            2.755_731_919_866_040_4e-6,
+            2.755_731_827_084_761e-7,
+            2.505_211_091_018_583_5e-8,
+            2.087_685_059_972_436_5e-9,
+            1.605_891_771_124_256_8e-10,
+            1.146_570_521_427_169e-11,
+            7.649_696_805_432_462e-13,
+            4.919_623_256_572_732_4e-14,
+            2.823_804_598_028_080_3e-15,
         ];
-        let d2 = d * d;
-        let mut p = d.mul_add(P[17], P[16]);
-        // In one loop of eight the compiler would leave it a loop.
-        for i in [14, 12, 10, 8] {
-            p = p.mul_add(d2, d.mul_add(P[i + 1], P[i]));
+        let z2 = z * z;
+        let mut p = z.mul_add(P[15], P[14]);
+        // In one loop of seven the compiler would leave it a loop.
+        for i in [12, 10, 8] {
+            p = p.mul_add(z2, z.mul_add(P[i + 1], P[i]));
         }
         for i in [6, 4, 2, 0] {
-            p = p.mul_add(d2, d.mul_add(P[i + 1], P[i]));
+            p = p.mul_add(z2, z.mul_add(P[i + 1], P[i]));
         }
         p
     }

@@ -4,6 +4,7 @@
 //! instruction set of [`Level`] and gives the same bits on all of them, since it is made of IEEE
 //! operations in a fixed order, with every fused multiply-add written out.
 
+mod ahead;
 mod exp;
 mod float;
 mod generalized;
@@ -21,6 +22,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use exp::Exp;
 pub use float::Float;
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
@@ -31,9 +33,7 @@ pub(crate) use half::{
 };
 pub(crate) use level::Level;
 pub(crate) use mass::{add_copies, add_exps, all_finite, copies, exps, negative};
-pub(crate) use pass::{
-    Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
-};
+pub(crate) use pass::{CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times};
 pub(crate) use rough::{
     Mass, OfLogProbabilities, OfProbabilities, add_shares, rough_mass, rough_masses,
 };

@@ -7,8 +7,7 @@
 //! Meanwhile the next chunk is fetched, a cache line of each operand at a time: a chunk's arithmetic takes
 //! about as long as its way from memory, and unasked the machine does one after the other.
 
-use prefetch_index::prefetch_index;
-
+use super::ahead::Ahead;
 use super::float::Float;
 use super::level::Level;
 use super::term::{Real, Term};
@@ -18,8 +17,6 @@ use crate::element::Element;
 pub const CHUNK: usize = 1024;
 /// Elements side by side.
 const WIDTH: usize = 16;
-/// Bytes that come from memory together.
-const LINE: usize = 64;
 
 /// A chunk of both operands.
 #[derive(Clone, Copy, Debug)]
@@ -28,48 +25,6 @@ pub struct Chunk<'a, A> {
     pub input: &'a [A],
     /// t or y.
     pub target: &'a [A],
-}
-
-/// What will be asked for once a chunk's terms are computed. Any of it may be missing.
-#[derive(Clone, Copy, Debug)]
-pub struct Ahead<'a, A: Element> {
-    /// The next chunk of either operand, and this chunk's place in a gradient.
-    pub arrays: [&'a [A]; 3],
-    /// This chunk's place in the output.
-    pub output: &'a [A::Loss],
-}
-
-impl<A: Element> Ahead<'_, A> {
-    /// Nothing is known of what comes.
-    pub const NOTHING: Self = Ahead { arrays: [&[]; 3], output: &[] };
-
-    /// Has N numbers of each brought into the cache, from `start` on.
-    #[inline(always)]
-    pub fn fetch<const N: usize>(&self, start: usize) {
-        self.arrays.iter().for_each(|array| fetch::<_, N>(array, start));
-        fetch::<_, N>(self.output, start);
-    }
-
-    /// The same of what is left from `start` on.
-    #[inline(always)]
-    pub fn fetch_rest(&self, start: usize) {
-        self.arrays.iter().for_each(|array| fetch_rest(array, start));
-        fetch_rest(self.output, start);
-    }
-}
-
-#[inline(always)]
-fn fetch_rest<T>(array: &[T], start: usize) {
-    let lines = (start..array.len()).step_by(LINE / size_of::<T>());
-    lines.for_each(|index| prefetch_index(array, index));
-}
-
-/// Has N numbers from `start` on brought into the cache, if there are so many.
-#[inline(always)]
-pub fn fetch<T, const N: usize>(array: &[T], start: usize) {
-    if let Some(group) = array.get(start..start + N) {
-        (0..N).step_by(LINE / size_of::<T>()).for_each(|index| prefetch_index(group, index));
-    }
 }
 
 /// What derivatives are multiplied by.
@@ -122,6 +77,23 @@ impl<A: Element> Chunk<'_, A> {
             || self.input.iter().zip(self.target).all(is_usual)
     }
 
+    /// Puts something of [`WIDTH`] pairs at a time into their places. What is left at the end is not visited.
+    #[inline(always)]
+    fn each_group<P>(
+        &self,
+        level: Level,
+        ahead: Ahead<'_, A>,
+        places: impl IntoIterator<Item = P>,
+        put: impl Fn(P, &[A::Loss; WIDTH], &[A::Loss; WIDTH]),
+    ) {
+        let mut room = [A::Loss::ZERO; WIDTH];
+        let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks().0);
+        for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
+            ahead.fetch::<WIDTH>(group * WIDTH);
+            put(place, &A::widen_all(level, x), A::widen_to(level, t, &mut room));
+        }
+    }
+
     /// A derivative of each pair, beside the pair.
     #[inline(always)]
     fn derivatives(
@@ -147,18 +119,37 @@ pub fn terms<K: Term, A: Element>(
         #[inline(always)]
         || {
             let groups = out.as_chunks_mut::<WIDTH>().0;
+            let (ahead, later) = ahead.share(K::IN_TWO_LOOPS);
             let usual = chunk.each_usual::<K, _>(
                 level,
                 ahead,
-                groups,
+                groups.iter_mut(),
                 // Left out of line, a long one would not be compiled for the level.
                 #[inline(always)]
                 |out, x, t| {
                     for i in 0..WIDTH {
-                        out[i] = K::term::<_, false>(x[i], t[i]);
+                        let prepared = K::prepare::<_, false>(x[i], t[i]);
+                        out[i] = if K::IN_TWO_LOOPS {
+                            prepared
+                        } else {
+                            K::term_of::<_, false>(x[i], t[i], prepared)
+                        };
                     }
                 },
             );
+            if K::IN_TWO_LOOPS && usual {
+                chunk.each_group(
+                    level,
+                    later,
+                    groups,
+                    #[inline(always)]
+                    |out, x, t| {
+                        for i in 0..WIDTH {
+                            out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
+                        }
+                    },
+                );
+            }
             let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
             chunk.each(
                 start,
@@ -181,20 +172,38 @@ pub fn terms_and_slopes<K: Term, A: Element>(
     level.run(
         #[inline(always)]
         || {
-            let groups = out.as_chunks_mut::<WIDTH>().0.iter_mut();
-            let groups = groups.zip(slopes.as_chunks_mut::<WIDTH>().0);
+            let groups = out.as_chunks_mut::<WIDTH>().0;
+            let (ahead, later) = ahead.share(K::IN_TWO_LOOPS);
+            let places = slopes.as_chunks_mut::<WIDTH>().0;
             let usual = chunk.each_usual::<K, _>(
                 level,
                 ahead,
-                groups,
+                groups.iter_mut().zip(places.iter_mut()),
                 #[inline(always)]
                 |(out, slope), x, t| {
                     for i in 0..WIDTH {
-                        out[i] = K::term::<_, false>(x[i], t[i]);
-                        slope[i] = K::d_input::<_, false>(x[i], t[i]);
+                        out[i] = K::prepare::<_, false>(x[i], t[i]);
+                        if !K::IN_TWO_LOOPS {
+                            slope[i] = K::d_input_of::<_, false>(x[i], t[i], out[i]);
+                            out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
+                        }
                     }
                 },
             );
+            if K::IN_TWO_LOOPS && usual {
+                chunk.each_group(
+                    level,
+                    later,
+                    groups.iter_mut().zip(places),
+                    #[inline(always)]
+                    |(out, slope), x, t| {
+                        for i in 0..WIDTH {
+                            slope[i] = K::d_input_of::<_, false>(x[i], t[i], out[i]);
+                            out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
+                        }
+                    },
+                );
+            }
             let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
             chunk.each(
                 start,

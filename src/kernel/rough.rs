@@ -1,10 +1,11 @@
 //! Masses to a few digits, for half the price of exact ones or less: by far most distributions are in order,
 //! and this is enough to be certain.
 
+use super::ahead::fetch;
 use super::exp::{Exp, exp_roughly};
 use super::float::Float;
 use super::level::Level;
-use super::pass::{CHUNK, fetch};
+use super::pass::CHUNK;
 use super::sum::{FEW_STRIPES, STRIPES};
 use crate::element::Element;
 

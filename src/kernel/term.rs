@@ -17,6 +17,8 @@ impl<T: Ln + Exp + Phi> Real for T {}
 pub trait Term: Copy + Send + Sync + 'static {
     /// Whether ∂/∂input takes an exponential, which the term has computed already.
     const D_INPUT_IS_COSTLY: bool;
+    /// Whether a loop over what is [prepared](Self::prepare) and one over the rest are faster than one over both.
+    const IN_TWO_LOOPS: bool;
     /// An input and a target whose term is 0 and whose derivatives are finite, for padding.
     fn neutral<T: Real>() -> (T, T);
     /// How far a pair is from those that surely need no special care,
@@ -25,10 +27,22 @@ pub trait Term: Copy + Send + Sync + 'static {
     fn usual<T: Real>() -> T::Bits;
     /// Whether the pair needs no special care.
     fn is_usual<T: Real>(input: T, target: T) -> bool;
+    /// The number that the term and ∂term/∂input are computed of, beside the pair.
+    fn prepare<T: Real, const ANY: bool>(input: T, target: T) -> T;
     /// The term.
-    fn term<T: Real, const ANY: bool>(input: T, target: T) -> T;
+    fn term_of<T: Real, const ANY: bool>(input: T, target: T, prepared: T) -> T;
     /// ∂term/∂input.
-    fn d_input<T: Real, const ANY: bool>(input: T, target: T) -> T;
+    fn d_input_of<T: Real, const ANY: bool>(input: T, target: T, prepared: T) -> T;
+    /// The term, of the pair alone.
+    #[inline(always)]
+    fn term<T: Real, const ANY: bool>(input: T, target: T) -> T {
+        Self::term_of::<T, ANY>(input, target, Self::prepare::<T, ANY>(input, target))
+    }
+    /// ∂term/∂input, of the pair alone.
+    #[inline(always)]
+    fn d_input<T: Real, const ANY: bool>(input: T, target: T) -> T {
+        Self::d_input_of::<T, ANY>(input, target, Self::prepare::<T, ANY>(input, target))
+    }
     /// ∂term/∂target.
     fn d_target<T: Real, const ANY: bool>(input: T, target: T) -> T;
 }
@@ -43,6 +57,7 @@ pub struct LogProbability;
 
 impl Term for Probability {
     const D_INPUT_IS_COSTLY: bool = false;
+    const IN_TWO_LOOPS: bool = false;
 
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
@@ -65,15 +80,21 @@ impl Term for Probability {
         normal | ((t == T::ZERO) & (x.abs() <= T::MAX))
     }
 
+    /// ln t − x.
     #[inline(always)]
-    fn term<T: Real, const ANY: bool>(x: T, t: T) -> T {
+    fn prepare<T: Real, const ANY: bool>(x: T, t: T) -> T {
+        log_ratio::<T, ANY>(x, t)
+    }
+
+    #[inline(always)]
+    fn term_of<T: Real, const ANY: bool>(x: T, t: T, log_ratio: T) -> T {
         // Adding +0 makes every zero of t·(…) a positive one, as it is with special care.
-        let term = t.mul_add(log_ratio::<T, ANY>(x, t), T::ZERO);
+        let term = t.mul_add(log_ratio, T::ZERO);
         if ANY && t == T::ZERO { zero_unless_nan(x) } else { term }
     }
 
     #[inline(always)]
-    fn d_input<T: Real, const ANY: bool>(_: T, t: T) -> T {
+    fn d_input_of<T: Real, const ANY: bool>(_: T, t: T, _: T) -> T {
         -t
     }
 
@@ -99,6 +120,7 @@ fn zero_unless_nan<T: Real>(x: T) -> T {
 
 impl Term for LogProbability {
     const D_INPUT_IS_COSTLY: bool = true;
+    const IN_TWO_LOOPS: bool = false;
 
     #[inline(always)]
     fn neutral<T: Real>() -> (T, T) {
@@ -120,30 +142,35 @@ impl Term for LogProbability {
         (y >= T::LOWEST) & (y <= T::HIGHEST)
     }
 
+    /// eʸ.
     #[inline(always)]
-    fn term<T: Real, const ANY: bool>(x: T, y: T) -> T {
-        weighted::<T, ANY>(x, y, y - x)
+    fn prepare<T: Real, const ANY: bool>(_: T, y: T) -> T {
+        if ANY { exp(y) } else { exp_of_normal(y) }
     }
 
     #[inline(always)]
-    fn d_input<T: Real, const ANY: bool>(_: T, y: T) -> T {
-        if ANY { -exp(y) } else { -exp_of_normal(y) }
+    fn term_of<T: Real, const ANY: bool>(x: T, y: T, weight: T) -> T {
+        weighted::<T, ANY>(x, y, weight, y - x)
+    }
+
+    #[inline(always)]
+    fn d_input_of<T: Real, const ANY: bool>(_: T, _: T, weight: T) -> T {
+        -weight
     }
 
     #[inline(always)]
     fn d_target<T: Real, const ANY: bool>(x: T, y: T) -> T {
-        weighted::<T, ANY>(x, y, (y - x) + T::ONE)
+        weighted::<T, ANY>(x, y, Self::prepare::<T, ANY>(x, y), (y - x) + T::ONE)
     }
 }
 
-/// eʸ·factor, decided on y where eʸ is 0 or the factor infinite.
+/// weight·factor, weight = eʸ, decided on y where that is 0 or the factor infinite.
 #[inline(always)]
-pub(super) fn weighted<T: Real, const ANY: bool>(x: T, y: T, factor: T) -> T {
+pub(super) fn weighted<T: Real, const ANY: bool>(x: T, y: T, weight: T, factor: T) -> T {
     if !ANY {
         // Adding +0 makes a zero positive, as it is with special care.
-        return exp_of_normal(y).mul_add(factor, T::ZERO);
+        return weight.mul_add(factor, T::ZERO);
     }
-    let weight = exp(y);
     let product = if x.abs() == T::INFINITY { factor } else { weight.mul_add(factor, T::ZERO) };
     let nothing = (weight == T::ZERO) & (x.abs() <= T::MAX);
     let vanishes = (y == -T::INFINITY) | nothing | (factor == T::ZERO);

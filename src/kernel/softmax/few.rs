@@ -5,7 +5,7 @@ use super::columns::Row;
 use super::shift::Shift;
 use super::shifts::Shifts;
 use super::sums::Cells;
-use crate::kernel::pass::fetch;
+use crate::kernel::ahead::fetch;
 
 /// Lanes at a time.
 pub const GROUP: usize = 16;
