@@ -158,10 +158,13 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         };
         let divisor = self.divisor()?;
         self.validate()?;
-        let arrays = self.arrays(value, gradient, None);
-        let total = self.visit(wanted, quotient(1.0, divisor)).all(arrays, self.axis);
+        let visit = self.visit(wanted, quotient(1.0, divisor));
+        let small =
+            if value.is_none() && gradient.is_none() { self.small_total(&visit) } else { None };
+        let total = small
+            .unwrap_or_else(|| visit.all(self.arrays(value, gradient, None), self.axis).value());
         if let Wanted::Total = wanted {
-            let loss = A::Loss::from_f64(quotient(total.value(), divisor));
+            let loss = A::Loss::from_f64(quotient(total, divisor));
             output.first_mut().into_iter().for_each(|output| *output = loss);
         }
         Ok(())

@@ -72,6 +72,18 @@ pub fn fetch<T, const N: usize>(array: &[T], start: usize) {
     }
 }
 
+/// Where the last [`WIDTH`] of so many start; at the end where they are a group of their own, or too few.
+#[inline(always)]
+fn last_start(len: usize) -> usize {
+    if len.is_multiple_of(WIDTH) { len } else { len.saturating_sub(WIDTH) }
+}
+
+#[inline(always)]
+fn last_group_mut<T>(places: &mut [T]) -> &mut [[T; WIDTH]] {
+    let start = last_start(places.len());
+    places[start..].as_chunks_mut().0
+}
+
 /// What derivatives are multiplied by.
 #[derive(Clone, Copy, Debug)]
 pub enum Factor<'a> {
@@ -82,18 +94,20 @@ pub enum Factor<'a> {
 }
 
 impl<A: Element> Chunk<'_, A> {
-    /// Puts something of each pair from `start` on into its place.
+    /// Puts something of each pair into its place.
     #[inline(always)]
-    fn each<P>(
-        &self,
-        start: usize,
-        places: impl IntoIterator<Item = P>,
-        put: impl Fn(P, A::Loss, A::Loss),
-    ) {
-        let pairs = self.input[start..].iter().zip(&self.target[start..]);
+    fn each<P>(&self, places: impl IntoIterator<Item = P>, put: impl Fn(P, A::Loss, A::Loss)) {
+        let pairs = self.input.iter().zip(self.target);
         for (place, (x, t)) in places.into_iter().zip(pairs) {
             put(place, x.widen(), t.widen());
         }
+    }
+
+    /// The last [`WIDTH`] pairs, where they are not a group of their own.
+    #[inline(always)]
+    fn last_group(&self) -> Self {
+        let start = last_start(self.input.len());
+        Chunk { input: &self.input[start..], target: &self.target[start..] }
     }
 
     /// Puts something of [`WIDTH`] pairs at a time into their places, taking all for usual ones; false if
@@ -143,31 +157,46 @@ pub fn terms<K: Term, A: Element>(
     ahead: Ahead<'_, A>,
     out: &mut [A::Loss],
 ) {
+    if out.len() < WIDTH {
+        return few_terms::<K, A>(level, chunk, out);
+    }
     level.run(
         #[inline(always)]
         || {
-            let groups = out.as_chunks_mut::<WIDTH>().0;
-            let usual = chunk.each_usual::<K, _>(
-                level,
-                ahead,
-                groups,
-                // Left out of line, a long one would not be compiled for the level.
-                #[inline(always)]
-                |out, x, t| {
-                    for i in 0..WIDTH {
-                        out[i] = K::term::<_, false>(x[i], t[i]);
-                    }
-                },
-            );
-            let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
-            chunk.each(
-                start,
-                &mut out[start..],
-                #[inline(always)]
-                |out, x, t| *out = K::term::<_, true>(x, t),
-            );
+            let groups = out.as_chunks_mut().0;
+            let usual = chunk.each_usual::<K, _>(level, ahead, groups, put_terms::<K, _>) && {
+                let (last, groups) = (chunk.last_group(), last_group_mut(out));
+                last.each_usual::<K, _>(level, Ahead::NOTHING, groups, put_terms::<K, _>)
+            };
+            if !usual {
+                chunk.each(
+                    out,
+                    #[inline(always)]
+                    |out, x, t| *out = K::term::<_, true>(x, t),
+                );
+            }
         },
     );
+}
+
+// Left out of line, a long one would not be compiled for the level.
+#[inline(always)]
+fn put_terms<K: Term, T: Real>(out: &mut [T; WIDTH], x: &[T; WIDTH], t: &[T; WIDTH]) {
+    for i in 0..WIDTH {
+        out[i] = K::term::<_, false>(x[i], t[i]);
+    }
+}
+
+/// The terms of fewer pairs than are computed side by side.
+fn few_terms<K: Term, A: Element>(level: Level, chunk: Chunk<'_, A>, out: &mut [A::Loss]) {
+    let (input, target) = K::neutral::<A::Loss>();
+    let [mut input, mut target] = [input, target].map(|x| [A::narrow(x.to_f64()); WIDTH]);
+    input[..out.len()].copy_from_slice(chunk.input);
+    target[..out.len()].copy_from_slice(chunk.target);
+    let mut room = [A::Loss::ZERO; WIDTH];
+    let chunk = Chunk { input: &input, target: &target };
+    terms::<K, A>(level, chunk, Ahead::NOTHING, &mut room);
+    out.copy_from_slice(&room[..out.len()]);
 }
 
 /// The terms and ∂term/∂input.
@@ -181,32 +210,36 @@ pub fn terms_and_slopes<K: Term, A: Element>(
     level.run(
         #[inline(always)]
         || {
-            let groups = out.as_chunks_mut::<WIDTH>().0.iter_mut();
-            let groups = groups.zip(slopes.as_chunks_mut::<WIDTH>().0);
-            let usual = chunk.each_usual::<K, _>(
-                level,
-                ahead,
-                groups,
-                #[inline(always)]
-                |(out, slope), x, t| {
-                    for i in 0..WIDTH {
-                        out[i] = K::term::<_, false>(x[i], t[i]);
-                        slope[i] = K::d_input::<_, false>(x[i], t[i]);
-                    }
-                },
-            );
-            let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
-            chunk.each(
-                start,
-                out[start..].iter_mut().zip(&mut slopes[start..]),
-                #[inline(always)]
-                |(out, slope), x, t| {
-                    *out = K::term::<_, true>(x, t);
-                    *slope = K::d_input::<_, true>(x, t);
-                },
-            );
+            let put = put_terms_and_slopes::<K, _>;
+            let groups = out.as_chunks_mut().0.iter_mut().zip(slopes.as_chunks_mut().0);
+            let usual = chunk.each_usual::<K, _>(level, ahead, groups, put) && {
+                let groups = last_group_mut(out).iter_mut().zip(last_group_mut(slopes));
+                chunk.last_group().each_usual::<K, _>(level, Ahead::NOTHING, groups, put)
+            };
+            if !usual || out.len() < WIDTH {
+                chunk.each(
+                    out.iter_mut().zip(slopes),
+                    #[inline(always)]
+                    |(out, slope), x, t| {
+                        *out = K::term::<_, true>(x, t);
+                        *slope = K::d_input::<_, true>(x, t);
+                    },
+                );
+            }
         },
     );
+}
+
+#[inline(always)]
+fn put_terms_and_slopes<K: Term, T: Real>(
+    (out, slope): (&mut [T; WIDTH], &mut [T; WIDTH]),
+    x: &[T; WIDTH],
+    t: &[T; WIDTH],
+) {
+    for i in 0..WIDTH {
+        out[i] = K::term::<_, false>(x[i], t[i]);
+        slope[i] = K::d_input::<_, false>(x[i], t[i]);
+    }
 }
 
 /// ∂/∂input, times the factor; from the slopes where they have been computed with the terms.
