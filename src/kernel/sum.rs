@@ -89,12 +89,16 @@ fn sum_of_first<T: Float>(values: &[T], classes: usize) -> f64 {
     let (whole, rest) = values.split_at(classes / STRIPES * STRIPES);
     let count = classes % STRIPES;
     let mut stripes = [0.0; STRIPES];
-    add_values(&mut stripes, whole);
+    for values in whole.as_chunks().0 {
+        add_first(&mut stripes, values, STRIPES);
+    }
     if count > 0 {
-        match rest.first_chunk() {
-            Some(values) => add_first(&mut stripes, values, count),
-            None => add_values(&mut stripes, &rest[..count]),
-        }
+        let mut last = [T::ZERO; STRIPES];
+        let values = rest.first_chunk().unwrap_or_else(|| {
+            last[..count].copy_from_slice(&rest[..count]);
+            &last
+        });
+        add_first(&mut stripes, values, count);
     }
     tree(stripes)
 }
