@@ -32,7 +32,7 @@ pub(crate) use mass::{
     OfLogProbabilities, OfProbabilities, add_copies, add_exps, copies, exps, rough_mass,
 };
 pub(crate) use pass::{
-    Ahead, CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times,
+    Ahead, CHUNK, Chunk, Factor, d_input, d_target, fetch_rest, terms, terms_and_slopes, times,
 };
 pub(crate) use sum::{
     FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each, sum_each_of_many,
