@@ -1,6 +1,6 @@
 //! Copies of what does not lie row by row.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 
 use crate::kernel::{Level, fetch_rest};
 
@@ -17,6 +17,13 @@ pub fn copy<T: Copy + Default>(from: &ArrayView2<'_, T>, to: &mut [T]) {
         return turn(from, to);
     }
     let level = Level::best();
+    if width == 1 {
+        return copy_row(level, from.column(0), to);
+    }
+    if width < SIDE && !matches!(from.strides()[1], -1 | 1) {
+        let to = ArrayViewMut2::from_shape(from.dim(), to);
+        return to.unwrap_or_else(|_| unreachable!("as long as the matrix")).assign(from);
+    }
     for (from, to) in from.rows().into_iter().zip(to.chunks_exact_mut(width)) {
         copy_row(level, from, to);
     }
@@ -44,6 +51,9 @@ fn copy_row<T: Copy>(level: Level, from: ArrayView1<'_, T>, to: &mut [T]) {
 /// Copies a matrix whose columns are slices, square by square, so that each cache line is read once.
 fn turn<T: Copy + Default>(from: &ArrayView2<'_, T>, to: &mut [T]) {
     let width = from.ncols();
+    if width < SIDE {
+        return turn_any(from, to, width);
+    }
     let mut bands = from.axis_chunks_iter(Axis(1), SIDE).peekable();
     for left in (0..width).step_by(SIDE) {
         let Some(band) = bands.next() else { return };
@@ -52,15 +62,19 @@ fn turn<T: Copy + Default>(from: &ArrayView2<'_, T>, to: &mut [T]) {
         }
         for (square, top) in band.axis_chunks_iter(Axis(0), SIDE).zip((0..).step_by(SIDE)) {
             let to = &mut to[top * width + left..];
-            match square.dim() {
-                (SIDE, SIDE) => turn_square(&square, to, width),
-                (height, columns) => {
-                    for (from, row) in square.rows().into_iter().zip(0..height) {
-                        copy_row(Level::best(), from, &mut to[row * width..][..columns]);
-                    }
-                }
+            if square.dim() == (SIDE, SIDE) {
+                turn_square(&square, to, width);
+            } else {
+                turn_any(&square, to, width);
             }
         }
+    }
+}
+
+fn turn_any<T: Copy>(from: &ArrayView2<'_, T>, to: &mut [T], width: usize) {
+    for (column, from) in from.columns().into_iter().enumerate() {
+        let to = to[column..].iter_mut().step_by(width);
+        to.zip(from.to_slice().unwrap_or(&[])).for_each(|(to, &from)| *to = from);
     }
 }
 
