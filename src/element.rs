@@ -10,7 +10,7 @@ use crate::exact::ExactSum;
 use crate::kernel::softmax::{CLASSES, LANES, Logit, turn, turn_back};
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::softmax::{turn_back_f32, turn_f32};
-use crate::kernel::{Float, Level};
+use crate::kernel::{Chunk, Float, Level};
 #[cfg(feature = "half")]
 use crate::kernel::{
     narrow_bf16, narrow_f16, round_bf16, round_f16, round_f16s, rounded_to_odd, widen_bf16,
@@ -47,6 +47,12 @@ pub trait Element:
     /// Visits a unit of such numbers.
     #[doc(hidden)]
     fn visit(visit: &Visit, unit: Unit<'_, Self>, moments: Option<&mut Waiting>) -> ExactSum
+    where
+        Self: Sized;
+
+    /// The total of a small batch, unless that is computed in another way.
+    #[doc(hidden)]
+    fn total(visit: &Visit, chunk: Chunk<'_, Self>) -> Option<f64>
     where
         Self: Sized;
 
@@ -155,6 +161,10 @@ impl Element for f32 {
         visit.unit_of(unit, moments)
     }
 
+    fn total(visit: &Visit, chunk: Chunk<'_, f32>) -> Option<f64> {
+        visit.total_of(chunk)
+    }
+
     #[inline(always)]
     fn widen(self) -> f32 {
         self
@@ -205,6 +215,10 @@ impl Element for f64 {
         visit.unit_of(unit, moments)
     }
 
+    fn total(visit: &Visit, chunk: Chunk<'_, f64>) -> Option<f64> {
+        visit.total_of(chunk)
+    }
+
     #[inline(always)]
     fn widen(self) -> f64 {
         self
@@ -237,6 +251,10 @@ impl Element for f16 {
 
     fn visit(visit: &Visit, unit: Unit<'_, f16>, moments: Option<&mut Waiting>) -> ExactSum {
         visit.unit_of(unit, moments)
+    }
+
+    fn total(visit: &Visit, chunk: Chunk<'_, f16>) -> Option<f64> {
+        visit.total_of(chunk)
     }
 
     #[inline(always)]
@@ -303,6 +321,10 @@ impl Element for bf16 {
 
     fn visit(visit: &Visit, unit: Unit<'_, bf16>, moments: Option<&mut Waiting>) -> ExactSum {
         visit.unit_of(unit, moments)
+    }
+
+    fn total(visit: &Visit, chunk: Chunk<'_, bf16>) -> Option<f64> {
+        visit.total_of(chunk)
     }
 
     #[inline(always)]

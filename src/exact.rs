@@ -5,33 +5,23 @@
 //! associative, commutative. Only [`ExactSum::value`] rounds, once. (Kulisch 1971; the small
 //! superaccumulator of Neal, *Fast exact summation using small and large superaccumulators*, 2015.)
 //!
-//! Blocks are not added one number at a time. Against a block of numbers below 2ᴱ, adding
-//! M = 1.5·2^(E+1) rounds a number to a multiple of M's last place and leaves that multiple, an
-//! integer, in the low bits of the sum: the integers are added as integers, and what the rounding
-//! left over, which subtraction gives exactly, goes on to the next level, 52 bits further down. Most
-//! blocks of `f32` need one level, most of `f64` two.
-//! (The extraction of Rump, Ogita and Oishi, *Accurate floating-point summation I*, 2008, Algorithm
-//! 3.2, with integers for its sums.)
+//! Blocks of numbers are not added one at a time: see [`block`].
 
+mod block;
 mod wide;
 mod words;
 
+pub use block::{BLOCK, RUN, block_sum};
 pub use wide::Scaled;
 pub use words::WORDS as SUM_WORDS;
 
-use crate::kernel::{Float, Level};
+use crate::kernel::Float;
 
 const LIMB_BITS: u32 = 32;
 /// 2098 bits from 2⁻¹⁰⁷⁴ to 2¹⁰²⁴, and 78 for the carries of more numbers than can be counted.
 const LIMBS: usize = 68;
 /// Additions after which a limb of at most 2³³ a time must be carried.
 const CAPACITY: u32 = 1 << 29;
-/// How many numbers a block may hold: 2¹⁰ integers of at most 2⁵¹ fit an `i64`.
-pub const BLOCK: usize = 1024;
-/// What a level takes: an `f64`'s significand without the hidden bit.
-const LEVEL_BITS: i32 = 52;
-/// The exponent of the smallest normal `f64`.
-const MIN_EXPONENT: i32 = -1022;
 
 /// The exact sum of any number of floats.
 #[derive(Clone, Debug)]
@@ -174,10 +164,7 @@ impl ExactSum {
     fn finite_value(&self) -> f64 {
         let (negative, sum) = self.sign_and_magnitude();
         let (significand, exponent) = leading(&sum.limbs);
-        // A multiple of 2^-1074 below 2^-1022 has at most 52 digits: scaling never rounds.
-        let exponent = exponent - 1074;
-        let magnitude =
-            significand as f64 * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2);
+        let magnitude = scaled(significand as f64, exponent - 1074);
         if negative { -magnitude } else { magnitude }
     }
 
@@ -191,63 +178,6 @@ impl ExactSum {
             sum.carry();
         }
         (negative, sum)
-    }
-
-    /// Adds a block of at most [`BLOCK`] numbers.
-    pub fn add_block<T: Float>(&mut self, level: Level, block: &[T]) {
-        debug_assert!(block.len() <= BLOCK);
-        level.run(
-            #[inline(always)]
-            || self.add_block_here(block),
-        );
-    }
-
-    #[inline(always)]
-    fn add_block_here<T: Float>(&mut self, block: &[T]) {
-        let Range { smallest, largest } = Range::of(block);
-        if largest == T::ZERO {
-            return;
-        }
-        // Every number is below 2^top in magnitude and a multiple of 2^bottom.
-        let (top, bottom) = (exponent(largest) + 1, exponent(smallest) + 1 - T::DIGITS);
-        let bits = top + 1 - bottom;
-        if top > 1022 || bits > 6 * LEVEL_BITS {
-            self.add_each(block);
-        } else if bits > 3 * LEVEL_BITS {
-            self.add_levels::<T, 6>(block, top);
-        } else if bits > 2 * LEVEL_BITS {
-            self.add_levels::<T, 3>(block, top);
-        } else if bits > LEVEL_BITS {
-            self.add_levels::<T, 2>(block, top);
-        } else {
-            self.add_levels::<T, 1>(block, top);
-        }
-    }
-
-    fn add_each<T: Float>(&mut self, block: &[T]) {
-        block.iter().for_each(|number| self.add(number.to_f64()));
-    }
-
-    /// Adds a block in so many levels that nothing is left over.
-    #[inline(always)]
-    fn add_levels<T: Float, const LEVELS: usize>(&mut self, block: &[T], top: i32) {
-        let exponents: [i32; LEVELS] =
-            std::array::from_fn(|level| (top + 1 - level as i32 * LEVEL_BITS).max(MIN_EXPONENT));
-        let m = exponents.map(|exponent| 1.5 * power_of_two(exponent));
-        let mut sums = [0_u64; LEVELS];
-        for number in block {
-            let mut rest = number.to_f64();
-            for (sum, m) in sums.iter_mut().zip(m) {
-                let shifted = rest + m;
-                *sum = sum.wrapping_add(shifted.to_bits());
-                rest -= shifted - m;
-            }
-        }
-        for ((sum, m), exponent) in sums.into_iter().zip(m).zip(exponents) {
-            let total = sum.wrapping_sub(m.to_bits().wrapping_mul(block.len() as u64)) as i64;
-            let shift = (exponent - LEVEL_BITS + 1074) as usize;
-            self.add_shifted(total.unsigned_abs(), shift, total < 0);
-        }
     }
 }
 
@@ -271,30 +201,17 @@ fn leading(limbs: &[i64]) -> (u64, i32) {
     (significand, (below as u32 * LIMB_BITS + lost) as i32)
 }
 
-/// The magnitudes that a block spans, zeros left out of the smallest.
-struct Range<T> {
-    smallest: T,
-    largest: T,
-}
-
-impl<T: Float> Range<T> {
-    #[inline(always)]
-    fn of(block: &[T]) -> Range<T> {
-        let mut largest = T::Bits::default();
-        let mut smallest = T::ZERO.above(T::TINY);
-        for number in block {
-            let size = number.abs();
-            largest = largest.max(size.above(T::ZERO));
-            smallest = smallest.min(size.above(T::TINY));
-        }
-        Range { smallest: T::TINY.up(smallest), largest: T::ZERO.up(largest) }
-    }
-}
-
-/// ⌊log₂ number⌋, no less than [`MIN_EXPONENT`]; 1024 of what is not finite.
+/// ⌊log₂ number⌋, no less than −1022; 1024 of what is not finite.
 #[inline(always)]
 fn exponent<T: Float>(number: T) -> i32 {
     ((number.to_f64().to_bits() >> 52 & 0x7ff) as i32).max(1) - 1023
+}
+
+/// number·2^exponent, exactly unless it overflows, for an integer that is rounded to an `f64` already, and
+/// exponent ≥ −1074: a multiple of 2⁻¹⁰⁷⁴ below 2⁻¹⁰²² has at most 52 digits.
+#[inline(always)]
+fn scaled(number: f64, exponent: i32) -> f64 {
+    number * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)
 }
 
 /// 2^exponent for −1022 ≤ exponent ≤ 1023.

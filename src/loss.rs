@@ -135,6 +135,7 @@ impl<R: Reduction> KLDivLoss<R> {
     /// # Errors
     /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
     /// [`InvalidDenominator`](Error::InvalidDenominator), [`InvalidTolerance`](Error::InvalidTolerance).
+    #[inline]
     pub fn batch<'a, A: Element, D: Dimension>(
         &self,
         input: &'a ArrayRef<A, D>,
@@ -154,6 +155,7 @@ impl<R: Reduction> KLDivLoss<R> {
     /// # Errors
     /// As [`batch`](Self::batch); [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge);
     /// [`NotADistribution`](Error::NotADistribution) if [validated](Self::validated).
+    #[inline]
     pub fn forward<A: Element, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,

@@ -7,7 +7,7 @@ use crate::kernel::{
     self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
     terms_and_slopes, times,
 };
-use crate::lanes::{Rect, Scratch, Unit, dense, read, write};
+use crate::lanes::{Panel, Rect, Scratch, Unit, dense, read, write};
 
 /// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
 pub struct Room<'v, A: Element> {
@@ -16,7 +16,7 @@ pub struct Room<'v, A: Element> {
     pub total: &'v mut ExactSum,
     terms: &'v mut [A::Loss; CHUNK],
     slopes: Scratch<A::Loss>,
-    operands: [Scratch<A>; 2],
+    operands: [Panel<A>; 2],
     masked: [Scratch<A>; 2],
     pub weights: Scratch<A::Loss>,
     spread: Scratch<A::Loss>,
@@ -34,7 +34,7 @@ impl<'v, A: Element> Room<'v, A> {
             total,
             terms,
             slopes: Scratch::EMPTY,
-            operands: [Scratch::EMPTY; 2],
+            operands: [Panel::EMPTY; 2],
             masked: [Scratch::EMPTY; 2],
             weights: Scratch::EMPTY,
             spread: Scratch::EMPTY,
@@ -58,7 +58,7 @@ impl<'v, A: Element> Room<'v, A> {
         let Visit { level, wanted, scale, .. } = *self.visit;
         let len = rect.0.len() * rect.1.len();
         let [input, target] = &mut self.operands;
-        let (input, target) = (read(&unit.input, rect, input), read(&unit.target, rect, target));
+        let (input, target) = (input.read(&unit.input, rect), target.read(&unit.target, rect));
         let weights = unit.weights.as_ref();
         let weights = weights.map(|view| read(view, &(rect.0.clone(), 0..1), &mut self.weights));
         let mut chunk = Chunk { input, target };

@@ -5,6 +5,7 @@ mod chunk;
 mod diagnose;
 mod look;
 mod masses;
+mod small;
 mod softmax;
 mod survey;
 mod validate;
@@ -88,6 +89,7 @@ impl<R: Copy, A: Element, D: Dimension> Copy for Batch<'_, R, A, D> {}
 
 impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
     /// Checks shapes, axis and denominator.
+    #[inline]
     pub(crate) fn new(
         reduction: R,
         rule: Rule,
@@ -112,6 +114,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
     }
 
     /// The same, whose calls check that the operands are distributions if there is a tolerance.
+    #[inline]
     pub(crate) fn validated(self, tolerance: Option<f64>) -> Result<Self, Error> {
         match tolerance {
             Some(tolerance) if !(0.0..f64::INFINITY).contains(&tolerance) => {

@@ -1,6 +1,6 @@
 //! One visit to all the elements: what is wanted of them, and who does it.
 
-use ndarray::{ArrayRef, Axis, Dimension};
+use ndarray::{ArrayRef, Dimension};
 
 use super::Rule;
 use super::softmax::{Softmax, visit_unit};
@@ -260,10 +260,13 @@ pub fn total<T: Element, D: Dimension>(level: Level, array: &ArrayRef<T, D>) -> 
     let add = |unit: Unit<'_, T>| {
         let mut sum = ExactSum::default();
         let mut block = [T::Loss::default(); BLOCK];
-        for numbers in unit.input.axis_chunks_iter(Axis(0), BLOCK) {
-            let block = &mut block[..numbers.len()];
-            block.iter_mut().zip(&numbers).for_each(|(to, number)| *to = number.widen());
-            sum.add_block(level, block);
+        let mut numbers = unit.input.iter().map(|number| number.widen());
+        loop {
+            let filled = block.iter_mut().zip(&mut numbers).map(|(to, number)| *to = number);
+            match filled.count() {
+                0 => break,
+                count => sum.add_block(level, &block[..count]),
+            }
         }
         sum
     };

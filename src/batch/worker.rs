@@ -45,7 +45,7 @@ impl<'v, A: Element> Worker<'v, A> {
 
     /// Visits a unit.
     pub fn unit<K: Term>(&mut self, mut unit: Unit<'_, A>) {
-        let columns = is_by_columns(&unit.input, &unit.target);
+        let columns = is_by_columns(&unit.input, &unit.target) && !is_turned(&unit);
         if !self.visit.sums_lanes() {
             let (lanes, classes) = unit.input.dim();
             let (tall, wide) = if columns { (CHUNK, 1) } else { tile(classes) };
@@ -220,6 +220,13 @@ pub fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -
     input.nrows() >= 16
         && input.ncols() > 1
         && (apart(steps(input)) || apart(steps(target)) && steps(input).1 != 1)
+}
+
+/// Whether only the target lies lane by lane, and nothing is written that lies as the input does.
+fn is_turned<A: Element>(unit: &Unit<'_, A>) -> bool {
+    let writes = unit.d_input.is_some() || unit.d_target.is_some();
+    let terms = unit.value.as_ref().is_some_and(|value| value.ncols() > 1);
+    unit.target.strides()[1] == 1 && unit.input.strides()[1] != 1 && !writes && !terms
 }
 
 /// Lanes and classes of a chunk of whole lanes, or of a part of one.

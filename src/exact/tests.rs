@@ -8,7 +8,8 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use super::{BLOCK, ExactSum, LEVEL_BITS};
+use super::ExactSum;
+use super::block::{BLOCK, LEVEL_BITS};
 use crate::kernel::{Float, Level};
 
 fn random() -> SmallRng {

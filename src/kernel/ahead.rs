@@ -47,8 +47,9 @@ impl<A: Element> Ahead<'_, A> {
     }
 }
 
+/// Has what is left from `start` on brought into the cache.
 #[inline(always)]
-fn fetch_rest<T>(array: &[T], start: usize) {
+pub fn fetch_rest<T>(array: &[T], start: usize) {
     let lines = (start..array.len()).step_by(LINE / size_of::<T>());
     lines.for_each(|index| prefetch_index(array, index));
 }

@@ -27,6 +27,18 @@ pub struct Chunk<'a, A> {
     pub target: &'a [A],
 }
 
+/// Where the last [`WIDTH`] of so many start; at the end where they are a group of their own, or too few.
+#[inline(always)]
+fn last_start(len: usize) -> usize {
+    if len.is_multiple_of(WIDTH) { len } else { len.saturating_sub(WIDTH) }
+}
+
+#[inline(always)]
+fn last_group_mut<T>(places: &mut [T]) -> &mut [[T; WIDTH]] {
+    let start = last_start(places.len());
+    places[start..].as_chunks_mut().0
+}
+
 /// What derivatives are multiplied by.
 #[derive(Clone, Copy, Debug)]
 pub enum Factor<'a> {
@@ -37,18 +49,20 @@ pub enum Factor<'a> {
 }
 
 impl<A: Element> Chunk<'_, A> {
-    /// Puts something of each pair from `start` on into its place.
+    /// Puts something of each pair into its place.
     #[inline(always)]
-    fn each<P>(
-        &self,
-        start: usize,
-        places: impl IntoIterator<Item = P>,
-        put: impl Fn(P, A::Loss, A::Loss),
-    ) {
-        let pairs = self.input[start..].iter().zip(&self.target[start..]);
+    fn each<P>(&self, places: impl IntoIterator<Item = P>, put: impl Fn(P, A::Loss, A::Loss)) {
+        let pairs = self.input.iter().zip(self.target);
         for (place, (x, t)) in places.into_iter().zip(pairs) {
             put(place, x.widen(), t.widen());
         }
+    }
+
+    /// The last [`WIDTH`] pairs, where they are not a group of their own.
+    #[inline(always)]
+    fn last_group(&self) -> Self {
+        let start = last_start(self.input.len());
+        Chunk { input: &self.input[start..], target: &self.target[start..] }
     }
 
     /// Puts something of [`WIDTH`] pairs at a time into their places, taking all for usual ones; false if
@@ -94,6 +108,89 @@ impl<A: Element> Chunk<'_, A> {
         }
     }
 
+    /// The terms of [`WIDTH`] pairs at a time, taking all for usual ones; false if they were not.
+    #[inline(always)]
+    fn usual_terms<K: Term>(
+        &self,
+        level: Level,
+        ahead: Ahead<'_, A>,
+        out: &mut [[A::Loss; WIDTH]],
+    ) -> bool {
+        let (ahead, later) = ahead.share(K::IN_TWO_LOOPS);
+        let usual = self.each_usual::<K, _>(
+            level,
+            ahead,
+            out.iter_mut(),
+            // Left out of line, a long one would not be compiled for the level.
+            #[inline(always)]
+            |out, x, t| {
+                for i in 0..WIDTH {
+                    let prepared = K::prepare::<_, false>(x[i], t[i]);
+                    out[i] = if K::IN_TWO_LOOPS {
+                        prepared
+                    } else {
+                        K::term_of::<_, false>(x[i], t[i], prepared)
+                    };
+                }
+            },
+        );
+        if K::IN_TWO_LOOPS && usual {
+            self.each_group(
+                level,
+                later,
+                out,
+                #[inline(always)]
+                |out, x, t| {
+                    for i in 0..WIDTH {
+                        out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
+                    }
+                },
+            );
+        }
+        usual
+    }
+
+    /// The same with ∂term/∂input.
+    #[inline(always)]
+    fn usual_terms_and_slopes<K: Term>(
+        &self,
+        level: Level,
+        ahead: Ahead<'_, A>,
+        (out, slopes): (&mut [[A::Loss; WIDTH]], &mut [[A::Loss; WIDTH]]),
+    ) -> bool {
+        let (ahead, later) = ahead.share(K::IN_TWO_LOOPS);
+        let usual = self.each_usual::<K, _>(
+            level,
+            ahead,
+            out.iter_mut().zip(slopes.iter_mut()),
+            #[inline(always)]
+            |(out, slope), x, t| {
+                for i in 0..WIDTH {
+                    out[i] = K::prepare::<_, false>(x[i], t[i]);
+                    if !K::IN_TWO_LOOPS {
+                        slope[i] = K::d_input_of::<_, false>(x[i], t[i], out[i]);
+                        out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
+                    }
+                }
+            },
+        );
+        if K::IN_TWO_LOOPS && usual {
+            self.each_group(
+                level,
+                later,
+                out.iter_mut().zip(slopes),
+                #[inline(always)]
+                |(out, slope), x, t| {
+                    for i in 0..WIDTH {
+                        slope[i] = K::d_input_of::<_, false>(x[i], t[i], out[i]);
+                        out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
+                    }
+                },
+            );
+        }
+        usual
+    }
+
     /// A derivative of each pair, beside the pair.
     #[inline(always)]
     fn derivatives(
@@ -115,50 +212,37 @@ pub fn terms<K: Term, A: Element>(
     ahead: Ahead<'_, A>,
     out: &mut [A::Loss],
 ) {
+    if out.len() < WIDTH {
+        return few_terms::<K, A>(level, chunk, out);
+    }
     level.run(
         #[inline(always)]
         || {
-            let groups = out.as_chunks_mut::<WIDTH>().0;
-            let (ahead, later) = ahead.share(K::IN_TWO_LOOPS);
-            let usual = chunk.each_usual::<K, _>(
-                level,
-                ahead,
-                groups.iter_mut(),
-                // Left out of line, a long one would not be compiled for the level.
-                #[inline(always)]
-                |out, x, t| {
-                    for i in 0..WIDTH {
-                        let prepared = K::prepare::<_, false>(x[i], t[i]);
-                        out[i] = if K::IN_TWO_LOOPS {
-                            prepared
-                        } else {
-                            K::term_of::<_, false>(x[i], t[i], prepared)
-                        };
-                    }
-                },
-            );
-            if K::IN_TWO_LOOPS && usual {
-                chunk.each_group(
-                    level,
-                    later,
-                    groups,
+            let usual = chunk.usual_terms::<K>(level, ahead, out.as_chunks_mut().0) && {
+                let (last, groups) = (chunk.last_group(), last_group_mut(out));
+                last.usual_terms::<K>(level, Ahead::NOTHING, groups)
+            };
+            if !usual {
+                chunk.each(
+                    out,
                     #[inline(always)]
-                    |out, x, t| {
-                        for i in 0..WIDTH {
-                            out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
-                        }
-                    },
+                    |out, x, t| *out = K::term::<_, true>(x, t),
                 );
             }
-            let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
-            chunk.each(
-                start,
-                &mut out[start..],
-                #[inline(always)]
-                |out, x, t| *out = K::term::<_, true>(x, t),
-            );
         },
     );
+}
+
+/// The terms of fewer pairs than are computed side by side.
+fn few_terms<K: Term, A: Element>(level: Level, chunk: Chunk<'_, A>, out: &mut [A::Loss]) {
+    let (input, target) = K::neutral::<A::Loss>();
+    let [mut input, mut target] = [input, target].map(|x| [A::narrow(x.to_f64()); WIDTH]);
+    input[..out.len()].copy_from_slice(chunk.input);
+    target[..out.len()].copy_from_slice(chunk.target);
+    let mut room = [A::Loss::ZERO; WIDTH];
+    let chunk = Chunk { input: &input, target: &target };
+    terms::<K, A>(level, chunk, Ahead::NOTHING, &mut room);
+    out.copy_from_slice(&room[..out.len()]);
 }
 
 /// The terms and ∂term/∂input.
@@ -172,48 +256,22 @@ pub fn terms_and_slopes<K: Term, A: Element>(
     level.run(
         #[inline(always)]
         || {
-            let groups = out.as_chunks_mut::<WIDTH>().0;
-            let (ahead, later) = ahead.share(K::IN_TWO_LOOPS);
-            let places = slopes.as_chunks_mut::<WIDTH>().0;
-            let usual = chunk.each_usual::<K, _>(
-                level,
-                ahead,
-                groups.iter_mut().zip(places.iter_mut()),
-                #[inline(always)]
-                |(out, slope), x, t| {
-                    for i in 0..WIDTH {
-                        out[i] = K::prepare::<_, false>(x[i], t[i]);
-                        if !K::IN_TWO_LOOPS {
-                            slope[i] = K::d_input_of::<_, false>(x[i], t[i], out[i]);
-                            out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
-                        }
-                    }
-                },
-            );
-            if K::IN_TWO_LOOPS && usual {
-                chunk.each_group(
-                    level,
-                    later,
-                    groups.iter_mut().zip(places),
+            let groups = (out.as_chunks_mut().0, slopes.as_chunks_mut().0);
+            let usual = chunk.usual_terms_and_slopes::<K>(level, ahead, groups) && {
+                let (last, groups) =
+                    (chunk.last_group(), (last_group_mut(out), last_group_mut(slopes)));
+                last.usual_terms_and_slopes::<K>(level, Ahead::NOTHING, groups)
+            };
+            if !usual || out.len() < WIDTH {
+                chunk.each(
+                    out.iter_mut().zip(slopes),
                     #[inline(always)]
                     |(out, slope), x, t| {
-                        for i in 0..WIDTH {
-                            slope[i] = K::d_input_of::<_, false>(x[i], t[i], out[i]);
-                            out[i] = K::term_of::<_, false>(x[i], t[i], out[i]);
-                        }
+                        *out = K::term::<_, true>(x, t);
+                        *slope = K::d_input::<_, true>(x, t);
                     },
                 );
             }
-            let start = if usual { out.len() / WIDTH * WIDTH } else { 0 };
-            chunk.each(
-                start,
-                out[start..].iter_mut().zip(&mut slopes[start..]),
-                #[inline(always)]
-                |(out, slope), x, t| {
-                    *out = K::term::<_, true>(x, t);
-                    *slope = K::d_input::<_, true>(x, t);
-                },
-            );
         },
     );
 }

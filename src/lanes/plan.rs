@@ -31,11 +31,54 @@ pub fn for_each_unit<A: Element, D: Dimension, R: Send>(
     }
     let bundle = arrays.bundle(class_axis.map(Axis));
     let plan = Plan::of(bundle.input.shape(), class_axis, &bundle.strides());
-    descend(long_units(bundle.turn(&plan)), task, visit, merge)
+    let bundle = columns(across(bundle.turn(&plan)), class_axis.is_some());
+    descend(long_units(bundle), task, visit, merge)
+}
+
+/// The axis, other than the last, along which the target's numbers are neighbours where the input's are
+/// neighbours along the last.
+fn other_close<A: Element>(bundle: &Bundle<'_, A, IxDyn>) -> Option<usize> {
+    let (_, others) = bundle.target.strides().split_last()?;
+    let close = |axis: usize| others[axis] == 1 && bundle.input.len_of(Axis(axis)) > 1;
+    let input = bundle.input.strides().last()?.unsigned_abs();
+    (0..others.len()).find(|&axis| close(axis)).filter(|_| input == 1)
+}
+
+/// That axis before the last, so that every unit holds all numbers of a cache line of either operand.
+fn across<A: Element>(bundle: Bundle<'_, A, IxDyn>) -> Bundle<'_, A, IxDyn> {
+    match other_close(&bundle) {
+        Some(axis) => {
+            let swapped = Swapped(axis, bundle.input.ndim() - 2);
+            bundle.turn(&swapped)
+        }
+        None => bundle,
+    }
+}
+
+/// An axis in the place of the classes: without them the last, the one before where that is too long to be
+/// left in one piece, or one of length 1 where none is left or both are too long.
+fn columns<A: Element>(
+    bundle: Bundle<'_, A, IxDyn>,
+    there_are_classes: bool,
+) -> Bundle<'_, A, IxDyn> {
+    let (&last, others) = bundle.input.shape().split_last().unwrap_or((&1, &[]));
+    if there_are_classes || last <= TASK && !others.is_empty() {
+        return bundle;
+    }
+    let len = others.len();
+    match others.last() {
+        Some(&before) if before <= TASK && other_close(&bundle).is_some() => {
+            bundle.turn(&Swapped(len - 1, len))
+        }
+        _ => bundle.turn(&Single),
+    }
 }
 
 /// Where few lanes lie side by side, the longest of the other axes takes their place.
 fn long_units<A: Element>(bundle: Bundle<'_, A, IxDyn>) -> Bundle<'_, A, IxDyn> {
+    if other_close(&bundle).is_some() {
+        return bundle;
+    }
     let Some((&lanes, outer)) = bundle.input.shape().split_last().and_then(|s| s.1.split_last())
     else {
         return bundle;
@@ -120,6 +163,16 @@ impl Turn<IxDyn, IxDyn> for Swapped {
     }
 }
 
+/// An axis of length 1 behind the others.
+struct Single;
+
+impl Turn<IxDyn, IxDyn> for Single {
+    fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+        let axis = Axis(array.ndim());
+        array.insert_axis(axis)
+    }
+}
+
 /// Two axes, known to the compiler.
 struct Matrix;
 
@@ -130,7 +183,7 @@ impl Turn<IxDyn, Ix2> for Matrix {
 }
 
 /// How to turn the axes of a call's arrays: the lanes in the order of memory, axes that can be
-/// walked as one merged, the class axis last.
+/// walked as one merged, the class axis last if there is one.
 #[derive(Debug)]
 struct Plan {
     class_axis: Option<usize>,
@@ -172,9 +225,6 @@ impl Turn<IxDyn, IxDyn> for Plan {
         let mut order = self.order.clone();
         order.extend(self.class_axis);
         array = array.permuted_axes(IxDyn(&order));
-        if self.class_axis.is_none() {
-            array = array.insert_axis(Axis(order.len()));
-        }
         for &(take, into) in &self.merged {
             let done = array.merge_axes(Axis(take), Axis(into));
             debug_assert!(done, "every array was asked");
@@ -182,7 +232,8 @@ impl Turn<IxDyn, IxDyn> for Plan {
         for &(take, _) in &self.merged {
             array = array.index_axis_move(Axis(take), 0);
         }
-        if array.ndim() == 1 { array.insert_axis(Axis(0)) } else { array }
+        let only_classes = self.class_axis.is_some() && array.ndim() == 1;
+        if only_classes { array.insert_axis(Axis(0)) } else { array }
     }
 }
 

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
+use super::copy::copy;
+
 /// Room that grows to what was asked for.
 pub struct Scratch<T>(Vec<T>);
 
@@ -54,9 +56,47 @@ fn part<'a, T>(mut part: ArrayView2<'a, T>, (lanes, classes): &Rect) -> ArrayVie
 
 fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scratch<T>) -> &'a [T] {
     let scratch = scratch.get(part.len());
-    let dense = ArrayViewMut2::from_shape(part.dim(), &mut *scratch);
-    dense.unwrap_or_else(|_| unreachable!("as long as the part")).assign(part);
+    copy(part, scratch);
     scratch
+}
+
+/// Lanes of a matrix that have been copied together, since neighbouring lanes share cache lines.
+pub struct Panel<T> {
+    copy: Scratch<T>,
+    lanes: Range<usize>,
+}
+
+/// So many lanes are copied together, fewer if those are long,
+const LANES: usize = 64;
+/// but no more numbers than that,
+const NUMBERS: usize = 1 << 18;
+/// and no fewer lanes.
+const FEWEST: usize = 16;
+
+impl<T: Copy + Default> Panel<T> {
+    /// No copy yet.
+    pub const EMPTY: Self = Panel { copy: Scratch::EMPTY, lanes: 0..0 };
+
+    /// The same as [`read`], for rectangles of whole lanes, or parts of one lane, in the order of the lanes
+    /// of one matrix.
+    pub fn read<'a>(&'a mut self, matrix: &'a ArrayView2<'_, T>, rect: &Rect) -> &'a [T] {
+        let (lanes, classes) = rect;
+        if let Some(dense) = dense(matrix, rect) {
+            return dense;
+        }
+        let is_turned = matrix.strides()[0] == 1 && lanes.len() < FEWEST;
+        if !is_turned || lanes.len() > 1 && classes.len() < matrix.ncols() {
+            return copied(&part(*matrix, rect), &mut self.copy);
+        }
+        if !(self.lanes.start <= lanes.start && lanes.end <= self.lanes.end) {
+            let most = (NUMBERS / matrix.ncols()).clamp(FEWEST, LANES);
+            let end = lanes.start + most / lanes.len() * lanes.len();
+            self.lanes = lanes.start..end.min(matrix.nrows());
+            copied(&part(*matrix, &(self.lanes.clone(), 0..matrix.ncols())), &mut self.copy);
+        }
+        let start = (lanes.start - self.lanes.start) * matrix.ncols() + classes.start;
+        &self.copy.0[start..start + lanes.len() * classes.len()]
+    }
 }
 
 /// The same to write to.
