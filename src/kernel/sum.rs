@@ -89,9 +89,7 @@ fn sum_of_first<T: Float>(values: &[T], classes: usize) -> f64 {
     let (whole, rest) = values.split_at(classes / STRIPES * STRIPES);
     let count = classes % STRIPES;
     let mut stripes = [0.0; STRIPES];
-    for values in whole.as_chunks().0 {
-        add_first(&mut stripes, values, STRIPES);
-    }
+    add_values(&mut stripes, whole);
     if count > 0 {
         let mut last = [T::ZERO; STRIPES];
         let values = rest.first_chunk().unwrap_or_else(|| {
