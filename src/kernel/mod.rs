@@ -8,6 +8,7 @@ mod ahead;
 mod exp;
 mod float;
 mod generalized;
+mod groups;
 #[cfg(feature = "half")]
 mod half;
 mod level;
