@@ -121,7 +121,8 @@ impl<A: Element> Chunk<'_, A> {
         &self,
         level: Level,
         ahead: Ahead<'_, A>,
-        (out, slopes): (&mut [[A::Loss; WIDTH]], &mut [[A::Loss; WIDTH]]),
+        out: &mut [[A::Loss; WIDTH]],
+        slopes: &mut [[A::Loss; WIDTH]],
     ) -> bool {
         let (ahead, later) = ahead.share(K::IN_TWO_LOOPS);
         let usual = self.each_usual::<K, _>(

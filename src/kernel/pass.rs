@@ -110,11 +110,11 @@ pub fn terms_and_slopes<K: Term, A: Element>(
     level.run(
         #[inline(always)]
         || {
-            let groups = (out.as_chunks_mut().0, slopes.as_chunks_mut().0);
-            let usual = chunk.usual_terms_and_slopes::<K>(level, ahead, groups) && {
-                let (last, groups) =
-                    (chunk.last_group(), (last_group_mut(out), last_group_mut(slopes)));
-                last.usual_terms_and_slopes::<K>(level, Ahead::NOTHING, groups)
+            let (groups, places) = (out.as_chunks_mut().0, slopes.as_chunks_mut().0);
+            let usual = chunk.usual_terms_and_slopes::<K>(level, ahead, groups, places) && {
+                let (groups, places) = (last_group_mut(out), last_group_mut(slopes));
+                let last = chunk.last_group();
+                last.usual_terms_and_slopes::<K>(level, Ahead::NOTHING, groups, places)
             };
             if !usual || out.len() < WIDTH {
                 chunk.each(
