@@ -203,6 +203,19 @@ proptest! {
     }
 }
 
+/// eʸ is rounded up to the smallest number there, so that t·φ(d) with what is stored of it falls below 0.
+#[test]
+fn never_negative_where_exponentials_are_the_smallest_numbers() {
+    for (lowest, highest) in [(-103.98, -103.0), (-745.14, -744.3)] {
+        for (i, k) in (0..100).flat_map(|i| (0..100).map(move |k| (i, k))) {
+            let y = lowest + (highest - lowest) * f64::from(i) / 100.0;
+            let x = y + 1.4 + 0.4 * f64::from(k) / 100.0;
+            check_sign::<f32>(x, y, true);
+            check_sign::<f64>(x, y, true);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
 

@@ -137,6 +137,14 @@ fn check_half(n: usize, classes: usize, axis: usize) {
     check(&at("terms"), n / 2, 4 * n, || terms.forward().unwrap());
 }
 
+/// Where nothing is cut for other threads: few lanes, whose classes are far apart.
+fn check_one_thread(n: usize) {
+    let [x, t] = operands(n, n / 8, 0);
+    let sum = KLDivLoss::new(Sum).axis(Axis(0));
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    alone.install(|| check("sum on one thread", n, 0, || sum.forward(&x, &t)));
+}
+
 /// One test, since there is one count.
 #[test]
 fn only_outputs_are_allocated() {
@@ -145,6 +153,7 @@ fn only_outputs_are_allocated() {
     check_forward(4_000_000, 1000, 1);
     check_forward(4_000_000, 8, 0);
     check_forward(4_000_000, 4_000_000, 1);
+    check_one_thread(4_000_000);
     for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (4_000_000, 1)] {
         check_logits(4_000_000, classes, axis);
     }

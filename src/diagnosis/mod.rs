@@ -34,7 +34,7 @@ pub struct Diagnosis {
     pub negative_divergences: usize,
     /// The first of them and its index.
     pub first_negative_divergence: Option<(Vec<usize>, f64)>,
-    /// Of the input, which should hold log-probabilities.
+    /// Of the input: log-probabilities, or logits (see [`OperandReport::holds`]).
     pub input: OperandReport,
     /// Of the target.
     pub target: OperandReport,

@@ -161,7 +161,7 @@ impl Span {
         // Every number is a multiple of 2^bottom.
         let (top, bottom) = (exponent(largest) + 1, exponent(smallest) + 1 - T::DIGITS);
         let levels = (top - bottom) / LEVEL_BITS + 1;
-        let levels = if top > 1022 || levels > 6 { i32::MAX } else { levels };
+        let levels = if top > 1021 || levels > 6 { i32::MAX } else { levels };
         Span { top, levels: if largest == T::ZERO { 0 } else { levels } }
     }
 }

@@ -250,6 +250,16 @@ fn blocks_of_f32_are_their_elements() {
     blocks::<f32>();
 }
 
+/// Rounded to the last place of the first level, that is 2¹⁰²², where 1.5·2¹⁰²³ more overflows.
+#[test]
+fn blocks_of_the_greatest_number_of_its_exponent() {
+    let great = f64::from_bits(0x7fcf_ffff_ffff_ffff);
+    for count in [1, 2, BLOCK] {
+        assert_block_is_each(&vec![great; count]);
+        assert_block_is_each(&vec![-great; count]);
+    }
+}
+
 #[test]
 fn blocks_of_f64_are_their_elements() {
     blocks::<f64>();

@@ -85,6 +85,8 @@ impl<T: Real> Parts<T> {
             return t.mul_add(factor, if near { T::ZERO } else { q });
         }
         let far = (-t).mul_add(s + T::ONE, q);
+        // Where t is the smallest number of all, eʸ rounded up, it may weigh more than it should.
+        let far = if far < T::ZERO { T::ZERO } else { far };
         // s and the smaller summand may overflow, and eʸ underflow.
         let outweighed = (t == T::ZERO) | ((q == T::INFINITY) & !s.is_nan());
         let far = if outweighed { q } else { far };

@@ -70,22 +70,26 @@ pub struct Panel<T> {
 const LANES: usize = 64;
 /// but no more numbers than that,
 const NUMBERS: usize = 1 << 18;
-/// and no fewer lanes.
+/// and no fewer lanes;
 const FEWEST: usize = 16;
+/// those of more classes one by one.
+const LONG: usize = 1 << 15;
 
 impl<T: Copy + Default> Panel<T> {
     /// No copy yet.
     pub const EMPTY: Self = Panel { copy: Scratch::EMPTY, lanes: 0..0 };
 
-    /// The same as [`read`], for rectangles of whole lanes, or parts of one lane, in the order of the lanes
-    /// of one matrix.
+    /// The same as [`read`], at its best for rectangles of whole lanes, or parts of one lane, in the order of the
+    /// lanes of one matrix.
     pub fn read<'a>(&'a mut self, matrix: &'a ArrayView2<'_, T>, rect: &Rect) -> &'a [T] {
         let (lanes, classes) = rect;
         if let Some(dense) = dense(matrix, rect) {
             return dense;
         }
         let is_turned = matrix.strides()[0] == 1 && lanes.len() < FEWEST;
-        if !is_turned || lanes.len() > 1 && classes.len() < matrix.ncols() {
+        let is_long = matrix.ncols() > LONG;
+        if !is_turned || is_long || lanes.len() > 1 && classes.len() < matrix.ncols() {
+            self.lanes = 0..0;
             return copied(&part(*matrix, rect), &mut self.copy);
         }
         if !(self.lanes.start <= lanes.start && lanes.end <= self.lanes.end) {

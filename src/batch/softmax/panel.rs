@@ -3,12 +3,14 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::element::Element;
-use crate::kernel::softmax::{Row, transpose, transpose_back};
+use crate::kernel::softmax::{FEW, Row, transpose, transpose_back};
 use crate::kernel::{CHUNK, Level};
 use crate::lanes::{Rect, Scratch, dense, read, write};
 
 /// Classes of lanes beside each other that are loaded at a time.
 const ROWS: usize = 64;
+// Few classes come in one block.
+const _: () = assert!(FEW <= ROWS);
 
 /// Lanes that a solver visits together, as blocks of items.
 pub trait Panel<A: Element> {

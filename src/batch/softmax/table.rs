@@ -9,7 +9,7 @@ use super::panel::{Panel, Room};
 use crate::batch::visit::{PART, Wanted};
 use crate::batch::worker::{Worker, steps};
 use crate::element::Element;
-use crate::kernel::softmax::{COLUMNS, Factors, Next, Outputs, Solver};
+use crate::kernel::softmax::{COLUMNS, FEW, Factors, Next, Outputs, Solver};
 use crate::kernel::{Ahead, Float, Level};
 use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 
@@ -144,7 +144,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     /// The same classes of the next lanes, class by class, and where a gradient of these goes.
     fn beside<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Vec<[&'a [A]; 3]> {
         let (after, lanes) = (lanes.end..lanes.end + P::LANES, lanes.clone());
-        if P::LANES == 1 || unit.input.strides()[0] != 1 || after.end > unit.input.nrows() {
+        let few = unit.input.ncols() <= FEW;
+        if P::LANES == 1 || !few || unit.input.strides()[0] != 1 || after.end > unit.input.nrows() {
             return Vec::new();
         }
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());

@@ -27,7 +27,7 @@ pub struct Columns<T, const N: usize = COLUMNS> {
     mean: Vec<Row<f64, N>>,
     curvature: Vec<Row<f64, N>>,
     far: Row<f64, N>,
-    /// The same over the parts that have ended.
+    /// The same over the parts that have ended; of few classes of moderate lanes, so far.
     parts: [Row<f64, N>; 4],
 }
 
@@ -48,7 +48,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         }
     }
 
-    /// Other lanes from here on.
+    /// Other lanes from here on; their sums begin with [`shift`](Self::shift), or with class 0.
     pub fn restart(&mut self) {
         self.shifts.clear();
     }
