@@ -7,7 +7,7 @@ use crate::kernel::{
     self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
     terms_and_slopes, times,
 };
-use crate::lanes::{Panel, Rect, Scratch, Unit, dense, read, write};
+use crate::lanes::{Rect, Scratch, Together, Unit, dense, read, write};
 
 /// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
 pub struct Room<'v, A: Element> {
@@ -16,7 +16,7 @@ pub struct Room<'v, A: Element> {
     pub total: &'v mut ExactSum,
     terms: &'v mut [A::Loss; CHUNK],
     slopes: Scratch<A::Loss>,
-    operands: [Panel<A>; 2],
+    operands: [Together<A>; 2],
     masked: [Scratch<A>; 2],
     pub weights: Scratch<A::Loss>,
     spread: Scratch<A::Loss>,
@@ -34,7 +34,7 @@ impl<'v, A: Element> Room<'v, A> {
             total,
             terms,
             slopes: Scratch::EMPTY,
-            operands: [Panel::EMPTY; 2],
+            operands: [Together::EMPTY; 2],
             masked: [Scratch::EMPTY; 2],
             weights: Scratch::EMPTY,
             spread: Scratch::EMPTY,

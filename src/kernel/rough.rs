@@ -6,7 +6,7 @@ use super::exp::{Exp, exp_roughly};
 use super::float::Float;
 use super::level::Level;
 use super::pass::CHUNK;
-use super::sum::{FEW_STRIPES, STRIPES};
+use super::sum::{FEW_STRIPES, STRIPES, tree};
 use crate::element::Element;
 
 /// What a [rough mass](rough_mass) is summed of.
@@ -65,28 +65,19 @@ pub fn rough_mass<M: Mass<A::Loss>, A: Element>(
         #[inline(always)]
         || {
             let mut sums = [A::Loss::ZERO; STRIPES];
-            let mut strangest = [<A::Loss as Float>::Bits::default(); STRIPES];
-            let (whole, tail) = chunk.as_chunks::<STRIPES>();
-            for (group, numbers) in whole.iter().enumerate() {
-                fetch::<_, STRIPES>(next, group * STRIPES);
-                let numbers = A::widen_all(level, numbers);
-                for i in 0..STRIPES {
-                    let (share, strangeness) = mass.share(numbers[i]);
-                    sums[i] += share;
-                    strangest[i] = strangest[i].max(strangeness);
-                }
-            }
-            if !tail.is_empty() {
-                let mut numbers = [M::NOTHING; STRIPES];
-                numbers.iter_mut().zip(tail).for_each(|(place, number)| *place = number.widen());
-                for i in 0..STRIPES {
-                    let (share, strangeness) = mass.share(numbers[i]);
-                    sums[i] += share;
-                    strangest[i] = strangest[i].max(strangeness);
-                }
-            }
-            let strangest = strangest.into_iter().fold(Default::default(), Ord::max);
-            (strangest <= mass.usual()).then(|| sum_of(sums).to_f64())
+            let all_usual = each_share(
+                level,
+                chunk,
+                next,
+                mass,
+                #[inline(always)]
+                |_, shares| {
+                    for i in 0..STRIPES {
+                        sums[i] += shares[i];
+                    }
+                },
+            );
+            all_usual.then(|| tree(sums).to_f64())
         },
     )
 }
@@ -141,7 +132,7 @@ fn extremes<T: Float, const REST: usize>(shares: &[T], classes: usize) -> [T; 2]
         for i in 0..REST {
             stripes[i] += rest[i];
         }
-        let sum = sum_of(stripes);
+        let sum = tree(stripes);
         least = if sum < least { sum } else { least };
         most = if sum > most { sum } else { most };
     }
@@ -214,17 +205,4 @@ fn shares<M: Mass<T>, T: Float>(
         strangest[i] = strangest[i].max(strangeness);
     }
     shares
-}
-
-/// The sum of stripes.
-#[inline(always)]
-fn sum_of<T: Float, const N: usize>(mut stripes: [T; N]) -> T {
-    let mut width = N;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            stripes[i] += stripes[i + width];
-        }
-    }
-    stripes[0]
 }

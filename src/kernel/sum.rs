@@ -143,13 +143,23 @@ fn sum_each_with<T: Float, const REST: usize>(terms: &[T], classes: usize, sums:
 
 /// The sum of the stripes.
 #[inline(always)]
-pub fn tree<const STRIPES: usize>(mut stripes: [f64; STRIPES]) -> f64 {
-    let mut width = STRIPES;
+pub fn tree<T: Float, const STRIPES: usize>(stripes: [T; STRIPES]) -> T {
+    folded(
+        stripes,
+        #[inline(always)]
+        |a, b| a + b,
+    )
+}
+
+/// A power of two of values joined as a tree.
+#[inline(always)]
+pub fn folded<T: Copy, const N: usize>(mut values: [T; N], join: impl Fn(T, T) -> T) -> T {
+    let mut width = N;
     while width > 1 {
         width /= 2;
         for i in 0..width {
-            stripes[i] += stripes[i + width];
+            values[i] = join(values[i], values[i + width]);
         }
     }
-    stripes[0]
+    values[0]
 }

@@ -2,10 +2,11 @@
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 
+use super::plan::CACHE_LINE;
 use crate::kernel::{Level, fetch_rest};
 
-/// The side of a square that is turned at once: a cache line of `f32`.
-const SIDE: usize = 16;
+/// The side of a square that is turned at once.
+const SIDE: usize = CACHE_LINE;
 
 /// Copies a matrix, row by row.
 pub fn copy<T: Copy + Default>(from: &ArrayView2<'_, T>, to: &mut [T]) {

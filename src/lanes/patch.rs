@@ -6,12 +6,9 @@ use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 
 use super::arrays::Arrays;
 use super::bundle::{Bundle, Turn, Unit};
-use super::plan::merges;
+use super::plan::{NEIGHBOURS, merges};
 use super::pool::{LARGE_TASK, join, task};
 use crate::element::Element;
-
-/// Neighbouring lanes that are not parted where their classes are not neighbours.
-const NEIGHBOURS: usize = 128;
 
 /// No fewer lanes are taken side by side where there are more elsewhere: a patch has its price.
 const SHORT: usize = 32;

@@ -11,10 +11,10 @@ use crate::element::Element;
 
 /// Neighbouring lanes that are not parted where their classes are not neighbours: enough to use up
 /// every cache line that is touched.
-const NEIGHBOURS: usize = 128;
+pub const NEIGHBOURS: usize = 128;
 
 /// Numbers that come together; no fewer lanes are taken side by side where there are more elsewhere.
-const CACHE_LINE: usize = 16;
+pub const CACHE_LINE: usize = 16;
 
 /// Visits all units of a bundle, in parallel where that pays, and merges what the visits return.
 ///

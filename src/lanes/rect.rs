@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
 use super::copy::copy;
+use super::plan::CACHE_LINE;
 
 /// Room that grows to what was asked for.
 pub struct Scratch<T>(Vec<T>);
@@ -61,7 +62,7 @@ fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scra
 }
 
 /// Lanes of a matrix that have been copied together, since neighbouring lanes share cache lines.
-pub struct Panel<T> {
+pub struct Together<T> {
     copy: Scratch<T>,
     lanes: Range<usize>,
 }
@@ -70,14 +71,12 @@ pub struct Panel<T> {
 const LANES: usize = 64;
 /// but no more numbers than that,
 const NUMBERS: usize = 1 << 18;
-/// and no fewer lanes;
-const FEWEST: usize = 16;
-/// those of more classes one by one.
+/// and no fewer than share a cache line; those of more classes are copied one by one.
 const LONG: usize = 1 << 15;
 
-impl<T: Copy + Default> Panel<T> {
+impl<T: Copy + Default> Together<T> {
     /// No copy yet.
-    pub const EMPTY: Self = Panel { copy: Scratch::EMPTY, lanes: 0..0 };
+    pub const EMPTY: Self = Together { copy: Scratch::EMPTY, lanes: 0..0 };
 
     /// The same as [`read`], at its best for rectangles of whole lanes, or parts of one lane, in the order of the
     /// lanes of one matrix.
@@ -86,14 +85,14 @@ impl<T: Copy + Default> Panel<T> {
         if let Some(dense) = dense(matrix, rect) {
             return dense;
         }
-        let is_turned = matrix.strides()[0] == 1 && lanes.len() < FEWEST;
+        let is_turned = matrix.strides()[0] == 1 && lanes.len() < CACHE_LINE;
         let is_long = matrix.ncols() > LONG;
         if !is_turned || is_long || lanes.len() > 1 && classes.len() < matrix.ncols() {
             self.lanes = 0..0;
             return copied(&part(*matrix, rect), &mut self.copy);
         }
         if !(self.lanes.start <= lanes.start && lanes.end <= self.lanes.end) {
-            let most = (NUMBERS / matrix.ncols()).clamp(FEWEST, LANES);
+            let most = (NUMBERS / matrix.ncols()).clamp(CACHE_LINE, LANES);
             let end = lanes.start + most / lanes.len() * lanes.len();
             self.lanes = lanes.start..end.min(matrix.nrows());
             copied(&part(*matrix, &(self.lanes.clone(), 0..matrix.ncols())), &mut self.copy);

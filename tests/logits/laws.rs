@@ -1,7 +1,7 @@
 //! Bits are a function of the values, the logical shape and the settings.
 
-use kldiv::{AnyReduction, KLDivWithLogitsLoss, Partial, Sum, SumOver};
-use ndarray::{Array2, ArrayD, Axis, s};
+use kldiv::{AnyReduction, KLDivWithLogitsLoss, Partial, PerDistribution, Sum, SumOver};
+use ndarray::{Array2, ArrayD, ArrayView1, Axis, s};
 use rayon::ThreadPoolBuilder;
 
 use super::common::layout::{LAYOUTS, Layout};
@@ -69,6 +69,27 @@ fn layout_changes_no_bit_of_many_classes() {
     layout_changes_no_bit::<f32>(&[2, 65, 9], 1);
     layout_changes_no_bit::<f64>(&[66, 20], 0);
     layout_changes_no_bit::<f32>(&[3, 1025], 1);
+}
+
+/// Lanes that need care, before, between and after hundreds of others, change nothing of those.
+#[test]
+fn neighbours_change_no_bit() {
+    let logits = |seed: usize, scale: f32| {
+        Array2::from_shape_fn((700, 10), |(i, j)| scale * ((i * 31 + j * 17 + seed) % 23) as f32)
+    };
+    let (mut input, mut target) = (logits(0, 0.1), logits(5, 0.1));
+    for lane in [3, 300, 301, 699] {
+        (input[[lane, 2]], target[[lane, 2]]) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+        target[[lane, 4]] = 90.0;
+    }
+    let criterion = KLDivWithLogitsLoss::new(PerDistribution);
+    let (together, gradient) = criterion.value_and_grad(&input, &target).unwrap();
+    for (lane, (z_q, z_p)) in input.rows().into_iter().zip(target.rows()).enumerate() {
+        let (alone, slope) = criterion.value_and_grad(&z_q, &z_p).unwrap();
+        assert_eq!(together[lane].to_bits(), alone[()].to_bits(), "lane {lane}");
+        let bits = |gradient: ArrayView1<'_, f32>| gradient.mapv(f32::to_bits);
+        assert_eq!(bits(gradient.row(lane)), bits(slope.view()), "gradient of lane {lane}");
+    }
 }
 
 #[test]

@@ -20,19 +20,40 @@ pub struct Silent {
     nan: bool,
 }
 
+/// Room for a block of both operands.
+struct Rooms<A: Element, P: Panel<A>> {
+    level: Level,
+    /// Lanes of weight 0.
+    skipped: Vec<usize>,
+    each: [Room<A, P::Item>; 2],
+}
+
+impl<A: Element, P: Panel<A>> Rooms<A, P> {
+    /// A block of input and target.
+    fn load<'a>(
+        &'a mut self,
+        [input, target]: [&'a ArrayView2<'_, A>; 2],
+        rect: &Rect,
+    ) -> [&'a [P::Item]; 2] {
+        let [for_input, for_target] = &mut self.each;
+        [
+            P::load(self.level, input, rect, &self.skipped, for_input),
+            P::load(self.level, target, rect, &self.skipped, for_target),
+        ]
+    }
+}
+
 /// A panel of lanes, and room for its blocks.
 pub struct Table<'v, A: Element, P: Panel<A>> {
     panels: Panels<'v>,
     lanes: Range<usize>,
-    /// Lanes of weight 0.
-    skipped: Vec<usize>,
     weights: Option<Vec<A::Loss>>,
     /// What gradients are multiplied by, one factor a lane,
     factors: Vec<f64>,
     /// or, where the upstream has one for each class, each: room for a block.
     pub each: Option<Vec<f64>>,
     pub silent: Vec<Silent>,
-    rooms: [Room<A, P::Item>; 2],
+    rooms: Rooms<A, P>,
     terms: Vec<A::Loss>,
     d_input: Vec<A>,
     d_target: Vec<A>,
@@ -45,12 +66,15 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         Table {
             panels,
             lanes: 0..0,
-            skipped: Vec::new(),
             weights: None,
             factors: Vec::new(),
             each: None,
             silent: Vec::new(),
-            rooms: Default::default(),
+            rooms: Rooms {
+                level: panels.visit.level,
+                skipped: Vec::new(),
+                each: Default::default(),
+            },
             terms: Vec::new(),
             d_input: Vec::new(),
             d_target: Vec::new(),
@@ -66,8 +90,9 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         };
         self.weights = unit.weights.as_ref().map(column);
         let weights = self.weights.iter().flatten().enumerate();
-        self.skipped.clear();
-        self.skipped.extend(weights.filter(|(_, w)| **w == A::Loss::ZERO).map(|(lane, _)| lane));
+        let without = weights.filter(|(_, w)| **w == A::Loss::ZERO).map(|(lane, _)| lane);
+        self.rooms.skipped.clear();
+        self.rooms.skipped.extend(without);
 
         self.factors.clear();
         self.factors.resize(P::LANES, self.panels.visit.scale * self.panels.softmax.factor);
@@ -78,9 +103,9 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             let factors = self.factors.iter_mut().zip(values);
             factors.for_each(|(factor, value)| *factor *= value.to_f64());
         }
-        self.skipped.iter().for_each(|&lane| self.factors[lane] = 0.0);
+        self.rooms.skipped.iter().for_each(|&lane| self.factors[lane] = 0.0);
         self.lanes = lanes;
-        self.rooms.iter_mut().for_each(Room::clear);
+        self.rooms.each.iter_mut().for_each(Room::clear);
         self.silent.clear();
     }
 
@@ -99,7 +124,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
                 let is_nan = |view: &&ArrayView2<'_, A>| {
                     view.row(row).iter().any(|number| number.widen().is_nan())
                 };
-                let nan = !self.skipped.contains(&lane) && numbers.iter().any(is_nan);
+                let nan = !self.rooms.skipped.contains(&lane) && numbers.iter().any(is_nan);
                 self.silent.push(Silent { lane, nan });
             }
         }
@@ -110,20 +135,6 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         let lanes = self.lanes.clone();
         steps(classes, P::CLASSES)
             .map(move |classes| (classes.start % PART, (lanes.clone(), classes)))
-    }
-
-    fn load<'a>(
-        level: Level,
-        rooms: &'a mut [Room<A, P::Item>; 2],
-        skipped: &[usize],
-        operands: [&'a ArrayView2<'_, A>; 2],
-        rect: &Rect,
-    ) -> [&'a [P::Item]; 2] {
-        let [input, target] = rooms;
-        [
-            P::load(level, operands[0], rect, skipped, input),
-            P::load(level, operands[1], rect, skipped, target),
-        ]
     }
 
     /// The same classes of the next lane, and where a gradient goes.
@@ -170,13 +181,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             for (first, rect) in self.blocks(part) {
                 let rows = Self::beside(unit, &rect);
                 let next = Next { lane: Self::ahead(unit, &rect), rows: &rows };
-                let [input, target] = Self::load(
-                    self.panels.visit.level,
-                    &mut self.rooms,
-                    &self.skipped,
-                    [&unit.input, &unit.target],
-                    &rect,
-                );
+                let [input, target] = self.rooms.load([&unit.input, &unit.target], &rect);
                 solver.visit(first, input, target, next);
             }
             solver.end_part();
@@ -209,13 +214,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         if self.each.is_some() {
             for (_, rect) in self.blocks(classes.clone()) {
                 self.factor_each(unit, &rect);
-                let [input, target] = Self::load(
-                    self.panels.visit.level,
-                    &mut self.rooms,
-                    &self.skipped,
-                    [&unit.input, &unit.target],
-                    &rect,
-                );
+                let [input, target] = self.rooms.load([&unit.input, &unit.target], &rect);
                 let factors = self.each.as_deref().unwrap_or_default();
                 solver.add_upstream(rect.1.start, input, target, factors);
             }
@@ -248,9 +247,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         solver: &mut impl Solver<A, Item = P::Item>,
     ) {
         let len = P::LANES * rect.1.len();
-        let operands = [&unit.input, &unit.target];
-        let [input, target] =
-            Self::load(self.panels.visit.level, &mut self.rooms, &self.skipped, operands, rect);
+        let [input, target] = self.rooms.load([&unit.input, &unit.target], rect);
         let factors = match &self.each {
             Some(each) => Factors::Each(each),
             None => Factors::Lanes(&self.factors),
@@ -265,7 +262,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     }
 
     fn write(&mut self, unit: &mut Unit<'_, A>, rect: &Rect, terms: bool) {
-        let (level, classes) = (self.panels.visit.level, rect.1.len());
+        let (level, classes) = (self.rooms.level, rect.1.len());
         if let Some(value) = unit.value.as_mut().filter(|_| terms) {
             self.weigh(classes);
             P::place(level, value, rect, &self.terms, &mut self.output);

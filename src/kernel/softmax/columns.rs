@@ -287,6 +287,6 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 pub fn folded<const N: usize>(stripes: &[Row<f64, N>], i: usize) -> f64 {
     match stripes {
         [only] => only[i],
-        _ => tree::<STRIPES>(std::array::from_fn(|stripe| stripes[stripe][i])),
+        _ => tree::<f64, STRIPES>(std::array::from_fn(|stripe| stripes[stripe][i])),
     }
 }

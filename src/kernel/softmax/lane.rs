@@ -4,6 +4,7 @@ use super::cell::Logit;
 use super::columns::{COLUMNS, Row};
 use crate::element::Element;
 use crate::kernel::ln::ln_of_normal;
+use crate::kernel::sum::folded;
 use crate::kernel::{Level, STRIPES};
 
 /// The greatest logits so far, and the least. NaN is passed over; the sums will have it.
@@ -67,18 +68,6 @@ impl<T: Logit> Peaks<T> {
             || [folded(self.least, lesser), folded(self.greatest, greater)],
         )
     }
-}
-
-#[inline(always)]
-fn folded<T: Logit>(mut peaks: [T; STRIPES], choose: impl Fn(T, T) -> T) -> T {
-    let mut width = STRIPES;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            peaks[i] = choose(peaks[i], peaks[i + width]);
-        }
-    }
-    peaks[0]
 }
 
 /// The greater, or `old` where `new` is NaN.
