@@ -1,11 +1,13 @@
 //! The work on one chunk, which fits the first-level cache and is read from memory once.
 
+use ndarray::ArrayRef2;
+
 use super::visit::{Visit, Wanted};
 use crate::element::Element;
 use crate::exact::ExactSum;
 use crate::kernel::{
-    self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
-    terms_and_slopes, times,
+    self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, asks_for_following, d_input,
+    d_target, terms_and_slopes, times,
 };
 use crate::lanes::{Rect, Scratch, Together, Unit, dense, read, write};
 
@@ -62,6 +64,7 @@ impl<'v, A: Element> Room<'v, A> {
         let weights = unit.weights.as_ref();
         let weights = weights.map(|view| read(view, &(rect.0.clone(), 0..1), &mut self.weights));
         let mut chunk = Chunk { input, target };
+        let ahead = ahead(unit, chunk, (rect, next), wanted);
         if let Some(weights) = weights.filter(|weights| weights.contains(&A::Loss::ZERO)) {
             chunk =
                 masked::<K, A>(chunk, weights, self.masked.each_mut().map(|room| room.get(len)));
@@ -70,7 +73,7 @@ impl<'v, A: Element> Room<'v, A> {
         let terms = &mut self.terms[..len];
         let with_slopes = K::D_INPUT_IS_COSTLY && unit.d_input.is_some();
         let slopes = if with_slopes { Some(self.slopes.get(len)) } else { None };
-        let slopes = compute::<K, A>(level, chunk, unit, (rect, next), wanted, terms, slopes);
+        let slopes = compute::<K, A>(level, chunk, ahead, wanted, terms, slopes);
         match (wanted, &mut unit.value) {
             (Wanted::Nothing, _) => {}
             (Wanted::Terms, Some(value)) => {
@@ -109,29 +112,44 @@ impl<'v, A: Element> Room<'v, A> {
     }
 }
 
+/// What will be asked for once the terms are computed.
+#[inline]
+fn ahead<'a, A: Element>(
+    unit: &'a Unit<'_, A>,
+    chunk: Chunk<'_, A>,
+    (rect, next): (&Rect, &Rect),
+    wanted: Wanted,
+) -> Ahead<'a, A> {
+    let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
+    let arrays = [
+        following(chunk.input, &unit.input, next),
+        following(chunk.target, &unit.target, next),
+        gradient.and_then(|array| dense(array, rect)),
+    ];
+    let output = match &unit.value {
+        Some(value) if wanted == Wanted::Terms => dense(value, rect).unwrap_or(&[]),
+        _ => &[],
+    };
+    Ahead::new(arrays.map(|array| array.unwrap_or(&[])), output)
+}
+
+/// The next chunk of an operand, unless it is right behind this one and the machine fetches it on its own.
+#[inline]
+fn following<'a, A>(chunk: &[A], operand: &'a ArrayRef2<A>, next: &Rect) -> Option<&'a [A]> {
+    let next = dense(operand, next)?;
+    (asks_for_following() || chunk.as_ptr_range().end != next.as_ptr()).then_some(next)
+}
+
 /// The terms, if they are wanted, and the slopes, if there is room for them.
 #[inline]
 fn compute<'r, K: Term, A: Element>(
     level: Level,
     chunk: Chunk<'_, A>,
-    unit: &Unit<'_, A>,
-    (rect, next): (&Rect, &Rect),
+    ahead: Ahead<'_, A>,
     wanted: Wanted,
     terms: &mut [A::Loss],
     slopes: Option<&'r mut [A::Loss]>,
 ) -> Option<&'r [A::Loss]> {
-    let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
-    let ahead = Ahead {
-        arrays: [
-            dense(&unit.input, next).unwrap_or(&[]),
-            dense(&unit.target, next).unwrap_or(&[]),
-            gradient.and_then(|array| dense(array, rect)).unwrap_or(&[]),
-        ],
-        output: match &unit.value {
-            Some(value) if wanted == Wanted::Terms => dense(value, rect).unwrap_or(&[]),
-            _ => &[],
-        },
-    };
     match slopes {
         Some(slopes) => {
             terms_and_slopes::<K, A>(level, chunk, ahead, terms, slopes);

@@ -23,7 +23,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ahead::{Ahead, fetch_rest};
+pub(crate) use ahead::{Ahead, asks_for_following, fetch_rest};
 pub(crate) use exp::Exp;
 pub use float::Float;
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};

@@ -149,7 +149,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         };
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
         let place = gradient.and_then(|array| dense(array, &(lanes.clone(), classes.clone())));
-        Ahead { arrays: [lane(&unit.input), lane(&unit.target), place.unwrap_or(&[])], output: &[] }
+        Ahead::new([lane(&unit.input), lane(&unit.target), place.unwrap_or(&[])], &[])
     }
 
     /// The same classes of the next lanes, class by class, and where a gradient of these goes.

@@ -55,7 +55,7 @@ fn all<K: Term, A: Element<Loss = A> + Real>(
     let each: Vec<_> = (0..input.len()).map(|i| [0.0, -0.3, 1.0, 7e5][i % 4]).collect();
     let chunk = Chunk { input, target };
     // What is ahead is fetched and no more, however long it is.
-    let ahead = Ahead { arrays: [input, &target[..input.len() / 2], &[]], output: input };
+    let ahead = Ahead::new([input, &target[..input.len() / 2], &[]], input);
     let mut results = vec![];
     let mut out = vec![A::default(); input.len()];
     let mut slopes = out.clone();

@@ -51,7 +51,7 @@ impl<T: Logit + Element<Loss = T>> Block<T> {
         log_softmax(level, total, input, &mut self.log_q[..len]);
         self.target.iter_mut().zip(target).for_each(|(to, target)| *to = target);
         let chunk = Chunk { input: &self.log_q[..len], target: &self.target[..len] };
-        let ahead = Ahead { arrays: [&[]; 3], output: &[] };
+        let ahead = Ahead::NOTHING;
         if settings.gradients {
             let slopes = &mut self.slopes[..len];
             terms_and_slopes::<K, T>(level, chunk, ahead, &mut self.terms[..len], slopes);
