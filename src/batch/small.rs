@@ -8,8 +8,8 @@ use super::{Batch, Rule};
 use crate::element::Element;
 use crate::exact::{RUN, block_sum};
 use crate::kernel::{
-    Ahead, CHUNK, Chunk, GeneralizedLogProbability, GeneralizedProbability, LogProbability,
-    Probability, Term, sum_each_of_many, terms,
+    Ahead, Aligned, CHUNK, Chunk, GeneralizedLogProbability, GeneralizedProbability,
+    LogProbability, Probability, Term, sum_each_of_many, terms,
 };
 use crate::reduction::Reduction;
 
@@ -47,9 +47,9 @@ impl Visit {
 
     fn total<K: Term, A: Element>(&self, chunk: Chunk<'_, A>) -> f64 {
         if chunk.input.len() <= SMALL {
-            self.total_in::<K, A>(chunk, &mut [A::Loss::default(); SMALL])
+            self.total_in::<K, A>(chunk, &mut Aligned([A::Loss::default(); SMALL]).0)
         } else {
-            self.total_in::<K, A>(chunk, &mut [A::Loss::default(); CHUNK])
+            self.total_in::<K, A>(chunk, &mut Aligned([A::Loss::default(); CHUNK]).0)
         }
     }
 

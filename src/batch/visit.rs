@@ -10,8 +10,8 @@ use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
-    CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level, LogProbability,
-    Probability, Term,
+    Aligned, CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level,
+    LogProbability, Probability, Term,
 };
 use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
 use crate::partial::moments::Moments;
@@ -102,8 +102,8 @@ impl Visit {
         unit: Unit<'_, A>,
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
-        let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
-        let mut worker = Worker::<A>::new(self, &mut total, &mut room);
+        let (mut total, mut room) = (ExactSum::default(), Aligned([A::Loss::default(); CHUNK]));
+        let mut worker = Worker::<A>::new(self, &mut total, &mut room.0);
         worker.moments = moments;
         visit_unit(self, softmax, unit, &mut worker);
         worker.flush();
@@ -178,8 +178,8 @@ impl Visit {
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
-        let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
-        let mut worker = Worker::<A>::new(self, &mut total, &mut room);
+        let (mut total, mut room) = (ExactSum::default(), Aligned([A::Loss::default(); CHUNK]));
+        let mut worker = Worker::<A>::new(self, &mut total, &mut room.0);
         worker.moments = moments;
         if long {
             self.long_lane::<K, A>(unit, &mut worker);
@@ -211,8 +211,8 @@ impl Visit {
         }
         let classes = 0..lane.input.ncols();
         let mut lane = lane;
-        let (mut total, mut room) = (ExactSum::default(), [A::Loss::default(); CHUNK]);
-        let sum = Worker::<A>::new(self, &mut total, &mut room).part::<K>(&mut lane, 0, classes);
+        let (mut total, mut room) = (ExactSum::default(), Aligned([A::Loss::default(); CHUNK]));
+        let sum = Worker::<A>::new(self, &mut total, &mut room.0).part::<K>(&mut lane, 0, classes);
         total.add(sum);
         total
     }

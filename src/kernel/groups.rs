@@ -1,6 +1,7 @@
 //! The loops over groups of pairs side by side, which are taken for [usual](Term::usual) ones.
 
 use super::ahead::Ahead;
+use super::aligned::Aligned;
 use super::float::Float;
 use super::level::Level;
 use super::pass::Chunk;
@@ -9,11 +10,6 @@ use crate::element::Element;
 
 /// Elements side by side.
 pub const WIDTH: usize = 16;
-
-/// Numbers of one cache line. (What is stored across two reaches the load that follows it late: binary16 took
-/// three times as long on Zen 4.)
-#[repr(align(64))]
-struct Aligned<T>([T; WIDTH]);
 
 /// Where the last [`WIDTH`] of so many start; at the end where they are a group of their own, or too few.
 #[inline(always)]

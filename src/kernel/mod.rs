@@ -5,6 +5,7 @@
 //! operations in a fixed order, with every fused multiply-add written out.
 
 mod ahead;
+mod aligned;
 mod exp;
 mod float;
 mod generalized;
@@ -24,6 +25,7 @@ mod term;
 mod tests;
 
 pub(crate) use ahead::{Ahead, asks_for_following, fetch_rest};
+pub(crate) use aligned::Aligned;
 pub(crate) use exp::Exp;
 pub use float::Float;
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
