@@ -2,6 +2,7 @@
 
 mod bars;
 mod figures;
+mod goals;
 mod lines;
 mod model;
 mod scaling;
@@ -44,6 +45,7 @@ pub fn write(
     let report = [
         head(&single),
         tables::summary(&single, &double),
+        goals::text(comparison),
         Job::ALL.map(|job| tables::job(&single, job)).concat(),
         tables::in_double(&double),
         scaling::text(scaling),
