@@ -99,3 +99,28 @@ impl Mul for Double {
         Double::normal(product, lost + (self.0 * other.1 + self.1 * other.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGITS: f64 = 1e-18;
+
+    #[test]
+    fn constants() {
+        let close = |found: Double, right| (found - right).0.abs() < DIGITS * right.0.abs();
+        let e = Double(std::f64::consts::E, 1.445_646_891_729_250_2e-16);
+        assert!(close(Double::from(1.0).exp(), e));
+        assert!(close(Double::from(-1.0).exp(), Double::from(1.0).over(e)));
+        let ln_10 = Double(std::f64::consts::LN_10, -2.170_756_223_382_249_4e-16);
+        assert!(close(Double::from(10.0).ln(), ln_10));
+    }
+
+    #[test]
+    fn logarithms_of_exponentials() {
+        for i in -600..=600 {
+            let y = Double::from(1.1 * f64::from(i));
+            assert!((y.exp().ln() - y).0.abs() < 4.0 * DIGITS * f64::from(i).abs().max(1.0));
+        }
+    }
+}

@@ -8,16 +8,13 @@ use crate::common::{Number, Problem, Target};
 use crate::contender::{Contenders, value};
 use crate::job::Job;
 
-/// Empty where this is not asked. What it gives must be the loss of the same numbers in `f32`.
+/// The batch mean, which must be that of the same numbers in `f32`.
 pub fn of<H, A, D>(job: Job, problem: &Problem<A, D>) -> Contenders<A, D>
 where
     H: Element<Loss = f32> + Into<f32>,
     A: Number,
     D: Dimension + 'static,
 {
-    if !job.is_batch_mean() {
-        return Vec::new();
-    }
     let log = job.target() == Target::LogProbability;
     let criterion = KLDivLoss::new(BatchMean).axis(problem.axis).log_target(log);
     let (x, t) = problem.operands.pair(job.target());

@@ -59,7 +59,7 @@ struct Goal {
 
 impl Goal {
     fn holds(&self) -> bool {
-        self.runs.iter().flatten().all(|reached| reached.holds)
+        self.runs.iter().all(|run| run.as_ref().is_some_and(|reached| reached.holds))
     }
 
     fn cells(&self) -> Vec<String> {
@@ -114,7 +114,7 @@ pub fn text(comparison: &Comparison) -> String {
     let runs = (0..comparison.runs).map(|run| Run::of(comparison, run)).collect();
     let mut goals = Goals { runs, goals: Vec::new() };
     goals.all();
-    let Goals { goals, .. } = goals;
+    let goals = goals.goals;
     if goals.is_empty() {
         return String::new();
     }
