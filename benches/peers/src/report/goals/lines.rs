@@ -136,8 +136,10 @@ impl Goals {
 }
 
 fn named(job: Job, ours: &str) -> String {
-    let reused = if ours == REUSED { ", into a reused buffer" } else { "" };
-    format!("{}{reused}", job.title())
+    match ours {
+        REUSED => job.title().replace(" into a new array", "") + ", into a reused buffer",
+        _ => job.title().to_owned(),
+    }
 }
 
 impl Comparison {
