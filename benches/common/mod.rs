@@ -233,12 +233,12 @@ pub trait Measure {
     fn finish(&mut self) {}
 }
 
-fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
+pub fn for_each_precision(shape: &Shape, measure: &mut impl Measure) {
     with_rank::<f32>(shape, measure);
     with_rank::<f64>(shape, measure);
 }
 
-pub fn with_rank<A: Number>(shape: &Shape, measure: &mut impl Measure) {
+fn with_rank<A: Number>(shape: &Shape, measure: &mut impl Measure) {
     match shape.lengths.len() {
         1 => measure.shape::<A, Ix1>(shape),
         2 => measure.shape::<A, Ix2>(shape),

@@ -1,9 +1,10 @@
 """The peers in Python, on the data of the Rust side.
 
-    peers.py DATA --library torch --axis 1 --threads 2
+    peers.py DATA --library torch --axis 1 --threads 2 --jobs batchmean logits
 
-DATA holds input.npy, probabilities.npy and log_probabilities.npy. Prints a line of JSON for each job of each
-contender: medians, the loss, and where its array was written. Whether it is right is judged by the reader.
+DATA holds input.npy, probabilities.npy and log_probabilities.npy, whose precision all compute in. Prints a line of
+JSON for each job of each contender: medians, the loss, and where its array was written. Whether it is right is judged
+by the reader.
 """
 
 import argparse
@@ -68,6 +69,7 @@ def jax_jobs(x, p, log_p, axis, threads):
     import jax
     import jax.numpy as jnp
 
+    jax.config.update("jax_enable_x64", x.dtype == "float64")
     x, p, log_p = (jnp.asarray(array) for array in (x, p, log_p))
     rows = x.shape[0]
 
@@ -177,6 +179,7 @@ def main():
     parser.add_argument("--library", choices=LIBRARIES, required=True)
     parser.add_argument("--axis", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--jobs", nargs="+", required=True)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     # Before anything that starts threads is imported.
@@ -203,6 +206,8 @@ def main():
     effort = QUICK if options.quick else FULL
     jobs = LIBRARIES[options.library](*operands, options.axis, options.threads)
     for job, ways in jobs:
+        if job not in options.jobs:
+            continue
         ways = compiled(ways, job)
         samples = in_turn(ways, effort)
         for name, run in ways.items():

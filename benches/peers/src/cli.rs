@@ -27,7 +27,11 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum Command {
     /// Everybody on the same data.
-    Compare,
+    Compare {
+        /// How often, one after the other.
+        #[arg(long, default_value_t = 1)]
+        runs: usize,
+    },
     /// This crate over sizes, threads, classes, axes and layouts.
     Scaling,
     /// From both records, benches/REPORT.md and benches/charts.

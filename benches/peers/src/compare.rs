@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use kldiv::half::{bf16, f16};
 use ndarray::Dimension;
 
 use crate::common::{self, Measure, Number, Problem, Shape};
@@ -10,7 +11,8 @@ use crate::job::Job;
 use crate::oracle::Expected;
 use crate::python::{LIBRARIES, Line, Python};
 use crate::record::{self, Comparison, Row};
-use crate::rivals::{self, OURS};
+use crate::rivals::{self, OURS, half, ours};
+use crate::scaling::pool;
 use crate::timing::{Effort, Seconds, in_turn};
 use crate::{cli::Options, machine};
 
@@ -27,14 +29,16 @@ const CRATES: [(&str, bool); 7] = [
 /// Ulp within which an answer of this crate must be, before it is timed.
 const ALLOWED: f64 = 16.0;
 
-pub fn run(options: &Options) -> Result<Comparison, Box<dyn Error>> {
+pub fn run(options: &Options, runs: usize) -> Result<Comparison, Box<dyn Error>> {
     let mut comparison = Comparing {
         effort: options.effort(),
         python: options.python(),
+        run: 0,
         record: Comparison {
             machine: machine::describe(),
             quick: options.quick,
-            shapes: Vec::new(),
+            runs,
+            shapes: Shape::chosen().into_iter().map(record::Shape::from).collect(),
             rows: Vec::new(),
             versions: machine::versions(&CRATES),
             skipped: rivals::missing(),
@@ -45,11 +49,14 @@ pub fn run(options: &Options) -> Result<Comparison, Box<dyn Error>> {
         let line = "torch, jax, scipy: no interpreter; `benches/peers/run.sh` sets one up";
         comparison.record.skipped.push(line.to_owned());
     }
-    for shape in Shape::chosen() {
-        common::with_rank::<f32>(&shape, &mut comparison);
+    for run in 0..runs {
+        comparison.run = run;
+        for shape in Shape::chosen() {
+            common::for_each_precision(&shape, &mut comparison);
+        }
     }
     match comparison.failed {
-        Some(error) => Err(error),
+        Some(error) => Err(error.into()),
         None => Ok(comparison.record),
     }
 }
@@ -57,62 +64,103 @@ pub fn run(options: &Options) -> Result<Comparison, Box<dyn Error>> {
 struct Comparing {
     effort: Effort,
     python: Option<Python>,
+    run: usize,
     record: Comparison,
-    failed: Option<Box<dyn Error>>,
+    failed: Option<String>,
+}
+
+/// Where a row belongs.
+#[derive(Clone, Copy)]
+struct At<'s> {
+    shape: &'s str,
+    job: Job,
+    precision: &'static str,
 }
 
 impl Measure for Comparing {
     fn shape<A: Number, D: Dimension + 'static>(&mut self, shape: &Shape) {
-        let mut problem = Problem::<f32, D>::new(shape);
-        let (lengths, axis) = (shape.lengths.clone(), shape.axis);
-        self.record.shapes.push(record::Shape { name: shape.name.clone(), lengths, axis });
-        for job in Job::ALL {
-            self.in_rust(shape, &mut problem, job);
+        let mut problem = Problem::<A, D>::new(shape);
+        let expected = |&job| (job, Expected::of(&problem, job));
+        let jobs: Vec<_> = Job::done_in(A::NAME).iter().map(expected).collect();
+        for (job, expected) in &jobs {
+            let at = At { shape: &shape.name, job: *job, precision: A::NAME };
+            self.in_rust(at, &mut problem, expected);
+            if A::NAME == "f32" && job.is_batch_mean() {
+                self.ours_alone(at, &mut problem, expected);
+            }
         }
         if let Some(python) = self.python.clone() {
-            let outcome = self.in_python(&python, shape, &mut problem);
-            self.failed = self.failed.take().or(outcome.err());
+            let outcome = self.in_python(&python, shape, &mut problem, &jobs);
+            self.failed = self.failed.take().or(outcome.err().map(|error| error.to_string()));
         }
     }
 }
 
 impl Comparing {
-    fn in_rust<D: Dimension + 'static>(
+    fn in_rust<A: Number, D: Dimension + 'static>(
         &mut self,
-        shape: &Shape,
-        problem: &mut Problem<f32, D>,
-        job: Job,
+        at: At,
+        problem: &mut Problem<A, D>,
+        expected: &Expected,
     ) {
-        let expected = Expected::of(problem, job);
-        let contenders: Contenders<D> = rivals::of(job, problem);
-        let errors: Vec<f64> =
-            contenders.iter().map(|one| expected.error(&one.answer(problem))).collect();
-        drop(expected);
-        assert!(contenders[0].name() == OURS && errors[0] <= ALLOWED, "{} ulp", errors[0]);
-        let roofline = roofline::<D>(job);
-        let in_order: Vec<&dyn Contender<_>> =
-            std::iter::once(&roofline).chain(&contenders).map(Box::as_ref).collect();
-        let seconds = in_turn(problem, &in_order, self.effort);
-        for ((one, error), &time) in contenders.iter().zip(errors).zip(&seconds[1..]) {
-            self.row(shape, job, one.name(), time, seconds[0].median, error);
-        }
+        let contenders = rivals::of(at.job, problem);
+        let ours = self.timed(at, problem, &contenders, Some(expected));
+        assert!(contenders[0].name() == OURS && ours <= ALLOWED, "{ours} ulp");
     }
 
-    fn in_python<D: Dimension + 'static>(
+    /// In one thread, and with 16-bit elements.
+    fn ours_alone<A: Number, D: Dimension + 'static>(
+        &mut self,
+        at: At,
+        problem: &mut Problem<A, D>,
+        expected: &Expected,
+    ) {
+        if rayon::current_num_threads() > 1 {
+            pool(1).install(|| self.timed(at, problem, &ours::of(at.job), Some(expected)));
+        }
+        let f16s = half::of::<f16, A, D>(at.job, problem);
+        self.timed(At { precision: "f16", ..at }, problem, &f16s, None);
+        let bf16s = half::of::<bf16, A, D>(at.job, problem);
+        self.timed(At { precision: "bf16", ..at }, problem, &bf16s, None);
+    }
+
+    /// A row for each. Gives the error of the first.
+    fn timed<A: Number, D: Dimension + 'static>(
+        &mut self,
+        at: At,
+        problem: &mut Problem<A, D>,
+        contenders: &Contenders<A, D>,
+        expected: Option<&Expected>,
+    ) -> f64 {
+        let mut error = |one: &dyn Contender<_>| {
+            expected.map_or(f64::NAN, |expected| expected.error(&one.answer(problem)))
+        };
+        let errors: Vec<f64> = contenders.iter().map(|one| error(one.as_ref())).collect();
+        let roofline = roofline(at.job);
+        let in_order: Vec<&dyn Contender<_>> =
+            std::iter::once(&roofline).chain(contenders).map(Box::as_ref).collect();
+        let seconds = in_turn(problem, &in_order, self.effort);
+        for ((one, &error), &time) in contenders.iter().zip(&errors).zip(&seconds[1..]) {
+            self.row(at, one.name(), time, seconds[0].median, error);
+        }
+        errors[0]
+    }
+
+    fn in_python<A: Number, D: Dimension + 'static>(
         &mut self,
         python: &Python,
         shape: &Shape,
-        problem: &mut Problem<f32, D>,
+        problem: &mut Problem<A, D>,
+        jobs: &[(Job, Expected)],
     ) -> Result<(), Box<dyn Error>> {
         python.prepare(problem)?;
-        let expected: Vec<Expected> =
-            Job::ALL.iter().map(|&job| Expected::of(problem, job)).collect();
-        let mut before = self.rooflines(problem);
+        let names: Vec<Job> = jobs.iter().map(|(job, _)| *job).collect();
+        let mut before = self.rooflines(problem, &names);
         for library in LIBRARIES {
-            let lines = python.run(library, shape).unwrap_or_else(|error| {
+            let lines = python.run(library, shape, &names).unwrap_or_else(|error| {
                 vec![Line::Skipped { skipped: format!("{library}: {error}") }]
             });
-            let after = self.rooflines(problem);
+            let after = self.rooflines(problem, &names);
             for line in lines {
                 let found = match line {
                     Line::Result(found) => found,
@@ -125,10 +173,12 @@ impl Comparing {
                         continue;
                     }
                 };
-                let job = Job::with_id(&found.job).ok_or("the script did another job")?;
-                let error = expected[job as usize].error(&found.answer()?);
-                let roofline = (before[job as usize] + after[job as usize]) / 2.0;
-                self.row(shape, job, &found.contender, found.seconds, roofline, error);
+                let job = names.iter().position(|job| job.id() == found.job);
+                let job = job.ok_or("the script did another job")?;
+                let error = jobs[job].1.error(&found.answer::<A>()?);
+                let roofline = (before[job] + after[job]) / 2.0;
+                let at = At { shape: &shape.name, job: names[job], precision: A::NAME };
+                self.row(at, &found.contender, found.seconds, roofline, error);
             }
             before = after;
         }
@@ -146,40 +196,47 @@ impl Comparing {
     }
 
     /// Seconds of the roofline of each job.
-    fn rooflines<D: Dimension + 'static>(&self, problem: &mut Problem<f32, D>) -> Vec<f64> {
-        let alone = |job| in_turn(problem, &[roofline::<D>(job).as_ref()], self.effort)[0].median;
-        Job::ALL.map(alone).to_vec()
+    fn rooflines<A: Number, D: Dimension + 'static>(
+        &self,
+        problem: &mut Problem<A, D>,
+        jobs: &[Job],
+    ) -> Vec<f64> {
+        let mut alone = |&job| in_turn(problem, &[roofline(job).as_ref()], self.effort)[0].median;
+        jobs.iter().map(&mut alone).collect()
     }
 
     fn row(
         &mut self,
-        shape: &Shape,
-        job: Job,
+        At { shape, job, precision }: At,
         contender: &str,
         seconds: Seconds,
         roofline: f64,
         error: f64,
     ) {
-        println!(
-            "{:9} {:16} {contender:22} {:>11.2} µs {:8.2} × roofline {error:9.3} ulp",
-            shape.name,
-            job.id(),
-            seconds.median * 1e6,
-            seconds.median / roofline,
-        );
-        self.record.rows.push(Row {
-            shape: shape.name.clone(),
+        let row = Row {
+            run: self.run,
+            shape: shape.to_owned(),
             job: job.id().to_owned(),
+            precision: precision.to_owned(),
+            threads: rayon::current_num_threads(),
             contender: contender.to_owned(),
             seconds,
             roofline,
             error: error.is_finite().then_some(error),
-        });
+        };
+        println!(
+            "{shape:9} {:16} {precision:4} {} {contender:22} {:>11.2} µs {:8.2} × roofline {error:9.3} ulp",
+            row.job,
+            row.threads,
+            seconds.median * 1e6,
+            row.multiple(),
+        );
+        self.record.rows.push(row);
     }
 }
 
-fn roofline<D: Dimension + 'static>(job: Job) -> Box<dyn Contender<Problem<f32, D>>> {
-    value("roofline", move |problem: &mut Problem<f32, D>| {
+fn roofline<A: Number, D: Dimension + 'static>(job: Job) -> Box<dyn Contender<Problem<A, D>>> {
+    value("roofline", move |problem: &mut Problem<A, D>| {
         if job.writes() { problem.read_and_write(job.target()) } else { problem.read(job.target()) }
     })
 }

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use ndarray::{Array, Dimension};
 
-use crate::common::Problem;
+use crate::common::{Number, Problem};
 
-/// What was found: a loss, an array, or both.
+/// What was found, in any precision: a loss, an array, or both.
 #[derive(Default)]
 pub struct Answer {
     pub value: Option<f64>,
-    pub array: Option<Vec<f32>>,
+    pub array: Option<Vec<f64>>,
 }
 
 pub trait Contender<P> {
@@ -21,7 +21,7 @@ pub trait Contender<P> {
     fn answer(&self, problem: &mut P) -> Answer;
 }
 
-pub type Contenders<D> = Vec<Box<dyn Contender<Problem<f32, D>>>>;
+pub type Contenders<A, D> = Vec<Box<dyn Contender<Problem<A, D>>>>;
 
 /// A run, and how to read its result, which is not timed.
 struct Entry<R, A> {
@@ -73,34 +73,36 @@ pub fn value<P, T: Into<f64> + 'static>(
 }
 
 /// Gives a new array.
-pub fn array<D: Dimension + 'static>(
+pub fn array<A: Number, D: Dimension + 'static>(
     name: &'static str,
-    run: impl Fn(&mut Problem<f32, D>) -> Array<f32, D> + 'static,
-) -> Box<dyn Contender<Problem<f32, D>>> {
-    contender(name, run, |array: Array<f32, D>, _| Answer {
-        value: None,
-        array: Some(array.into_iter().collect()),
-    })
+    run: impl Fn(&mut Problem<A, D>) -> Array<A, D> + 'static,
+) -> Box<dyn Contender<Problem<A, D>>> {
+    contender(name, run, |array, _| Answer { value: None, array: Some(numbers(&array)) })
 }
 
 /// Gives a loss and a new array.
-pub fn both<D: Dimension + 'static>(
+pub fn both<A: Number, D: Dimension + 'static>(
     name: &'static str,
-    run: impl Fn(&mut Problem<f32, D>) -> (f32, Array<f32, D>) + 'static,
-) -> Box<dyn Contender<Problem<f32, D>>> {
-    contender(name, run, |(value, array): (f32, Array<f32, D>), _| Answer {
+    run: impl Fn(&mut Problem<A, D>) -> (A, Array<A, D>) + 'static,
+) -> Box<dyn Contender<Problem<A, D>>> {
+    contender(name, run, |(value, array), _| Answer {
         value: Some(value.into()),
-        array: Some(array.into_iter().collect()),
+        array: Some(numbers(&array)),
     })
 }
 
 /// Writes into the problem's buffer; gives the loss, where there is one.
-pub fn written<D: Dimension + 'static>(
+pub fn written<A: Number, D: Dimension + 'static>(
     name: &'static str,
-    run: impl Fn(&mut Problem<f32, D>) -> Option<f32> + 'static,
-) -> Box<dyn Contender<Problem<f32, D>>> {
-    contender(name, run, |value: Option<f32>, problem: &Problem<f32, D>| Answer {
-        value: value.map(f64::from),
-        array: Some(problem.output.iter().copied().collect()),
+    run: impl Fn(&mut Problem<A, D>) -> Option<A> + 'static,
+) -> Box<dyn Contender<Problem<A, D>>> {
+    contender(name, run, |value, problem: &Problem<A, D>| Answer {
+        value: value.map(A::into),
+        array: Some(numbers(&problem.output)),
     })
+}
+
+/// In the order of the classes and distributions.
+pub fn numbers<A: Number, D: Dimension>(array: &Array<A, D>) -> Vec<f64> {
+    array.iter().map(|&number| number.into()).collect()
 }

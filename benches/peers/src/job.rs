@@ -15,6 +15,15 @@ impl Job {
     pub const ALL: [Job; 5] =
         [Job::Probability, Job::LogTarget, Job::Pointwise, Job::Logits, Job::LogitsGradient];
 
+    /// Those that are done in a precision: `f64` is spared the longest.
+    pub fn done_in(precision: &str) -> &'static [Job] {
+        if precision == "f32" { &Job::ALL } else { &Job::ALL[..4] }
+    }
+
+    pub fn is_batch_mean(self) -> bool {
+        matches!(self, Job::Probability | Job::LogTarget)
+    }
+
     /// The name in files, and in those of Python.
     pub fn id(self) -> &'static str {
         match self {
@@ -24,10 +33,6 @@ impl Job {
             Job::Logits => "logits",
             Job::LogitsGradient => "logits-gradient",
         }
-    }
-
-    pub fn with_id(id: &str) -> Option<Job> {
-        Job::ALL.into_iter().find(|job| job.id() == id)
     }
 
     pub fn title(self) -> &'static str {

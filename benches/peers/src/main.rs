@@ -7,6 +7,7 @@ mod cli;
 mod common;
 mod compare;
 mod contender;
+mod double;
 mod job;
 mod machine;
 mod oracle;
@@ -27,7 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     fs::create_dir_all(&options.data)?;
     match options.command {
-        Command::Compare => record::save(&options.comparison(), &compare::run(&options)?),
+        Command::Compare { runs } => {
+            record::save(&options.comparison(), &compare::run(&options, runs)?)
+        }
         Command::Scaling => record::save(&options.scaling(), &scaling::run(&options)),
         Command::Report => {
             let comparison = record::load(&options.comparison())?;

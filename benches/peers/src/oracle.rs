@@ -1,57 +1,62 @@
-//! What is right, in `f64`, and how far off an answer is.
+//! What is right, in twice the digits of `f64`, and how far off an answer is.
 
-use ndarray::{Array, Dimension, Zip};
+use std::ops::Add;
 
-use crate::common::Problem;
-use crate::common::logits::{TEMPERATURE, log_softmax};
+use ndarray::{Array, ArrayView1, Dimension, Zip};
+use rayon::prelude::*;
+
+use crate::common::logits::TEMPERATURE;
+use crate::common::{Number, Problem};
 use crate::contender::Answer;
+use crate::double::Double;
 use crate::job::Job;
 
-/// Twice as many digits: the sum and what it lost.
+/// What a number should be.
 #[derive(Clone, Copy, Default)]
-struct Sum(f64, f64);
+struct Right {
+    value: f64,
+    low: f32,
+    /// What its error is counted in.
+    ulp: f32,
+}
 
-impl Sum {
-    /// Knuth's two-sum.
-    fn add(self, term: f64) -> Sum {
-        let sum = self.0 + term;
-        let part = sum - self.0;
-        Sum(sum, self.1 + ((self.0 - (sum - part)) + (term - part)))
+impl Right {
+    /// In units in the last place of `A` at so large a number.
+    fn of<A: Number>(Double(value, low): Double, size: f64) -> Right {
+        Right { value, low: low as f32, ulp: ulp::<A>(size) as f32 }
     }
 
-    fn of(terms: impl IntoIterator<Item = f64>) -> f64 {
-        let Sum(sum, lost) = terms.into_iter().fold(Sum::default(), Sum::add);
-        sum + lost
+    fn error(&self, found: f64) -> f64 {
+        ((found - self.value) - f64::from(self.low)).abs() / f64::from(self.ulp)
     }
 }
 
-/// A number of an array, and the larger of the two that it is the difference of.
-struct Part {
-    right: f64,
-    size: f32,
+/// The distance of numbers of a precision.
+fn ulp<A: Number>(number: f64) -> f64 {
+    let least: f64 = A::min_positive_value().into();
+    number.abs().max(least).log2().floor().exp2() * A::epsilon().into()
 }
 
 #[derive(Default)]
 pub struct Expected {
-    value: Option<f64>,
-    array: Vec<Part>,
+    value: Option<Right>,
+    array: Vec<Right>,
 }
 
 impl Expected {
-    pub fn of<D: Dimension>(problem: &Problem<f32, D>, job: Job) -> Expected {
+    pub fn of<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expected {
         match job {
-            Job::Probability => of_pair(problem, job, |x, t| t * (t.ln() - x)),
-            Job::LogTarget => of_pair(problem, job, |x, y| y.exp() * (y - x)),
-            Job::Pointwise => terms(problem),
+            Job::Probability | Job::LogTarget => of_pair(problem, job),
+            Job::Pointwise => of_terms(problem, job),
             Job::Logits | Job::LogitsGradient => of_logits(problem, job),
         }
     }
 
-    /// In units in the last place of `f32`: the error of the loss in ulp of itself, or the largest of the array's
-    /// in ulp of the larger part of each number, whichever is more. Infinite where something is missing.
+    /// In units in the last place of the precision: the error of the loss in ulp of itself, or the largest of the
+    /// array's in ulp of the larger part of each number, whichever is more. Infinite where something is missing.
     pub fn error(&self, found: &Answer) -> f64 {
-        let of_value = match (self.value, found.value) {
-            (Some(right), Some(found)) => (found - right).abs() / ulp(right),
+        let of_value = match (&self.value, found.value) {
+            (Some(right), Some(found)) => right.error(found),
             (None, _) => 0.0,
             (Some(_), None) => f64::INFINITY,
         };
@@ -59,64 +64,116 @@ impl Expected {
         if numbers.len() != self.array.len() {
             return f64::INFINITY;
         }
-        let of_part = |(part, &found): (&Part, &f32)| {
-            (f64::from(found) - part.right).abs() / ulp(part.size.into())
-        };
-        let of_array = self.array.iter().zip(numbers).map(of_part).fold(0.0, larger);
-        larger(of_value, of_array)
+        let errors = self.array.par_iter().zip(numbers).map(|(right, &found)| right.error(found));
+        errors.map(known).reduce(|| known(of_value), f64::max)
     }
 }
 
 /// NaN is as wrong as can be.
-fn larger(worst: f64, error: f64) -> f64 {
-    if error.is_nan() { f64::INFINITY } else { worst.max(error) }
+fn known(error: f64) -> f64 {
+    if error.is_nan() { f64::INFINITY } else { error }
 }
 
-/// The distance of `f32`s at a number.
-fn ulp(number: f64) -> f64 {
-    2.0_f64.powi((number.abs().log2().floor() as i32).max(-126) - 23)
+/// The batch mean.
+fn mean<A: Number, D: Dimension>(problem: &Problem<A, D>, sum: Double) -> Option<Right> {
+    let value = sum.over(rows(problem).into());
+    Some(Right::of::<A>(value, value.0))
 }
 
-fn rows<D: Dimension>(problem: &Problem<f32, D>) -> f64 {
+fn rows<A: Number, D: Dimension>(problem: &Problem<A, D>) -> f64 {
     problem.operands.input.shape()[0] as f64
 }
 
-fn of_pair<D: Dimension>(
-    problem: &Problem<f32, D>,
+/// The probability, its logarithm, and their term.
+#[derive(Clone, Copy)]
+struct Term {
+    p: Double,
+    log_p: Double,
+    value: Double,
+}
+
+impl Term {
+    fn of(job: Job, x: f64, t: f64) -> Term {
+        let (p, log_p) = match job {
+            Job::Probability | Job::Pointwise => (t.into(), Double::from(t).ln()),
+            _ => (Double::from(t).exp(), t.into()),
+        };
+        Term { p, log_p, value: p * (log_p - x.into()) }
+    }
+}
+
+fn each<A: Number, D: Dimension>(
+    problem: &Problem<A, D>,
     job: Job,
-    term: impl Fn(f64, f64) -> f64,
-) -> Expected {
+) -> impl IndexedParallelIterator<Item = (f64, Term)> {
     let (x, t) = problem.operands.slices(job.target());
-    let sum = Sum::of(x.iter().zip(t).map(|(&x, &t)| term(x.into(), t.into())));
-    Expected { value: Some(sum / rows(problem)), array: Vec::new() }
+    let pairs = x.par_iter().zip(t).with_min_len(1 << 12);
+    pairs.map(move |(&x, &t)| (x.into(), Term::of(job, x.into(), t.into())))
 }
 
-fn terms<D: Dimension>(problem: &Problem<f32, D>) -> Expected {
-    let (x, t) = problem.operands.slices(Job::Pointwise.target());
-    let part = |(&x, &t): (&f32, &f32)| {
-        let (x, t) = (f64::from(x), f64::from(t));
-        Part { right: t * (t.ln() - x), size: (t * t.ln()).abs().max((t * x).abs()) as f32 }
+fn of_pair<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expected {
+    let sum = each(problem, job).map(|(_, term)| term.value).reduce(Double::default, Double::add);
+    Expected { value: mean(problem, sum), array: Vec::new() }
+}
+
+fn of_terms<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expected {
+    let right = |(x, Term { p, log_p, value }): (f64, Term)| {
+        Right::of::<A>(value, (p.0 * log_p.0).abs().max((p.0 * x).abs()))
     };
-    Expected { value: None, array: x.iter().zip(t).map(part).collect() }
+    Expected { value: None, array: each(problem, job).map(right).collect() }
 }
 
-fn of_logits<D: Dimension>(problem: &Problem<f32, D>, job: Job) -> Expected {
+/// The softmaxes of a lane, as e^(z/τ) and what to divide them by, and its divergence.
+struct Lane {
+    of_student: Double,
+    of_teacher: Double,
+    divergence: Double,
+}
+
+impl Lane {
+    fn of<A: Number>(student: ArrayView1<A>, teacher: ArrayView1<A>) -> Lane {
+        let (mut of_student, mut of_teacher, mut sum) = <(Double, Double, Double)>::default();
+        for (&x, &y) in student.iter().zip(teacher) {
+            let (x, y) = (scaled(x), scaled(y));
+            let p = y.exp();
+            of_student = of_student + x.exp();
+            of_teacher = of_teacher + p;
+            sum = sum + p * (y - x);
+        }
+        let divergence = sum.over(of_teacher) + of_student.ln() - of_teacher.ln();
+        Lane { of_student, of_teacher, divergence }
+    }
+
+    /// q − p over a divisor.
+    fn slope<A: Number>(&self, x: A, y: A, divisor: f64) -> Right {
+        let part = |z: A, total| scaled(z).exp().over(total).over(divisor.into());
+        let (q, p) = (part(x, self.of_student), part(y, self.of_teacher));
+        Right::of::<A>(q - p, q.0.max(p.0))
+    }
+}
+
+fn scaled<A: Number>(logit: A) -> Double {
+    Double::from(logit.into()).over(TEMPERATURE.into())
+}
+
+fn of_logits<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expected {
     let (student, teacher) = problem.operands.pair(job.target());
-    let soft = |logits: &Array<f32, D>| log_softmax(&logits.mapv(f64::from), problem.axis);
-    let (log_q, log_p) = (soft(student), soft(teacher));
-    let mut sum = Sum::default();
-    // Σp·(e^(−D) − 1 + D) = Σp·D, without cancellation.
-    Zip::from(&log_q)
-        .and(&log_p)
-        .for_each(|&x, &y| sum = sum.add(y.exp() * ((x - y).exp_m1() + y - x)));
-    let value = Some((sum.0 + sum.1) / rows(problem));
+    let lanes = Zip::from(student.lanes(problem.axis)).and(teacher.lanes(problem.axis));
+    let lanes = lanes.par_map_collect(Lane::of);
+    let sum = lanes.iter().fold(Double::default(), |sum, lane| sum + lane.divergence);
+    let value = mean(problem, sum);
     if job == Job::Logits {
         return Expected { value, array: Vec::new() };
     }
-    let scale = TEMPERATURE * rows(problem);
-    let part = |(&x, &y): (&f64, &f64)| {
-        let (q, p) = (x.exp() / scale, y.exp() / scale);
-        Part { right: q - p, size: q.max(p) as f32 }
-    };
-    Expected { value, array: log_q.iter().zip(&log_p).map(part).collect() }
+    let divisor = TEMPERATURE * rows(problem);
+    let mut slopes = Array::from_elem(student.raw_dim(), Right::default());
+    Zip::from(slopes.lanes_mut(problem.axis))
+        .and(student.lanes(problem.axis))
+        .and(teacher.lanes(problem.axis))
+        .and(&lanes)
+        .par_for_each(|out, student, teacher, lane| {
+            let each = Zip::from(out).and(student).and(teacher);
+            each.for_each(|out, &x, &y| *out = lane.slope(x, y, divisor));
+        });
+    Expected { value, array: slopes.into_iter().collect() }
 }

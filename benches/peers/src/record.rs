@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::common;
 use crate::timing::Seconds;
 
 /// When and on what.
@@ -28,27 +29,76 @@ pub struct Shape {
     pub axis: usize,
 }
 
-/// One contender at one job on one shape.
+impl From<common::Shape> for Shape {
+    fn from(common::Shape { name, lengths, axis }: common::Shape) -> Shape {
+        Shape { name, lengths, axis }
+    }
+}
+
+/// One contender at one job on one shape, in one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Row {
+    pub run: usize,
     pub shape: String,
     pub job: String,
+    pub precision: String,
+    pub threads: usize,
     pub contender: String,
     pub seconds: Seconds,
-    /// That of the same rounds, or the rounds just before and after.
+    /// That of the same rounds, or the rounds just before and after. That of `f32` for 16-bit elements.
     pub roofline: f64,
-    /// In ulp; see `oracle`. `None` is infinite.
+    /// In ulp; see `oracle`. `None` is infinite, or not known for 16-bit elements.
     pub error: Option<f64>,
+}
+
+impl Row {
+    /// The same in every run.
+    fn key(&self) -> (&str, &str, &str, usize, &str) {
+        (&self.shape, &self.job, &self.precision, self.threads, &self.contender)
+    }
+
+    /// Time as a multiple of the roofline's.
+    pub fn multiple(&self) -> f64 {
+        self.seconds.median / self.roofline
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Comparison {
     pub machine: Machine,
     pub quick: bool,
+    pub runs: usize,
     pub shapes: Vec<Shape>,
     pub rows: Vec<Row>,
     pub versions: Vec<String>,
     pub skipped: Vec<String>,
+}
+
+impl Comparison {
+    pub fn only(&self, wanted: impl Fn(&Row) -> bool) -> Comparison {
+        let mut rows = self.rows.clone();
+        rows.retain(wanted);
+        Comparison { rows, ..self.clone() }
+    }
+
+    /// In one precision, in as many threads as the machine has.
+    pub fn in_precision(&self, precision: &str) -> Comparison {
+        self.only(|row| row.precision == precision && row.threads == self.machine.threads)
+    }
+
+    /// Of each row the run in the middle, by multiples of the roofline.
+    pub fn middle(&self) -> Comparison {
+        let mut left = self.clone();
+        let mut rows = Vec::new();
+        while let Some(first) = left.rows.first().cloned() {
+            let (mut runs, rest): (Vec<Row>, Vec<Row>) =
+                left.rows.into_iter().partition(|row| row.key() == first.key());
+            runs.sort_by(|a, b| a.multiple().total_cmp(&b.multiple()));
+            rows.push(runs.swap_remove(runs.len() / 2));
+            left.rows = rest;
+        }
+        Comparison { rows, ..left }
+    }
 }
 
 /// One size of one sweep.

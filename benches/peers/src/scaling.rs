@@ -189,7 +189,7 @@ fn problem<D: Dimension>(lengths: &[usize], axis: usize) -> Problem<f32, D> {
     Problem::new(&Shape { name: String::new(), lengths: lengths.to_vec(), axis })
 }
 
-fn pool(threads: usize) -> rayon::ThreadPool {
+pub fn pool(threads: usize) -> rayon::ThreadPool {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.expect("threads")
 }

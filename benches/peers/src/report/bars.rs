@@ -33,7 +33,7 @@ pub fn svg(comparison: &Comparison, job: Job) -> Result<String, Box<dyn Error>> 
             from: 1.0,
             least: 0.5,
             line: (1.0, BLACK),
-            of: |row| row.seconds.median / row.roofline,
+            of: Row::multiple,
         };
         times.draw(&panels[0])?;
         let errors = Panel {

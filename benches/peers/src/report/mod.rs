@@ -2,6 +2,7 @@
 
 mod bars;
 mod figures;
+mod goals;
 mod lines;
 mod model;
 mod scaling;
@@ -33,16 +34,20 @@ pub fn write(
     let charts = benches.join("charts");
     fs::create_dir_all(&charts)?;
     let chart = |name: &str, svg: String| fs::write(charts.join(format!("{name}.svg")), svg);
+    let [single, double] =
+        ["f32", "f64"].map(|precision| comparison.in_precision(precision).middle());
     for job in Job::ALL {
-        chart(job.id(), bars::svg(comparison, job)?)?;
+        chart(job.id(), bars::svg(&single, job)?)?;
     }
     for (name, svg) in scaling::charts(scaling)? {
         chart(name, svg)?;
     }
     let report = [
-        head(comparison),
-        tables::summary(comparison),
-        Job::ALL.map(|job| tables::job(comparison, job)).concat(),
+        head(&single),
+        tables::summary(&single, &double),
+        goals::text(comparison),
+        Job::ALL.map(|job| tables::job(&single, job)).concat(),
+        tables::in_double(&double),
         scaling::text(scaling),
         model::text(scaling),
         foot(comparison),
@@ -51,7 +56,7 @@ pub fn write(
     fs::write(&path, report.concat())?;
     println!("{}", path.display());
     if usual {
-        readme(&Path::new(ROOT).join("README.md"), &tables::readme(comparison))
+        readme(&Path::new(ROOT).join("README.md"), &tables::readme(&single))
     } else {
         Ok(())
     }
@@ -82,13 +87,13 @@ fn head(comparison: &Comparison) -> String {
         "# Speed and error, beside others\n\n{quick}\
         Measured {on}, {system}, {compiler}; this page and its charts are written by\n\n\
         ```sh\nbenches/peers/run.sh\n```\n\n\
-        `f32` throughout, medians of rounds in which everybody takes a turn on the same data, each after a run of its \
-        own that warms the caches. The roofline is a multiply-add over both operands, in as many threads, that does \
+        `f32` where nothing else is said, medians of rounds in which everybody takes a turn on the same data, each after \
+        a run of its own that warms the caches; of several runs of everything the one in the middle. The roofline is a multiply-add over both operands, in as many threads, that does \
         nothing else; where an array is written, one that writes as much into a buffer that exists. The peers in Python \
         run in a process for each library, the roofline just before and after. The machine may be shared: \
         ratios hold, milliseconds less so. The quartiles of a contender lie {spread:.0} % of its median apart (the median of \
         all).\n\n\
-        Errors are in units in the last place (ulp) of `f32`, against sums in twice the digits of `f64`: of the loss in \
+        Errors are in units in the last place (ulp) of the precision, against terms and sums in twice the digits of `f64`: of the loss in \
         ulp of itself (0.5 is a correct rounding), of an array the worst number in ulp of the larger of the two parts \
         that it is the difference of; where there are both, the larger.\n\n\
         ndarray-stats, NumKong and SciPy take q, not ln q: its exponentials are not timed. \

@@ -15,6 +15,15 @@ impl Comparison {
             .find(|row| row.shape == shape && row.job == job.id() && row.contender == contender)
     }
 
+    /// Of the others.
+    pub fn fastest(&self, shape: &str, job: Job, among: impl Fn(&str) -> bool) -> Option<&Row> {
+        let others = self.rows.iter().filter(|row| {
+            let name = &row.contender;
+            row.shape == shape && row.job == job.id() && !name.starts_with(OURS) && among(name)
+        });
+        others.min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))
+    }
+
     /// Everybody who does a job, in the order of the record.
     pub fn contenders(&self, job: Job) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
@@ -48,24 +57,47 @@ fn line(first: &str, comparison: &Comparison, cell: impl Fn(&str) -> String) -> 
 }
 
 /// The fastest of the others, job by job.
-pub fn summary(comparison: &Comparison) -> String {
-    let cell = |job: Job, shape: &str| {
+pub fn summary(single: &Comparison, double: &Comparison) -> String {
+    let cell = |comparison: &Comparison, job: Job, shape: &str| {
         let ours = comparison.row(shape, job, OURS)?.seconds.median;
-        let others = comparison.rows.iter().filter(|row| {
-            row.shape == shape && row.job == job.id() && !row.contender.starts_with(OURS)
-        });
-        let fastest = others.min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))?;
+        let fastest = comparison.fastest(shape, job, |_| true)?;
         Some(format!("{} × ({})", short(fastest.seconds.median / ours), fastest.contender))
     };
-    let rows = Job::ALL
-        .map(|job| line(job.title(), comparison, |shape| cell(job, shape).unwrap_or_default()));
+    let row = |comparison: &Comparison, job: Job, precision: &str| {
+        let name = format!("{}{precision}", job.title());
+        line(&name, comparison, |shape| cell(comparison, job, shape).unwrap_or_default())
+    };
+    let mut rows: Vec<Vec<String>> = Job::ALL.iter().map(|&job| row(single, job, "")).collect();
+    rows.extend(Job::done_in("f64").iter().map(|&job| row(double, job, ", `f64`")));
     format!(
         "## In short\n\nThe time of the fastest of all others, as a multiple of this crate's.\n\n{}",
-        table(&head("", comparison), &rows)
+        table(&head("", single), &rows)
     )
 }
 
+/// With its chart.
 pub fn job(comparison: &Comparison, job: Job) -> String {
+    let (title, id) = (job.title(), job.id());
+    format!(
+        "## {}\n\n![{title}: time as a multiple of the roofline, and error, by shape](charts/{id}.svg)\n\n{}",
+        capitalized(title),
+        times_and_errors(comparison, job),
+    )
+}
+
+/// Without charts.
+pub fn in_double(comparison: &Comparison) -> String {
+    let job = |&job: &Job| {
+        format!("### {}, `f64`\n\n{}", capitalized(job.title()), times_and_errors(comparison, job))
+    };
+    format!(
+        "## In `f64`\n\nThe same numbers before they are rounded to `f32`, the roofline over twice the bytes, errors in \
+        ulp of `f64`.\n\n{}",
+        Job::done_in("f64").iter().map(job).collect::<String>()
+    )
+}
+
+fn times_and_errors(comparison: &Comparison, job: Job) -> String {
     let contenders = comparison.contenders(job);
     let lines = |cell: &dyn Fn(&Row) -> String| -> Vec<Vec<String>> {
         let of = |contender: &&str| {
@@ -80,16 +112,10 @@ pub fn job(comparison: &Comparison, job: Job) -> String {
         comparison.row(shape, job, OURS).map_or(String::new(), |row| time(row.roofline))
     });
     let mut times = vec![roofline];
-    times.extend(lines(&|row| short(row.seconds.median / row.roofline)));
+    times.extend(lines(&|row| short(row.multiple())));
     let errors = lines(&|row| row.error.map_or("∞".to_owned(), short));
-    let (title, id) = (job.title(), job.id());
-    format!(
-        "## {}\n\n![{title}: time as a multiple of the roofline, and error, by shape](charts/{id}.svg)\n\n\
-        {}{}",
-        capitalized(title),
-        table(&head("time, multiples of the roofline", comparison), &times),
-        table(&head("error, ulp", comparison), &errors),
-    )
+    table(&head("time, multiples of the roofline", comparison), &times)
+        + &table(&head("error, ulp", comparison), &errors)
 }
 
 /// The table and the chart in README.md.

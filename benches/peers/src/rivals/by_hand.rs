@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayView1, Dimension, Zip};
 
 use crate::common::by_hand::term;
 use crate::common::logits::TEMPERATURE;
-use crate::common::{Problem, Target, Work};
+use crate::common::{Number, Problem, Target, Work};
 use crate::contender::{Contenders, array, value, written};
 use crate::job::Job;
 
@@ -12,14 +12,14 @@ pub const NAME: &str = "ndarray, Zip";
 const MAPV: &str = "ndarray, mapv";
 const RAYON: &str = "ndarray, rayon";
 
-pub fn of<D: Dimension + 'static>(job: Job) -> Contenders<D> {
+pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
     match job {
         Job::Probability | Job::LogTarget => vec![
             value(MAPV, move |problem| mapv(problem, job.target()).sum() / rows(problem)),
-            value(NAME, move |problem: &mut Problem<f32, D>| {
+            value(NAME, move |problem: &mut Problem<A, D>| {
                 problem.by_hand(Work::BatchMean, job.target())
             }),
-            value(RAYON, move |problem: &mut Problem<f32, D>| {
+            value(RAYON, move |problem: &mut Problem<A, D>| {
                 problem.by_hand_in_parallel(job.target())
             }),
         ],
@@ -36,12 +36,12 @@ pub fn of<D: Dimension + 'static>(job: Job) -> Contenders<D> {
         ],
         Job::Logits => vec![
             value(NAME, Problem::logits_by_hand),
-            value(RAYON, |problem: &mut Problem<f32, D>| {
+            value(RAYON, |problem: &mut Problem<A, D>| {
                 let (student, teacher) = problem.operands.pair(Target::LogProbability);
                 let lanes = Zip::from(student.lanes(problem.axis)).and(teacher.lanes(problem.axis));
                 let sum = lanes.par_fold(
-                    || 0.0,
-                    |sum: f32, student, teacher| sum + Lane::of(student, teacher).divergence(),
+                    A::zero,
+                    |sum, student, teacher| sum + Lane::of(student, teacher).divergence(),
                     |a, b| a + b,
                 );
                 sum / rows(problem)
@@ -54,59 +54,60 @@ pub fn of<D: Dimension + 'static>(job: Job) -> Contenders<D> {
     }
 }
 
-fn rows<D: Dimension>(problem: &Problem<f32, D>) -> f32 {
-    problem.operands.input.shape()[0] as f32
+fn rows<A: Number, D: Dimension>(problem: &Problem<A, D>) -> A {
+    A::of(problem.operands.input.shape()[0] as f64)
 }
 
 /// An array for each operation.
-fn mapv<D: Dimension>(problem: &Problem<f32, D>, target: Target) -> Array<f32, D> {
+fn mapv<A: Number, D: Dimension>(problem: &Problem<A, D>, target: Target) -> Array<A, D> {
     let (x, t) = problem.operands.pair(target);
     match target {
-        Target::Probability => (t.mapv(f32::ln) - x) * t,
-        Target::LogProbability => t.mapv(f32::exp) * (t - x),
+        Target::Probability => (t.mapv(A::ln) - x) * t,
+        Target::LogProbability => t.mapv(A::exp) * (t - x),
     }
 }
 
 /// The scores of one distribution, and the logarithms of their sums.
-struct Lane<'a> {
-    student: ArrayView1<'a, f32>,
-    teacher: ArrayView1<'a, f32>,
-    totals: [f32; 2],
+struct Lane<'a, A> {
+    student: ArrayView1<'a, A>,
+    teacher: ArrayView1<'a, A>,
+    totals: [A; 2],
 }
 
-impl<'a> Lane<'a> {
-    fn of(student: ArrayView1<'a, f32>, teacher: ArrayView1<'a, f32>) -> Self {
+impl<'a, A: Number> Lane<'a, A> {
+    fn of(student: ArrayView1<'a, A>, teacher: ArrayView1<'a, A>) -> Self {
+        let rate = A::of(TEMPERATURE);
         let totals = [student, teacher].map(|lane| {
-            let peak = lane.fold(f32::NEG_INFINITY, |peak, &z| peak.max(z)) / T;
-            peak + lane.fold(0.0, |sum, &z| sum + (z / T - peak).exp()).ln()
+            let peak = lane.fold(A::neg_infinity(), |peak, &z| peak.max(z)) / rate;
+            peak + lane.fold(A::zero(), |sum, &z| sum + (z / rate - peak).exp()).ln()
         });
         Lane { student, teacher, totals }
     }
 
-    fn divergence(&self) -> f32 {
+    fn divergence(&self) -> A {
+        let rate = A::of(TEMPERATURE);
         let [of_student, of_teacher] = self.totals;
-        Zip::from(self.student).and(self.teacher).fold(0.0, |sum, &student, &teacher| {
-            let (x, y) = (student / T - of_student, teacher / T - of_teacher);
+        Zip::from(self.student).and(self.teacher).fold(A::zero(), |sum, &student, &teacher| {
+            let (x, y) = (student / rate - of_student, teacher / rate - of_teacher);
             sum + y.exp() * (y - x)
         })
     }
 }
 
-const T: f32 = TEMPERATURE as f32;
-
-fn gradient_in_parallel<D: Dimension>(problem: &mut Problem<f32, D>) -> f32 {
-    let (rows, axis) = (rows(problem), problem.axis);
+fn gradient_in_parallel<A: Number, D: Dimension>(problem: &mut Problem<A, D>) -> A {
+    let (rate, rows, axis) = (A::of(TEMPERATURE), rows(problem), problem.axis);
     let (student, teacher) = problem.operands.pair(Target::LogProbability);
     let lanes =
         Zip::from(problem.output.lanes_mut(axis)).and(student.lanes(axis)).and(teacher.lanes(axis));
     let sum = lanes.par_fold(
-        || 0.0,
-        |sum: f32, out, student, teacher| {
+        A::zero,
+        |sum, out, student, teacher| {
             let lane = Lane::of(student, teacher);
             let [of_student, of_teacher] = lane.totals;
             Zip::from(out).and(student).and(teacher).for_each(|out, &student, &teacher| {
-                let (q, p) = ((student / T - of_student).exp(), (teacher / T - of_teacher).exp());
-                *out = (q - p) / (T * rows);
+                let (q, p) =
+                    ((student / rate - of_student).exp(), (teacher / rate - of_teacher).exp());
+                *out = (q - p) / (rate * rows);
             });
             sum + lane.divergence()
         },

@@ -1,51 +1,59 @@
 //! candle: the loss composed of its operations.
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::ops::log_softmax;
 use ndarray::{Array, Dimension};
 
-use crate::common::Problem;
 use crate::common::logits::TEMPERATURE;
-use crate::contender::{Answer, Contenders, contender, value};
+use crate::common::{Number, Problem};
+use crate::contender::{self, Answer, Contenders, contender};
 use crate::job::Job;
 
 const NAME: &str = "candle";
 
-pub fn of<D: Dimension + 'static>(job: Job, problem: &Problem<f32, D>) -> Result<Contenders<D>> {
+pub fn of<A: Number, D: Dimension + 'static>(
+    job: Job,
+    problem: &Problem<A, D>,
+) -> Result<Contenders<A, D>> {
     let (x, t) = problem.operands.pair(job.target());
     let (x, t, axis) = (tensor(x)?, tensor(t)?, problem.axis.0);
     let rows = x.dims()[0] as f64;
-    Ok(vec![match job {
-        Job::Probability => value(NAME, move |_| mean(terms(&x, &t), rows).expect("a mean")),
-        Job::LogTarget => value(NAME, move |_| mean(log_terms(&x, &t), rows).expect("a mean")),
-        Job::Pointwise => contender(
+    if job == Job::LogitsGradient {
+        let x = Var::from_tensor(&x)?;
+        return Ok(vec![contender(
             NAME,
-            move |_| terms(&x, &t).expect("terms"),
-            |terms, _| Answer { value: None, array: Some(numbers(&terms).expect("terms")) },
-        ),
-        Job::Logits => value(NAME, move |_| {
-            loss(&x, &t, axis, rows).and_then(|loss| loss.to_scalar::<f32>()).expect("a loss")
-        }),
-        Job::LogitsGradient => {
-            let x = Var::from_tensor(&x)?;
-            contender(
-                NAME,
-                move |_| with_gradient(&x, &t, axis, rows).expect("a gradient"),
-                |(loss, gradient), _| Answer {
-                    value: Some(loss.into()),
-                    array: Some(numbers(&gradient).expect("a gradient")),
-                },
-            )
-        }
-    }])
+            move |_| with_gradient(&x, &t, axis, rows).expect("a gradient"),
+            |(loss, gradient), _| Answer {
+                value: number(&loss),
+                array: Some(numbers(&gradient).expect("a gradient")),
+            },
+        )]);
+    }
+    let run = move || match job {
+        Job::Probability => terms(&x, &t)?.sum_all()? / rows,
+        Job::LogTarget => log_terms(&x, &t)?.sum_all()? / rows,
+        Job::Pointwise => terms(&x, &t),
+        Job::Logits | Job::LogitsGradient => loss(&x, &t, axis, rows),
+    };
+    let read = move |found: Tensor, _: &_| match job {
+        Job::Pointwise => Answer { value: None, array: Some(numbers(&found).expect("terms")) },
+        _ => Answer { value: number(&found), array: None },
+    };
+    Ok(vec![contender(NAME, move |_| run().expect("a result"), read)])
 }
 
-fn tensor<D: Dimension>(array: &Array<f32, D>) -> Result<Tensor> {
-    Tensor::from_slice(array.as_slice().expect("standard layout"), array.shape(), &Device::Cpu)
+fn tensor<A: Number, D: Dimension>(array: &Array<A, D>) -> Result<Tensor> {
+    let precision = if A::NAME == "f64" { DType::F64 } else { DType::F32 };
+    let numbers = contender::numbers(array);
+    Tensor::from_vec(numbers, array.shape(), &Device::Cpu)?.to_dtype(precision)
 }
 
-fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
-    tensor.flatten_all()?.to_vec1()
+fn number(tensor: &Tensor) -> Option<f64> {
+    tensor.to_dtype(DType::F64).and_then(|tensor| tensor.to_scalar()).ok()
+}
+
+fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
+    tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
 }
 
 fn terms(x: &Tensor, t: &Tensor) -> Result<Tensor> {
@@ -56,18 +64,19 @@ fn log_terms(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     y.exp()? * (y - x)?
 }
 
-fn mean(terms: Result<Tensor>, rows: f64) -> Result<f32> {
-    (terms?.sum_all()? / rows)?.to_scalar()
-}
-
 fn loss(student: &Tensor, teacher: &Tensor, axis: usize, rows: f64) -> Result<Tensor> {
     let x = log_softmax(&(student / TEMPERATURE)?, axis)?;
     let y = log_softmax(&(teacher / TEMPERATURE)?, axis)?;
     log_terms(&x, &y)?.sum_all()? / rows
 }
 
-fn with_gradient(student: &Var, teacher: &Tensor, axis: usize, rows: f64) -> Result<(f32, Tensor)> {
+fn with_gradient(
+    student: &Var,
+    teacher: &Tensor,
+    axis: usize,
+    rows: f64,
+) -> Result<(Tensor, Tensor)> {
     let loss = loss(student, teacher, axis, rows)?;
     let gradient = loss.backward()?.remove(student).expect("the student's gradient");
-    Ok((loss.to_scalar()?, gradient))
+    Ok((loss, gradient))
 }

@@ -5,21 +5,25 @@ mod burn;
 mod by_hand;
 #[cfg(feature = "candle")]
 mod candle;
+pub mod half;
 mod ndarray_stats;
 #[cfg(feature = "numkong")]
 mod numkong;
-mod ours;
+pub mod ours;
 
 use ndarray::{Array, Dimension};
 
-use crate::common::Problem;
+use crate::common::{Number, Problem};
 use crate::contender::Contenders;
 use crate::job::Job;
 
 /// This crate's name in the record.
 pub const OURS: &str = "kldiv";
 
-pub fn of<D: Dimension + 'static>(job: Job, problem: &Problem<f32, D>) -> Contenders<D> {
+pub fn of<A: Number, D: Dimension + 'static>(
+    job: Job,
+    problem: &Problem<A, D>,
+) -> Contenders<A, D> {
     let mut all = ours::of(job);
     all.extend(by_hand::of(job));
     all.extend(ndarray_stats::of(job, problem));
@@ -45,6 +49,6 @@ pub fn missing() -> Vec<String> {
 }
 
 /// q, for those who take no log-probabilities. Its exponentials are not timed.
-fn probabilities<D: Dimension>(problem: &Problem<f32, D>) -> Array<f32, D> {
-    problem.operands.input.mapv(f32::exp)
+fn probabilities<A: Number, D: Dimension>(problem: &Problem<A, D>) -> Array<A, D> {
+    problem.operands.input.mapv(A::exp)
 }

@@ -4,17 +4,20 @@ use ndarray::Dimension;
 use ndarray_stats::EntropyExt;
 
 use super::probabilities;
-use crate::common::{Problem, Target};
+use crate::common::{Number, Problem, Target};
 use crate::contender::{Contenders, value};
 use crate::job::Job;
 
-pub fn of<D: Dimension + 'static>(job: Job, problem: &Problem<f32, D>) -> Contenders<D> {
+pub fn of<A: Number, D: Dimension + 'static>(
+    job: Job,
+    problem: &Problem<A, D>,
+) -> Contenders<A, D> {
     if job != Job::Probability {
         return Vec::new();
     }
     let q = probabilities(problem);
-    vec![value("ndarray-stats", move |problem: &mut Problem<f32, D>| {
+    vec![value("ndarray-stats", move |problem: &mut Problem<A, D>| {
         let (_, p) = problem.operands.pair(Target::Probability);
-        p.kl_divergence(&q).expect("operands that fit") / p.shape()[0] as f32
+        p.kl_divergence(&q).expect("operands that fit") / A::of(p.shape()[0] as f64)
     })]
 }

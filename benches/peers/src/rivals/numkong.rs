@@ -1,25 +1,42 @@
 //! NumKong: a kernel for a row of probabilities, here on rayon.
 
-use ndarray::Dimension;
+use std::any::Any;
+
+use ndarray::{Array, Dimension};
 use numkong::KullbackLeibler;
 use rayon::prelude::*;
 
 use super::probabilities;
-use crate::common::{Problem, Target};
+use crate::common::{Number, Problem, Target};
 use crate::contender::{Contenders, value};
 use crate::job::Job;
 
-pub fn of<D: Dimension + 'static>(job: Job, problem: &Problem<f32, D>) -> Contenders<D> {
+pub const NAME: &str = "NumKong, rayon";
+
+pub fn of<A: Number, D: Dimension + 'static>(
+    job: Job,
+    problem: &Problem<A, D>,
+) -> Contenders<A, D> {
     if job != Job::Probability {
         return Vec::new();
     }
     let q = probabilities(problem);
-    let rows = q.shape()[0];
-    let row = q.len() / rows;
-    vec![value("NumKong, rayon", move |problem: &mut Problem<f32, D>| {
-        let (_, p) = problem.operands.slices(Target::Probability);
-        let q = q.as_slice().expect("standard layout");
-        let divergence = |(p, q)| f32::kullbackleibler(p, q).expect("rows of one length");
-        p.par_chunks(row).zip(q.par_chunks(row)).map(divergence).sum::<f64>() / rows as f64
+    vec![value(NAME, move |problem: &mut Problem<A, D>| {
+        let (_, p) = problem.operands.pair(Target::Probability);
+        let mean = mean::<f32, D>(p, &q).or_else(|| mean::<f64, D>(p, &q));
+        mean.expect("one of two precisions")
     })]
+}
+
+/// If the arrays are of this precision.
+fn mean<K, D: Dimension + 'static>(p: &dyn Any, q: &dyn Any) -> Option<f64>
+where
+    K: KullbackLeibler<Output = f64> + Sync + 'static,
+{
+    let (p, q): (&Array<K, D>, &Array<K, D>) = (p.downcast_ref()?, q.downcast_ref()?);
+    let rows = p.shape()[0];
+    let (p, q) = (p.as_slice()?, q.as_slice()?);
+    let row = p.len() / rows;
+    let divergence = |(p, q)| K::kullbackleibler(p, q).expect("rows of one length");
+    Some(p.par_chunks(row).zip(q.par_chunks(row)).map(divergence).sum::<f64>() / rows as f64)
 }
