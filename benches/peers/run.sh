@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures this crate beside its peers and writes benches/REPORT.md, benches/charts and the table in README.md.
 #
-#   benches/peers/run.sh            # three runs: three quarters of an hour, after building
-#   RUNS=1 benches/peers/run.sh     # a third of that
+#   benches/peers/run.sh            # three runs: half an hour or more, after building
+#   RUNS=1 benches/peers/run.sh     # one run of the comparison; how it scales is measured once in any case
 #   benches/peers/run.sh --quick    # one round of each, to see that all works
 #   PYTHON=… benches/peers/run.sh   # an interpreter that has torch, jax and scipy; else a venv is made
 #
@@ -32,6 +32,8 @@ export TORCHINDUCTOR_CACHE_DIR=$PWD/$data/inductor
 case $data in /*) TORCHINDUCTOR_CACHE_DIR=$data/inductor ;; esac
 
 peers=("$target/release/kldiv-peers" --data "$data" "$@")
-"${peers[@]}" --python "$PYTHON" compare --runs "${RUNS-3}"
+runs=3
+[[ " $* " != *" --quick "* ]] || runs=1
+"${peers[@]}" --python "$PYTHON" compare --runs "${RUNS-$runs}"
 "${peers[@]}" scaling
 "${peers[@]}" report

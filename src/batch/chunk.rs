@@ -6,8 +6,8 @@ use super::visit::{Visit, Wanted};
 use crate::element::Element;
 use crate::exact::ExactSum;
 use crate::kernel::{
-    self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, asks_for_following, d_input,
-    d_target, terms_and_slopes, times,
+    self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
+    prefetches_adjacent, terms_and_slopes, times,
 };
 use crate::lanes::{Rect, Scratch, Together, Unit, dense, read, write};
 
@@ -133,11 +133,12 @@ fn ahead<'a, A: Element>(
     Ahead::new(arrays.map(|array| array.unwrap_or(&[])), output)
 }
 
-/// The next chunk of an operand, unless it is right behind this one and the machine fetches it on its own.
+/// The next chunk of an operand, unless it is right behind this one and the machine
+/// [prefetches](prefetches_adjacent) it by itself.
 #[inline]
 fn following<'a, A>(chunk: &[A], operand: &'a ArrayRef2<A>, next: &Rect) -> Option<&'a [A]> {
     let next = dense(operand, next)?;
-    (asks_for_following() || chunk.as_ptr_range().end != next.as_ptr()).then_some(next)
+    (prefetches_adjacent() || chunk.as_ptr_range().end != next.as_ptr()).then_some(next)
 }
 
 /// The terms, if they are wanted, and the slopes, if there is room for them.

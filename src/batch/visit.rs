@@ -102,7 +102,7 @@ impl Visit {
         unit: Unit<'_, A>,
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
-        let (mut total, mut room) = (ExactSum::default(), Aligned([A::Loss::default(); CHUNK]));
+        let (mut total, mut room) = (ExactSum::default(), room::<A>());
         let mut worker = Worker::<A>::new(self, &mut total, &mut room.0);
         worker.moments = moments;
         visit_unit(self, softmax, unit, &mut worker);
@@ -178,7 +178,7 @@ impl Visit {
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
-        let (mut total, mut room) = (ExactSum::default(), Aligned([A::Loss::default(); CHUNK]));
+        let (mut total, mut room) = (ExactSum::default(), room::<A>());
         let mut worker = Worker::<A>::new(self, &mut total, &mut room.0);
         worker.moments = moments;
         if long {
@@ -211,7 +211,7 @@ impl Visit {
         }
         let classes = 0..lane.input.ncols();
         let mut lane = lane;
-        let (mut total, mut room) = (ExactSum::default(), Aligned([A::Loss::default(); CHUNK]));
+        let (mut total, mut room) = (ExactSum::default(), room::<A>());
         let sum = Worker::<A>::new(self, &mut total, &mut room.0).part::<K>(&mut lane, 0, classes);
         total.add(sum);
         total
@@ -236,6 +236,12 @@ fn nothing<A: Element, D: Dimension>(
         }
     }
     moments
+}
+
+/// For the terms of a chunk.
+#[inline(always)]
+fn room<A: Element>() -> Aligned<[A::Loss; CHUNK]> {
+    Aligned([A::Loss::default(); CHUNK])
 }
 
 fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {

@@ -24,7 +24,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ahead::{Ahead, asks_for_following, fetch_rest};
+pub(crate) use ahead::{Ahead, fetch_rest, prefetches_adjacent};
 pub(crate) use aligned::Aligned;
 pub(crate) use exp::Exp;
 pub use float::Float;

@@ -4,8 +4,9 @@
 //! no branches, so that they are compiled to vectors. Only if one was too strange are the pairs looked
 //! at one by one, and the chunk done again with care.
 //!
-//! Meanwhile the next chunk is fetched, a cache line of each operand at a time: a chunk's arithmetic takes
-//! about as long as its way from memory, and unasked the machine does one after the other.
+//! Meanwhile the next chunk is prefetched, a cache line of each operand at a time: a chunk's arithmetic takes
+//! about as long as its way from memory, and some machines would do one after the other. Others prefetch what
+//! lies right behind by themselves, and are [left to it](super::ahead::prefetches_adjacent).
 
 use super::ahead::Ahead;
 use super::float::Float;

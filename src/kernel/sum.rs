@@ -15,7 +15,7 @@ pub const FEW_STRIPES: usize = 4;
 
 /// The running sum of a distribution of many classes.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
+#[repr(align(64))] // as `Aligned`
 pub struct LaneSum(pub [f64; STRIPES]);
 
 impl LaneSum {

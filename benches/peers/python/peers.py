@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-FULL = {"budget": 0.3, "least": 5, "most": 101}
+FULL = {"budget": 0.15, "least": 5, "most": 101}
 QUICK = {"budget": 0.0, "least": 1, "most": 1}
 SAMPLE = 50e-6  # Shorter work is repeated until it takes so long.
 WARMED_UP = 20e-3  # What fits a cache finds it as its last run left it.

@@ -1,5 +1,6 @@
 //! What is asked for on the command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -29,8 +30,8 @@ pub enum Command {
     /// Everybody on the same data.
     Compare {
         /// How often, one after the other.
-        #[arg(long, default_value_t = 1)]
-        runs: usize,
+        #[arg(long, default_value = "1")]
+        runs: NonZeroUsize,
     },
     /// This crate over sizes, threads, classes, axes and layouts.
     Scaling,

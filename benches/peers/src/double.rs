@@ -1,4 +1,5 @@
-//! Numbers of two `f64`: sums and products of about 2⁻¹⁰⁰, exponentials and logarithms within about 2⁻⁶⁴.
+//! Numbers of two `f64`: sums within about 2⁻¹⁰⁰ of the larger operand, products within as much of themselves,
+//! exponentials and logarithms within about 2⁻⁶².
 
 use std::f64::consts::{LN_2, LOG2_E};
 use std::ops::{Add, Mul, Neg, Sub};
@@ -28,8 +29,8 @@ impl Double {
         Double(power * self.0, power * self.1)
     }
 
-    /// e^y = 2^k·(1 + s)⁴, s = e^r − 1, |r| < 0.087: what `f64` rounds in the terms from r³/6 on comes to 2⁻⁶⁴ of
-    /// the result, the first term left out, r¹²/12!, to less.
+    /// e^y = 2^k·(1 + s)⁴, s = e^r − 1, |r| < 0.087: what `f64` rounds in the terms from r³/6 on comes to about 2⁻⁶²
+    /// of the result, the first term left out, r¹²/12!, to less.
     #[inline(always)]
     pub fn exp(self) -> Double {
         const LOW: f64 = 2.319_046_813_846_299_6e-17;

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&options.data)?;
     match options.command {
         Command::Compare { runs } => {
-            record::save(&options.comparison(), &compare::run(&options, runs)?)
+            record::save(&options.comparison(), &compare::run(&options, runs.get())?)
         }
         Command::Scaling => record::save(&options.scaling(), &scaling::run(&options)),
         Command::Report => {

@@ -23,7 +23,7 @@ struct Right {
 impl Right {
     /// In units in the last place of `A` at so large a number.
     fn of<A: Number>(Double(value, low): Double, size: f64) -> Right {
-        Right { value, low: low as f32, ulp: ulp::<A>(size) as f32 }
+        Right { value, low: low as f32, ulp: ulp::<A>(size).max(f32::MIN_POSITIVE.into()) as f32 }
     }
 
     fn error(&self, found: f64) -> f64 {

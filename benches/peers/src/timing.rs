@@ -14,7 +14,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    pub const FULL: Effort = Effort { budget: Duration::from_millis(300), rounds: (5, 101) };
+    pub const FULL: Effort = Effort { budget: Duration::from_millis(150), rounds: (5, 101) };
     pub const QUICK: Effort = Effort { budget: Duration::ZERO, rounds: (1, 1) };
 }
 

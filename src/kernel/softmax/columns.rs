@@ -18,7 +18,7 @@ pub type Row<T, const N: usize = COLUMNS> = [T; N];
 
 /// Each lane's maxima, shift and sums.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
+#[repr(align(64))] // as `Aligned`
 pub struct Columns<T, const N: usize = COLUMNS> {
     shifts: Shifts<T, N>,
     /// Sums over [`EARLY`] classes at most, one row a stripe; none where there are few classes.

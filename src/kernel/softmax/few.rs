@@ -12,7 +12,7 @@ pub const GROUP: usize = 16;
 
 /// Σe, Σeε and Σe·φ(ε) of each.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
+#[repr(align(64))] // as `Aligned`
 pub struct Group {
     pub weight: [f64; GROUP],
     pub mean: [f64; GROUP],

@@ -12,7 +12,7 @@ pub const EARLY: usize = 8 * STRIPES;
 
 /// Those sums.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
+#[repr(align(64))] // as `Aligned`
 struct Early<T> {
     weight: [T; STRIPES],
     mean: [T; STRIPES],
@@ -36,7 +36,7 @@ impl<T: Logit> Early<T> {
 
 /// Σe, Σeε and Σe·φ(ε) over the classes of a lane of many.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
+#[repr(align(64))] // as `Aligned`
 pub struct Sums {
     weight: [f64; STRIPES],
     mean: [f64; STRIPES],
@@ -191,7 +191,7 @@ impl<T: Logit> Early<T> {
 
 /// Room for the cells of a chunk of classes, or of one class of lanes beside each other.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
+#[repr(align(64))] // as `Aligned`
 pub struct Cells<T, const N: usize = CHUNK> {
     pub weight: [T; N],
     pub log_ratio: [T; N],

@@ -34,8 +34,8 @@ pub fn write(
     let charts = benches.join("charts");
     fs::create_dir_all(&charts)?;
     let chart = |name: &str, svg: String| fs::write(charts.join(format!("{name}.svg")), svg);
-    let [single, double] =
-        ["f32", "f64"].map(|precision| comparison.in_precision(precision).middle());
+    let runs = ["f32", "f64"].map(|precision| comparison.in_precision(precision));
+    let [single, double] = runs.each_ref().map(Comparison::middle);
     for job in Job::ALL {
         chart(job.id(), bars::svg(&single, job)?)?;
     }
@@ -44,7 +44,7 @@ pub fn write(
     }
     let report = [
         head(&single),
-        tables::summary(&single, &double),
+        tables::summary(&runs[0], &runs[1]),
         goals::text(comparison),
         Job::ALL.map(|job| tables::job(&single, job)).concat(),
         tables::in_double(&double),
@@ -56,7 +56,7 @@ pub fn write(
     fs::write(&path, report.concat())?;
     println!("{}", path.display());
     if usual {
-        readme(&Path::new(ROOT).join("README.md"), &tables::readme(&single))
+        readme(&Path::new(ROOT).join("README.md"), &tables::readme(&runs[0]))
     } else {
         Ok(())
     }
@@ -88,7 +88,7 @@ fn head(comparison: &Comparison) -> String {
         Measured {on}, {system}, {compiler}; this page and its charts are written by\n\n\
         ```sh\nbenches/peers/run.sh\n```\n\n\
         `f32` where nothing else is said, medians of rounds in which everybody takes a turn on the same data, each after \
-        a run of its own that warms the caches; of several runs of everything the one in the middle. The roofline is a multiply-add over both operands, in as many threads, that does \
+        a run of its own that warms the caches; where everything was run several times, each cell is of its own middle run. The roofline is a multiply-add over both operands, in as many threads, that does \
         nothing else; where an array is written, one that writes as much into a buffer that exists. The peers in Python \
         run in a process for each library, the roofline just before and after. The machine may be shared: \
         ratios hold, milliseconds less so. The quartiles of a contender lie {spread:.0} % of its median apart (the median of \

@@ -56,12 +56,27 @@ fn line(first: &str, comparison: &Comparison, cell: impl Fn(&str) -> String) -> 
     std::iter::once(first.to_owned()).chain(cells).collect()
 }
 
+/// In the run in the middle, how many times as long as ours one of the others took, and which.
+fn lead(
+    comparison: &Comparison,
+    (shape, job): (&str, Job),
+    other: impl Fn(&Comparison) -> Option<&Row>,
+) -> Option<(f64, String)> {
+    let of = |run: Comparison| {
+        let (ours, other) = (run.row(shape, job, OURS)?, other(&run)?);
+        Some((other.seconds.median / ours.seconds.median, other.contender.clone()))
+    };
+    let runs = (0..comparison.runs).map(|run| of(comparison.only(|row| row.run == run)));
+    let mut leads: Vec<_> = runs.collect::<Option<_>>()?;
+    leads.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Some(leads.swap_remove(leads.len() / 2))
+}
+
 /// The fastest of the others, job by job.
 pub fn summary(single: &Comparison, double: &Comparison) -> String {
     let cell = |comparison: &Comparison, job: Job, shape: &str| {
-        let ours = comparison.row(shape, job, OURS)?.seconds.median;
-        let fastest = comparison.fastest(shape, job, |_| true)?;
-        Some(format!("{} × ({})", short(fastest.seconds.median / ours), fastest.contender))
+        let (lead, name) = lead(comparison, (shape, job), |run| run.fastest(shape, job, |_| true))?;
+        Some(format!("{} × ({name})", short(lead)))
     };
     let row = |comparison: &Comparison, job: Job, precision: &str| {
         let name = format!("{}{precision}", job.title());
@@ -70,7 +85,7 @@ pub fn summary(single: &Comparison, double: &Comparison) -> String {
     let mut rows: Vec<Vec<String>> = Job::ALL.iter().map(|&job| row(single, job, "")).collect();
     rows.extend(Job::done_in("f64").iter().map(|&job| row(double, job, ", `f64`")));
     format!(
-        "## In short\n\nThe time of the fastest of all others, as a multiple of this crate's.\n\n{}",
+        "## In short\n\nThe time of the fastest of all others, as a multiple of this crate's in the same run.\n\n{}",
         table(&head("", single), &rows)
     )
 }
@@ -121,8 +136,7 @@ fn times_and_errors(comparison: &Comparison, job: Job) -> String {
 /// The table and the chart in README.md.
 pub fn readme(comparison: &Comparison) -> String {
     let cell = |shape: &str, job: Job, contender: &str| {
-        let ours = comparison.row(shape, job, OURS)?.seconds.median;
-        Some(short(comparison.row(shape, job, contender)?.seconds.median / ours))
+        Some(short(lead(comparison, (shape, job), |run| run.row(shape, job, contender))?.0))
     };
     let row = |shape: &Shape| {
         let both = |contender: &&str| {
@@ -137,8 +151,8 @@ pub fn readme(comparison: &Comparison) -> String {
     format!(
         "\n![Time of each as a multiple of the roofline, and its error in ulp, by shape](benches/charts/{}.svg)\n\n\
         How many times as long others take for `BatchMean` (probability target · log target; {} threads, {}):\n\n{}\
-        [benches/REPORT.md](benches/REPORT.md) has everybody, pointwise terms, logits and gradients, the errors, and how\n\
-        it scales with size, threads, classes and axes; `benches/peers/run.sh` measures it anew.\n\n",
+        [benches/REPORT.md](benches/REPORT.md) has everybody, the bars run by run, `f64`, pointwise terms, logits and gradients, the errors,\n\
+        and how it scales with size, threads, classes and axes; `benches/peers/run.sh` measures it anew.\n\n",
         Job::Probability.id(),
         comparison.machine.threads,
         comparison.machine.date,

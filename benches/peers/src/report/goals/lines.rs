@@ -1,4 +1,4 @@
-//! What was set out to be reached: lines and bars.
+//! The bars, and how each is read from a run.
 
 use super::{Goals, Reached, Run};
 use crate::job::Job;
@@ -24,19 +24,18 @@ const BY_HAND: Others =
     Others { name: "the best loop by hand", are: |name| name.starts_with("ndarray, ") };
 const PYTHON: Others = Others { name: "the best in Python", are: |name| PEERS.contains(&name) };
 const COMPILED: Others = Others { name: "torch.compile", are: |name| name == "torch.compile" };
-const FAST: Others = Others {
-    name: "torch.compile, jax and NumKong",
-    are: |name| ["torch.compile", "jax.jit", "NumKong, rayon"].contains(&name),
-};
+const JAX: Others = Others { name: "jax", are: |name| name == "jax.jit" };
+const NUMKONG: Others = Others { name: "NumKong", are: |name| name.starts_with("NumKong") };
 
 impl Goals {
     pub fn all(&mut self) {
         for job in BATCH_MEANS {
-            self.of_the_roofline(job, OURS, [0.6, 0.45, 0.9, 0.6]);
+            let bars = [("many", 0.6), ("imagenet", 0.45), ("vocab", 0.9), ("segment", 0.6)];
+            self.of_the_roofline(job, OURS, bars);
             self.large(job);
             self.small(job);
         }
-        self.of_the_roofline(Job::Pointwise, REUSED, [0.9; 4]);
+        self.of_the_roofline(Job::Pointwise, REUSED, LARGE.map(|shape| (shape, 0.9)));
         for shape in ALL {
             self.ahead(Job::Logits, shape, 2.0, OURS, ANY);
         }
@@ -49,8 +48,8 @@ impl Goals {
         self.threads();
     }
 
-    fn of_the_roofline(&mut self, job: Job, ours: &str, bars: [f64; 4]) {
-        for (shape, bar) in LARGE.into_iter().zip(bars) {
+    fn of_the_roofline(&mut self, job: Job, ours: &str, bars: [(&'static str, f64); 4]) {
+        for (shape, bar) in bars {
             let line = format!("{}, {shape}", named(job, ours));
             self.ratio(line, bar, "of the roofline", |run| {
                 run.single.of_the_roofline(shape, job, ours)
@@ -64,10 +63,13 @@ impl Goals {
     }
 
     fn large(&mut self, job: Job) {
+        let with_probabilities = job == Job::Probability; // NumKong takes no others
         for shape in ["imagenet", "vocab"] {
-            self.ahead(job, shape, 1.0, OURS, FAST);
+            for others in [COMPILED, JAX].into_iter().chain(with_probabilities.then_some(NUMKONG)) {
+                self.ahead(job, shape, 1.0, OURS, others);
+            }
         }
-        let bar = if job == Job::Probability { 1.5 } else { 1.0 };
+        let bar = if with_probabilities { 1.5 } else { 1.0 };
         for shape in ["many", "segment"] {
             self.ahead(job, shape, bar, OURS, COMPILED);
         }
@@ -117,19 +119,26 @@ impl Goals {
         }
     }
 
-    /// 1.9 where cores bound; where memory does, what the roofline gains, within a tenth.
+    /// 1.9, or what the roofline gains where that is less. Nothing in one thread.
     fn threads(&mut self) {
         for job in BATCH_MEANS {
             for shape in LARGE {
                 let line = format!("{}, {shape}: gain of all threads", job.title());
-                self.goal(line, "≥ 1.9, or 0.9 of the roofline's (in brackets)", |run| {
-                    let one = run.one_thread.row(shape, job, OURS)?;
-                    let all = run.single.row(shape, job, OURS)?;
-                    let roofline = one.roofline / all.roofline;
-                    let gain = one.seconds.median / all.seconds.median;
-                    let reached = Reached::at_least(f64::min(1.9, 0.9 * roofline), gain);
-                    Some(reached.with(&format!("{roofline:.2}")))
-                });
+                self.goal(
+                    line,
+                    "≥ 1.9, or the roofline's (in brackets) where that is less",
+                    |run| {
+                        let one = run.one_thread.row(shape, job, OURS)?;
+                        let all = run.single.row(shape, job, OURS)?;
+                        if one.threads == all.threads {
+                            return None;
+                        }
+                        let roofline = one.roofline / all.roofline;
+                        let gain = one.seconds.median / all.seconds.median;
+                        let reached = Reached::at_least(f64::min(1.9, roofline), gain);
+                        Some(reached.with(&format!("{roofline:.2}")))
+                    },
+                );
             }
         }
     }
