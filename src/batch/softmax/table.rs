@@ -137,8 +137,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             .map(move |classes| (classes.start % PART, (lanes.clone(), classes)))
     }
 
-    /// The same classes of the next lane, and where a gradient goes. (Asked for on every machine: the passes over a
-    /// lane wait only for the first, which prefetching by itself comes too late for. It is a third on Zen 4.)
+    /// The same classes of the next lane, and where a gradient goes. (On every machine: only the first visit to a lane
+    /// waits for memory, and without this Zen 4 took a third longer too.)
     fn ahead<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Ahead<'a, A> {
         if P::LANES > 1 {
             return Ahead::NOTHING;
