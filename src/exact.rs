@@ -162,6 +162,21 @@ impl ExactSum {
     }
 
     fn finite_value(&self) -> f64 {
+        self.short_value().unwrap_or_else(|| self.long_value())
+    }
+
+    /// The finite sum, if it is short enough for an integer of 128 bits.
+    fn short_value(&self) -> Option<f64> {
+        let used = |&limb: &i64| limb != 0;
+        let (first, last) = (self.limbs.iter().position(used), self.limbs.iter().rposition(used));
+        let Some((first, last)) = first.zip(last) else { return Some(0.0) };
+        let append =
+            |sum: i128, limb: &i64| sum.checked_mul(1 << LIMB_BITS)?.checked_add(i128::from(*limb));
+        let sum = self.limbs[first..=last].iter().rev().try_fold(0, append)?;
+        Some(scaled(sum as f64, (LIMB_BITS as usize * first) as i32 - 1074))
+    }
+
+    fn long_value(&self) -> f64 {
         let (negative, sum) = self.sign_and_magnitude();
         let (significand, exponent) = leading(&sum.limbs);
         let magnitude = scaled(significand as f64, exponent - 1074);

@@ -1,6 +1,6 @@
 //! The work on one chunk, which fits the first-level cache and is read from memory once.
 
-use ndarray::ArrayRef2;
+use ndarray::ArrayView2;
 
 use super::visit::{Visit, Wanted};
 use crate::element::Element;
@@ -9,7 +9,7 @@ use crate::kernel::{
     self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
     prefetches_adjacent, terms_and_slopes, times,
 };
-use crate::lanes::{Rect, Scratch, Together, Unit, dense, read, write};
+use crate::lanes::{Operand, Rect, Scratch, Unit, dense, read, write};
 
 /// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
 pub struct Room<'v, A: Element> {
@@ -18,7 +18,7 @@ pub struct Room<'v, A: Element> {
     pub total: &'v mut ExactSum,
     terms: &'v mut [A::Loss; CHUNK],
     slopes: Scratch<A::Loss>,
-    operands: [Together<A>; 2],
+    operands: [Operand<'v, A>; 2],
     masked: [Scratch<A>; 2],
     pub weights: Scratch<A::Loss>,
     spread: Scratch<A::Loss>,
@@ -30,13 +30,18 @@ pub struct Room<'v, A: Element> {
 
 impl<'v, A: Element> Room<'v, A> {
     #[inline(always)]
-    pub fn new(visit: &'v Visit, total: &'v mut ExactSum, terms: &'v mut [A::Loss; CHUNK]) -> Self {
+    pub fn new(
+        visit: &'v Visit,
+        operands: [ArrayView2<'v, A>; 2],
+        total: &'v mut ExactSum,
+        terms: &'v mut [A::Loss; CHUNK],
+    ) -> Self {
         Room {
             visit,
             total,
             terms,
             slopes: Scratch::EMPTY,
-            operands: [Together::EMPTY; 2],
+            operands: operands.map(Operand::new),
             masked: [Scratch::EMPTY; 2],
             weights: Scratch::EMPTY,
             spread: Scratch::EMPTY,
@@ -47,8 +52,8 @@ impl<'v, A: Element> Room<'v, A> {
         }
     }
 
-    /// Does what is wanted with one chunk; where lanes are summed, `sum` is given the terms. `next` is
-    /// the chunk that will follow.
+    /// Does what is wanted with one chunk; where lanes are summed, `sum` is given the terms, and what lies
+    /// behind them. `next` is the chunk that will follow.
     #[inline]
     pub fn chunk<K: Term>(
         &mut self,
@@ -59,12 +64,13 @@ impl<'v, A: Element> Room<'v, A> {
     ) {
         let Visit { level, wanted, scale, .. } = *self.visit;
         let len = rect.0.len() * rect.1.len();
+        let after = [self.operands[0].dense(next), self.operands[1].dense(next)];
         let [input, target] = &mut self.operands;
-        let (input, target) = (input.read(&unit.input, rect), target.read(&unit.target, rect));
+        let (input, target) = (input.read(rect), target.read(rect));
         let weights = unit.weights.as_ref();
         let weights = weights.map(|view| read(view, &(rect.0.clone(), 0..1), &mut self.weights));
         let mut chunk = Chunk { input, target };
-        let ahead = ahead(unit, chunk, (rect, next), wanted);
+        let ahead = ahead(unit, chunk, after, rect, wanted);
         if let Some(weights) = weights.filter(|weights| weights.contains(&A::Loss::ZERO)) {
             chunk =
                 masked::<K, A>(chunk, weights, self.masked.each_mut().map(|room| room.get(len)));
@@ -82,9 +88,10 @@ impl<'v, A: Element> Room<'v, A> {
             }
             _ => {
                 if self.visit.sums_lanes() {
-                    sum(terms);
+                    sum(&*self.terms);
                 }
                 if self.visit.totals_terms() {
+                    let terms = &mut self.terms[..len];
                     weigh(level, weights, terms, &mut self.spread);
                     self.total.add_block(level, terms);
                 }
@@ -117,13 +124,14 @@ impl<'v, A: Element> Room<'v, A> {
 fn ahead<'a, A: Element>(
     unit: &'a Unit<'_, A>,
     chunk: Chunk<'_, A>,
-    (rect, next): (&Rect, &Rect),
+    [input, target]: [Option<&'a [A]>; 2],
+    rect: &Rect,
     wanted: Wanted,
 ) -> Ahead<'a, A> {
     let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
     let arrays = [
-        following(chunk.input, &unit.input, next),
-        following(chunk.target, &unit.target, next),
+        input.filter(|next| is_to_be_fetched(chunk.input, next)),
+        target.filter(|next| is_to_be_fetched(chunk.target, next)),
         gradient.and_then(|array| dense(array, rect)),
     ];
     let output = match &unit.value {
@@ -133,12 +141,11 @@ fn ahead<'a, A: Element>(
     Ahead::new(arrays.map(|array| array.unwrap_or(&[])), output)
 }
 
-/// The next chunk of an operand, unless it is right behind this one and the machine
-/// [prefetches](prefetches_adjacent) it by itself.
+/// Whether the next chunk of an operand is not right behind this one, or the machine does not
+/// [prefetch](prefetches_adjacent) that by itself.
 #[inline]
-fn following<'a, A>(chunk: &[A], operand: &'a ArrayRef2<A>, next: &Rect) -> Option<&'a [A]> {
-    let next = dense(operand, next)?;
-    (prefetches_adjacent() || chunk.as_ptr_range().end != next.as_ptr()).then_some(next)
+fn is_to_be_fetched<A>(chunk: &[A], next: &[A]) -> bool {
+    prefetches_adjacent() || chunk.as_ptr_range().end != next.as_ptr()
 }
 
 /// The terms, if they are wanted, and the slopes, if there is room for them.

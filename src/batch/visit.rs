@@ -103,7 +103,8 @@ impl Visit {
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        let mut worker = Worker::<A>::new(self, &mut total, &mut room.0);
+        let operands = [unit.input, unit.target];
+        let mut worker = Worker::<A>::new(self, operands, &mut total, &mut room.0);
         worker.moments = moments;
         visit_unit(self, softmax, unit, &mut worker);
         worker.flush();
@@ -179,7 +180,8 @@ impl Visit {
     ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        let mut worker = Worker::<A>::new(self, &mut total, &mut room.0);
+        let operands = [unit.input, unit.target];
+        let mut worker = Worker::<A>::new(self, operands, &mut total, &mut room.0);
         worker.moments = moments;
         if long {
             self.long_lane::<K, A>(unit, &mut worker);
@@ -212,7 +214,9 @@ impl Visit {
         let classes = 0..lane.input.ncols();
         let mut lane = lane;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        let sum = Worker::<A>::new(self, &mut total, &mut room.0).part::<K>(&mut lane, 0, classes);
+        let operands = [lane.input, lane.target];
+        let mut worker = Worker::<A>::new(self, operands, &mut total, &mut room.0);
+        let sum = worker.part::<K>(&mut lane, 0, classes);
         total.add(sum);
         total
     }

@@ -10,8 +10,8 @@ use super::waiting::Waiting;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
-    CHUNK, FEW_STRIPES, Float, LaneSum, STRIPES, Term, add_to_each, narrow, sum_each,
-    sum_each_of_many,
+    CHUNK, FEW_STRIPES, FOUR, Float, ManySum, ROW, Term, add_four_to_each, add_to_each, narrow,
+    sum_each, sum_each_of_many,
 };
 use crate::lanes::{Rect, Scratch, Unit, read, write};
 
@@ -33,10 +33,15 @@ pub struct Worker<'v, A: Element> {
 
 impl<'v, A: Element> Worker<'v, A> {
     #[inline(always)]
-    pub fn new(visit: &'v Visit, total: &'v mut ExactSum, terms: &'v mut [A::Loss; CHUNK]) -> Self {
+    pub fn new(
+        visit: &'v Visit,
+        operands: [ArrayView2<'v, A>; 2],
+        total: &'v mut ExactSum,
+        terms: &'v mut [A::Loss; CHUNK],
+    ) -> Self {
         Worker {
             visit,
-            room: Room::new(visit, total, terms),
+            room: Room::new(visit, operands, total, terms),
             pending: Scratch::EMPTY,
             waiting: 0,
             moments: None,
@@ -91,12 +96,13 @@ impl<'v, A: Element> Worker<'v, A> {
         classes: Range<usize>,
     ) -> f64 {
         let level = self.visit.level;
-        let mut sum = LaneSum::default();
+        let mut sum = ManySum::default();
         let after = (lane + 1..unit.input.nrows().min(lane + 2), 0..tile(unit.input.ncols()).1);
         let chunks = steps(classes.clone(), CHUNK).map(|classes| (lane..lane + 1, classes));
         for (rect, next) in with_next(chunks) {
             let next = if rect.1.end == unit.input.ncols() { &after } else { &next };
-            self.room.chunk::<K>(unit, &rect, next, |terms| sum.add(level, terms));
+            let classes = rect.1.len();
+            self.room.chunk::<K>(unit, &rect, next, |terms| sum.add(level, terms, classes));
         }
         sum.value()
     }
@@ -104,7 +110,7 @@ impl<'v, A: Element> Worker<'v, A> {
     /// Neighbouring lanes beside each other, class after class.
     fn columns<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
-        let stripes = if self.visit.few() { FEW_STRIPES } else { STRIPES };
+        let stripes = if self.visit.few() { FEW_STRIPES } else { ROW };
         let mut parts = vec![];
         for lanes in steps(0..lanes, COLUMNS) {
             let mut sums = [0.0; COLUMNS];
@@ -146,8 +152,35 @@ impl<'v, A: Element> Worker<'v, A> {
         }
         sums.fill(0.0);
         let column = |class| (lanes.clone(), class..class + 1);
-        for (rect, next) in with_next(classes.step_by(step).map(column)) {
+        let columns = with_next(classes.step_by(step).map(column));
+        if !self.visit.few() {
+            return self.stripe_of_many::<K>(unit, columns, sums);
+        }
+        for (rect, next) in columns {
             self.room.chunk::<K>(unit, &rect, &next, |terms| add_to_each(level, sums, terms));
+        }
+    }
+
+    /// The sums over some classes, [`FOUR`] at a time.
+    fn stripe_of_many<K: Term>(
+        &mut self,
+        unit: &mut Unit<'_, A>,
+        columns: impl Iterator<Item = (Rect, Rect)>,
+        sums: &mut [f64],
+    ) {
+        let lanes = sums.len();
+        let mut rows = [[A::Loss::ZERO; COLUMNS]; FOUR];
+        let mut columns = columns.peekable();
+        while columns.peek().is_some() {
+            for row in &mut rows {
+                match columns.next() {
+                    Some((rect, next)) => self.room.chunk::<K>(unit, &rect, &next, |terms| {
+                        row[..lanes].copy_from_slice(&terms[..lanes]);
+                    }),
+                    None => row.fill(A::Loss::ZERO),
+                }
+            }
+            add_four_to_each(self.visit.level, sums, rows.each_ref().map(|row| &row[..]));
         }
     }
 

@@ -225,8 +225,8 @@ fn blocks<T: Float>() {
     let log2 = |number: T| number.to_f64().log2().floor() as i32;
     let (least, low, most) = (log2(T::TINY), log2(T::MIN_POSITIVE), log2(T::MAX));
     for top in [least + 1, low, low + 40, 0, most - 2, most - 1, most, most + 1] {
-        // From one level to more than there are.
-        for span in (1..8 * LEVEL_BITS).step_by(9) {
+        // From one level to more than there are, and where blocks of f32 cease to be narrow.
+        for span in (1..8 * LEVEL_BITS).step_by(9).chain(17..22) {
             for length in LENGTHS {
                 let from = (top - span).clamp(least, top - 1);
                 let mut block: Vec<_> =

@@ -57,7 +57,8 @@ pub trait Float:
     fn to_f64(self) -> f64;
     /// From `f64`, rounded to nearest.
     fn from_f64(value: f64) -> Self;
-    /// (m, k) with self = m·2ᵏ and m in [low, 2·low), for a positive normal number.
+    /// (m, k) with self = m·2ᵏ and m in [low, 2·low), for a positive normal number; of `f32` k is counted in units of
+    /// 2⁻²³, as it lies in the bits, which saves a shift.
     fn split(self, low: Self) -> (Self, Self);
     /// self·2ᵏ, k given as `Float::ROUND + k`; self·2ᵏ must be normal.
     fn scale(self, shifted: Self) -> Self;
@@ -102,8 +103,8 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn split(self, low: f32) -> (f32, f32) {
-        let k = (self.to_bits().wrapping_sub(low.to_bits()) as i32) >> 23;
-        (f32::from_bits(self.to_bits().wrapping_sub((k as u32) << 23)), k as f32)
+        let exponent = self.to_bits().wrapping_sub(low.to_bits()) & 0xff80_0000;
+        (f32::from_bits(self.to_bits().wrapping_sub(exponent)), exponent as i32 as f32)
     }
     #[inline(always)]
     fn scale(self, shifted: f32) -> f32 {

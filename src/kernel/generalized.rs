@@ -20,7 +20,6 @@
 
 use super::exp::{Exp, reduced, reduced_any, scale_any};
 use super::float::Float;
-use super::ln::{ln_of_any, ln_of_normal};
 use super::term::{LogProbability, Real, Term, log_ratio, weighted};
 
 /// What φ of one precision is made of.
@@ -143,8 +142,7 @@ impl Term for GeneralizedProbability {
     /// x − ln t.
     #[inline(always)]
     fn prepare<T: Real, const ANY: bool>(x: T, t: T) -> T {
-        let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };
-        (x - hi) - lo
+        -log_ratio::<T, ANY>(x, t)
     }
 
     #[inline(always)]

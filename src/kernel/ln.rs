@@ -1,8 +1,9 @@
-//! The natural logarithm, as an unevaluated sum of two parts.
+//! The natural logarithm less a number, as an unevaluated sum of two parts.
 //!
 //! **Reduction.** t = m·2ᵏ with m in [low, 2·low), so ln t = k·ln 2 + ln(1 + r), r = m − 1 exact.
-//! ln 2 is split so that k·`LN2_HI` is exact; hi = k·`LN2_HI` + r is rounded once and its rounding
-//! error kept (Fast2Sum, Dekker 1971).
+//! ln 2 is split so that k·`LN2_HI` is exact. What ln t is compared with, x, is subtracted first: k·`LN2_HI` − x is
+//! rounded once, and exact where x is near ln t (k = 0, or Sterbenz). hi, that and r, is rounded too and its
+//! rounding error kept (Fast2Sum, Dekker 1971).
 //!
 //! **Tail.** ln(1 + r) − r:
 //! - f32, r in [−1/3, 1/3]: r²·Q(r), deg Q = 8; relative error of r + r²·Q(r) below 4.9e−9 = 2⁻²⁷·⁶.
@@ -19,9 +20,11 @@ use super::float::Float;
 pub trait Ln: Float {
     /// The lower end of the interval of m.
     const LOW: Self;
-    /// ln 2 with as many trailing zeros as an exponent has digits.
+    /// 1 as [`Float::split`] counts k.
+    const UNIT: Self;
+    /// ln 2 over `UNIT`, with as many trailing zeros as an exponent has digits.
     const LN2_HI: Self;
-    /// ln 2 − `LN2_HI`.
+    /// ln 2 over `UNIT`, less `LN2_HI`.
     const LN2_LO: Self;
     /// 2^p, which makes every subnormal number normal.
     const LIFT: Self;
@@ -32,15 +35,21 @@ pub trait Ln: Float {
 /// (hi, lo) with hi + lo = ln t, for normal t > 0. Any other t gives some pair of finite numbers or NaN.
 #[inline(always)]
 pub fn ln_of_normal<T: Ln>(t: T) -> (T, T) {
-    ln_of_scaled(t, T::ZERO)
+    ln_less_of_normal(t, T::ZERO)
 }
 
-/// (hi, lo) with hi + lo = ln t for every t: ln 0 = −∞, ln ∞ = ∞, ln of a negative number is NaN.
+/// (hi, lo) with hi + lo = ln t − x, for normal t > 0. Any other t gives some pair.
 #[inline(always)]
-pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
+pub fn ln_less_of_normal<T: Ln>(t: T, x: T) -> (T, T) {
+    ln_of_scaled(t, T::ZERO, x)
+}
+
+/// (hi, lo) with hi + lo = ln t − x for every t: ln 0 = −∞, ln ∞ = ∞, ln of a negative number is NaN.
+#[inline(always)]
+pub fn ln_less_of_any<T: Ln>(t: T, x: T) -> (T, T) {
     let tiny = t < T::MIN_POSITIVE;
     let lift = if tiny { T::from_f64(f64::from(T::DIGITS)) } else { T::ZERO };
-    let (hi, lo) = ln_of_scaled(if tiny { t * T::LIFT } else { t }, lift);
+    let (hi, lo) = ln_of_scaled(if tiny { t * T::LIFT } else { t }, lift, x);
     let special = if t == T::ZERO {
         -T::INFINITY
     } else if t > T::ZERO {
@@ -49,7 +58,14 @@ pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
         T::NAN
     };
     let finite = (t > T::ZERO) & (t < T::INFINITY);
-    (if finite { hi } else { special }, if finite { lo } else { T::ZERO })
+    (if finite { hi } else { special - x }, if finite { lo } else { T::ZERO })
+}
+
+/// (hi, lo) with hi + lo = ln t for every t.
+#[cfg(test)]
+#[inline(always)]
+pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
+    ln_less_of_any(t, T::ZERO)
 }
 
 /// ln t, rounded.
@@ -60,21 +76,25 @@ pub fn ln<T: Ln>(t: T) -> T {
     hi + lo
 }
 
-/// ln(t·2^−lift).
+/// ln(t·2^−lift) − x.
 #[inline(always)]
-fn ln_of_scaled<T: Ln>(t: T, lift: T) -> (T, T) {
+fn ln_of_scaled<T: Ln>(t: T, lift: T, x: T) -> (T, T) {
     let (m, k) = t.split(T::LOW);
-    let k = k - lift;
+    let k = k - lift * T::UNIT;
     let r = m - T::ONE;
-    let hi = k.mul_add(T::LN2_HI, r);
-    let error = r - (-k).mul_add(T::LN2_HI, hi);
+    let whole = k.mul_add(T::LN2_HI, -x);
+    let hi = whole + r;
+    let error = r - (hi - whole);
+    // NaN of an infinite x.
+    let error = if error > -T::ONE { error } else { -T::ONE };
     (hi, T::ln_tail(r, k.mul_add(T::LN2_LO, error)))
 }
 
 impl Ln for f32 {
     const LOW: f32 = 0.666_666_7;
-    const LN2_HI: f32 = f32::from_bits(0x3f31_7200);
-    const LN2_LO: f32 = 1.428_606_8e-6;
+    const UNIT: f32 = 8_388_608.0;
+    const LN2_HI: f32 = f32::from_bits(0x3f31_7200) / Self::UNIT;
+    const LN2_LO: f32 = 1.428_606_8e-6 / Self::UNIT;
     const LIFT: f32 = 16_777_216.0;
 
     #[inline(always)]
@@ -101,6 +121,7 @@ impl Ln for f32 {
 
 impl Ln for f64 {
     const LOW: f64 = std::f64::consts::FRAC_1_SQRT_2;
+    const UNIT: f64 = 1.0;
     const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
     const LN2_LO: f64 = 1.908_214_929_270_587_7e-10;
     const LIFT: f64 = 9_007_199_254_740_992.0;

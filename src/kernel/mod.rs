@@ -8,6 +8,7 @@ mod ahead;
 mod aligned;
 mod exp;
 mod float;
+mod fours;
 mod generalized;
 mod groups;
 #[cfg(feature = "half")]
@@ -28,6 +29,7 @@ pub(crate) use ahead::{Ahead, fetch_rest, prefetches_adjacent};
 pub(crate) use aligned::Aligned;
 pub(crate) use exp::Exp;
 pub use float::Float;
+pub(crate) use fours::{FOUR, ManySum, ROW, add_four_to_each, sum_each_of_many};
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 #[cfg(feature = "half")]
 pub(crate) use half::{
@@ -40,8 +42,6 @@ pub(crate) use pass::{CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_
 pub(crate) use rough::{
     Mass, OfLogProbabilities, OfProbabilities, add_shares, rough_mass, rough_masses,
 };
-pub(crate) use sum::{
-    FEW_STRIPES, LaneSum, STRIPES, add_to_each, narrow, sum_each, sum_each_of_many,
-};
+pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, folded, narrow, sum_each, tree};
 pub use term::Real;
 pub(crate) use term::{LogProbability, Probability, Term};

@@ -71,45 +71,6 @@ pub fn narrow<T: Float>(level: Level, sums: &[f64], out: &mut [T]) {
     );
 }
 
-/// The sums of distributions of many classes that lie one behind the other.
-pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
-    level.run(
-        #[inline(always)]
-        || {
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                *sum = sum_of_first(&terms[lane * classes..], classes);
-            }
-        },
-    );
-}
-
-/// The sum of the first `classes` values. (What is left at the end is taken out of whole vectors where more
-/// values follow: dealt out one by one, or copied, it costs half as much as the terms of 80 classes.)
-#[inline(always)]
-fn sum_of_first<T: Float>(values: &[T], classes: usize) -> f64 {
-    let (whole, rest) = values.split_at(classes / STRIPES * STRIPES);
-    let count = classes % STRIPES;
-    let mut stripes = [0.0; STRIPES];
-    add_values(&mut stripes, whole);
-    if count > 0 {
-        let mut last = [T::ZERO; STRIPES];
-        let values = rest.first_chunk().unwrap_or_else(|| {
-            last[..count].copy_from_slice(&rest[..count]);
-            &last
-        });
-        add_first(&mut stripes, values, count);
-    }
-    tree(stripes)
-}
-
-/// Deals out the first `count` of the values.
-#[inline(always)]
-fn add_first<T: Float>(stripes: &mut [f64; STRIPES], values: &[T; STRIPES], count: usize) {
-    for i in 0..STRIPES {
-        stripes[i] += if i < count { values[i].to_f64() } else { 0.0 };
-    }
-}
-
 /// The sums of distributions of few classes that lie one behind the other.
 pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
     level.run(

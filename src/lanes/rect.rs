@@ -38,15 +38,22 @@ pub fn read<'a, T: Copy + Default>(
 
 /// The rectangle where it lies in memory row by row, without gaps.
 pub fn dense<'a, T>(matrix: &'a ArrayRef2<T>, rect: &Rect) -> Option<&'a [T]> {
-    let (lanes, classes) = rect;
-    let in_one = lanes.len() == 1 || classes.len() == matrix.ncols();
-    match matrix.as_slice().filter(|_| in_one) {
-        Some(all) => {
-            let start = lanes.start * matrix.ncols() + classes.start;
-            Some(&all[start..start + lanes.len() * classes.len()])
-        }
+    match matrix.as_slice().filter(|_| is_in_one(rect, matrix.ncols())) {
+        Some(all) => Some(slice_of(all, rect, matrix.ncols())),
         None => part(matrix.view(), rect).to_slice(),
     }
+}
+
+/// Whether a rectangle of a matrix that lies row by row lies in one piece.
+#[inline]
+fn is_in_one((lanes, classes): &Rect, width: usize) -> bool {
+    lanes.len() == 1 || classes.len() == width
+}
+
+/// Such a rectangle.
+#[inline]
+fn slice_of<'a, T>(all: &'a [T], (lanes, classes): &Rect, width: usize) -> &'a [T] {
+    &all[lanes.start * width + classes.start..][..lanes.len() * classes.len()]
 }
 
 fn part<'a, T>(mut part: ArrayView2<'a, T>, (lanes, classes): &Rect) -> ArrayView2<'a, T> {
@@ -61,9 +68,14 @@ fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scra
     scratch
 }
 
-/// Lanes of a matrix that have been copied together, since neighbouring lanes share cache lines.
-pub struct Together<T> {
+/// A matrix to be read rectangle by rectangle. What is not dense where it lies is copied, neighbouring lanes
+/// together, since they share cache lines.
+pub struct Operand<'a, T> {
+    matrix: ArrayView2<'a, T>,
+    /// All of it, if it lies row by row: asked for each rectangle, that took a thirtieth of all time.
+    all: Option<&'a [T]>,
     copy: Scratch<T>,
+    /// The lanes that are copied.
     lanes: Range<usize>,
 }
 
@@ -74,28 +86,52 @@ const NUMBERS: usize = 1 << 18;
 /// and no fewer than share a cache line; those of more classes are copied one by one.
 const LONG: usize = 1 << 15;
 
-impl<T: Copy + Default> Together<T> {
-    /// No copy yet.
-    pub const EMPTY: Self = Together { copy: Scratch::EMPTY, lanes: 0..0 };
+impl<'a, T: Copy + Default> Operand<'a, T> {
+    /// Nothing is copied yet.
+    pub fn new(matrix: ArrayView2<'a, T>) -> Self {
+        Operand { matrix, all: matrix.to_slice(), copy: Scratch::EMPTY, lanes: 0..0 }
+    }
 
-    /// The same as [`read`], at its best for rectangles of whole lanes, or parts of one lane, in the order of the
-    /// lanes of one matrix.
-    pub fn read<'a>(&'a mut self, matrix: &'a ArrayView2<'_, T>, rect: &Rect) -> &'a [T] {
-        let (lanes, classes) = rect;
-        if let Some(dense) = dense(matrix, rect) {
-            return dense;
+    /// Whether the classes of a lane lie apart but those of neighbouring lanes together.
+    pub fn is_by_columns(&self) -> bool {
+        self.matrix.strides()[0] == 1
+    }
+
+    /// The rectangle where it lies in memory row by row, without gaps.
+    #[inline]
+    pub fn dense(&self, rect: &Rect) -> Option<&'a [T]> {
+        match self.all {
+            Some(all) if is_in_one(rect, self.matrix.ncols()) => {
+                Some(slice_of(all, rect, self.matrix.ncols()))
+            }
+            _ => part(self.matrix, rect).to_slice(),
         }
+    }
+
+    /// The rectangle, row by row: at its best for rectangles of whole lanes, or parts of one lane, in the order of
+    /// the lanes.
+    #[inline]
+    pub fn read<'s>(&'s mut self, rect: &Rect) -> &'s [T] {
+        match self.dense(rect) {
+            Some(dense) => dense,
+            None => self.copied(rect),
+        }
+    }
+
+    fn copied(&mut self, rect: &Rect) -> &[T] {
+        let (lanes, classes) = rect;
+        let matrix = self.matrix;
         let is_turned = matrix.strides()[0] == 1 && lanes.len() < CACHE_LINE;
         let is_long = matrix.ncols() > LONG;
         if !is_turned || is_long || lanes.len() > 1 && classes.len() < matrix.ncols() {
             self.lanes = 0..0;
-            return copied(&part(*matrix, rect), &mut self.copy);
+            return copied(&part(matrix, rect), &mut self.copy);
         }
         if !(self.lanes.start <= lanes.start && lanes.end <= self.lanes.end) {
             let most = (NUMBERS / matrix.ncols()).clamp(CACHE_LINE, LANES);
             let end = lanes.start + most / lanes.len() * lanes.len();
             self.lanes = lanes.start..end.min(matrix.nrows());
-            copied(&part(*matrix, &(self.lanes.clone(), 0..matrix.ncols())), &mut self.copy);
+            copied(&part(matrix, &(self.lanes.clone(), 0..matrix.ncols())), &mut self.copy);
         }
         let start = (lanes.start - self.lanes.start) * matrix.ncols() + classes.start;
         &self.copy.0[start..start + lanes.len() * classes.len()]

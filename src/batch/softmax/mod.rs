@@ -118,7 +118,7 @@ impl Panels<'_> {
         mut unit: Unit<'_, A>,
         worker: &mut Worker<'_, A>,
     ) {
-        let mut table = Table::<A, Beside<N>>::new(self);
+        let mut table = Table::<A, Beside<N>>::new(self, [unit.input, unit.target]);
         for lanes in steps(0..unit.input.nrows(), N) {
             let classes = 0..unit.input.ncols();
             table.turn_to(&unit, lanes);
@@ -141,7 +141,7 @@ impl Panels<'_> {
         A: Element,
         S: Solver<A, Item = A> + Fork + Sync,
     {
-        let mut table = Table::<A, Alone>::new(self);
+        let mut table = Table::<A, Alone>::new(self, [unit.input, unit.target]);
         let (lanes, classes) = unit.input.dim();
         for lane in 0..lanes {
             table.turn_to(&unit, lane..lane + 1);
@@ -185,7 +185,7 @@ impl Panels<'_> {
         join(
             || self.part(unit, lane, classes.start..middle, solver, table),
             || {
-                let mut table = Table::new(self);
+                let mut table = Table::new(self, [unit.input, unit.target]);
                 table.turn_to(unit, lane..lane + 1);
                 self.part(unit, lane, middle..classes.end, &mut next, &mut table);
             },
@@ -207,7 +207,7 @@ impl Panels<'_> {
             return;
         }
         let mut unit = unit;
-        let mut table = Table::<A, Alone>::new(self);
+        let mut table = Table::<A, Alone>::new(self, [unit.input, unit.target]);
         table.turn_to(&unit, 0..1);
         // A part does not know of a NaN in another.
         table.silent = silent.to_vec();

@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::element::Element;
 use crate::kernel::softmax::{FEW, Row, transpose, transpose_back};
 use crate::kernel::{CHUNK, Level};
-use crate::lanes::{Rect, Scratch, dense, read, write};
+use crate::lanes::{Operand, Rect, Scratch, write};
 
 /// Classes of lanes beside each other that are loaded at a time.
 const ROWS: usize = 64;
@@ -24,10 +24,9 @@ pub trait Panel<A: Element> {
     /// A block of an operand; the lanes `skipped` are given other logits, finite ones.
     fn load<'a>(
         level: Level,
-        matrix: &'a ArrayView2<'_, A>,
         rect: &Rect,
         skipped: &[usize],
-        room: &'a mut Room<A, Self::Item>,
+        room: &'a mut Room<'_, A, Self::Item>,
     ) -> &'a [Self::Item];
 
     /// Puts what was computed of a block, a number for each class of each lane, where it belongs.
@@ -43,22 +42,24 @@ pub trait Panel<A: Element> {
     fn place_of(lane: usize, class: usize) -> usize;
 }
 
-/// Room for a block of an operand.
-pub struct Room<A: Element, I> {
-    dense: Scratch<A>,
+/// An operand, and room for a block of it.
+pub struct Room<'v, A: Element, I> {
+    pub operand: Operand<'v, A>,
+    skipped: Scratch<A>,
     wide: Vec<A::Loss>,
     items: Vec<I>,
     /// What is in `items`.
     loaded: Option<Rect>,
 }
 
-impl<A: Element, I> Default for Room<A, I> {
-    fn default() -> Self {
-        Room { dense: Scratch::EMPTY, wide: Vec::new(), items: Vec::new(), loaded: None }
+impl<'v, A: Element, I> Room<'v, A, I> {
+    /// Nothing is loaded yet.
+    pub fn new(matrix: ArrayView2<'v, A>) -> Self {
+        let operand = Operand::new(matrix);
+        let (wide, items) = (Vec::new(), Vec::new());
+        Room { operand, skipped: Scratch::EMPTY, wide, items, loaded: None }
     }
-}
 
-impl<A: Element, I> Room<A, I> {
     /// Other lanes from here on.
     pub fn clear(&mut self) {
         self.loaded = None;
@@ -73,17 +74,11 @@ impl<A: Element> Panel<A> for Alone {
     const LANES: usize = 1;
     const CLASSES: usize = CHUNK;
 
-    fn load<'a>(
-        _: Level,
-        matrix: &'a ArrayView2<'_, A>,
-        rect: &Rect,
-        skipped: &[usize],
-        room: &'a mut Room<A, A>,
-    ) -> &'a [A] {
+    fn load<'a>(_: Level, rect: &Rect, skipped: &[usize], room: &'a mut Room<'_, A, A>) -> &'a [A] {
         if skipped.is_empty() {
-            return read(matrix, rect, &mut room.dense);
+            return room.operand.read(rect);
         }
-        let zeros = room.dense.get(rect.1.len());
+        let zeros = room.skipped.get(rect.1.len());
         zeros.fill(A::default());
         zeros
     }
@@ -113,24 +108,23 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
 
     fn load<'a>(
         level: Level,
-        matrix: &'a ArrayView2<'_, A>,
         rect: &Rect,
         skipped: &[usize],
-        room: &'a mut Room<A, Self::Item>,
+        room: &'a mut Room<'_, A, Self::Item>,
     ) -> &'a [Self::Item] {
         if room.loaded.as_ref() == Some(rect) {
             return &room.items;
         }
         let (lanes, classes) = rect;
         room.items.resize(classes.len(), [Default::default(); N]);
-        if matrix.strides()[0] != 1
-            && let Some(lanes) = dense(matrix, rect)
+        if !room.operand.is_by_columns()
+            && let Some(lanes) = room.operand.dense(rect)
         {
             let lanes = A::widened(level, lanes, &mut room.wide);
             transpose(level, lanes, &mut room.items);
         } else {
             for (row, class) in room.items.iter_mut().zip(classes.clone()) {
-                let column = read(matrix, &(lanes.clone(), class..class + 1), &mut room.dense);
+                let column = room.operand.read(&(lanes.clone(), class..class + 1));
                 row.iter_mut().zip(column).for_each(|(logit, from)| *logit = from.widen());
                 row[column.len()..].fill(Default::default());
             }

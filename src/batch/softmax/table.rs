@@ -9,7 +9,7 @@ use super::panel::{Panel, Room};
 use crate::batch::visit::{PART, Wanted};
 use crate::batch::worker::{Worker, steps};
 use crate::element::Element;
-use crate::kernel::softmax::{COLUMNS, FEW, Factors, Next, Outputs, Solver};
+use crate::kernel::softmax::{FEW, Factors, Next, Outputs, Solver};
 use crate::kernel::{Ahead, Float, Level};
 use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 
@@ -20,26 +20,20 @@ pub struct Silent {
     nan: bool,
 }
 
-/// Room for a block of both operands.
-struct Rooms<A: Element, P: Panel<A>> {
+/// Both operands, and room for a block of each.
+struct Rooms<'v, A: Element, P: Panel<A>> {
     level: Level,
     /// Lanes of weight 0.
     skipped: Vec<usize>,
-    each: [Room<A, P::Item>; 2],
+    each: [Room<'v, A, P::Item>; 2],
 }
 
-impl<A: Element, P: Panel<A>> Rooms<A, P> {
+impl<A: Element, P: Panel<A>> Rooms<'_, A, P> {
     /// A block of input and target.
-    fn load<'a>(
-        &'a mut self,
-        [input, target]: [&'a ArrayView2<'_, A>; 2],
-        rect: &Rect,
-    ) -> [&'a [P::Item]; 2] {
-        let [for_input, for_target] = &mut self.each;
-        [
-            P::load(self.level, input, rect, &self.skipped, for_input),
-            P::load(self.level, target, rect, &self.skipped, for_target),
-        ]
+    fn load(&mut self, rect: &Rect) -> [&[P::Item]; 2] {
+        let (level, skipped) = (self.level, &self.skipped);
+        let [input, target] = &mut self.each;
+        [P::load(level, rect, skipped, input), P::load(level, rect, skipped, target)]
     }
 }
 
@@ -53,7 +47,8 @@ pub struct Table<'v, A: Element, P: Panel<A>> {
     /// or, where the upstream has one for each class, each: room for a block.
     pub each: Option<Vec<f64>>,
     pub silent: Vec<Silent>,
-    rooms: Rooms<A, P>,
+    rooms: Rooms<'v, A, P>,
+    sums: Vec<f64>,
     terms: Vec<A::Loss>,
     d_input: Vec<A>,
     d_target: Vec<A>,
@@ -62,7 +57,7 @@ pub struct Table<'v, A: Element, P: Panel<A>> {
 }
 
 impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
-    pub fn new(panels: Panels<'v>) -> Self {
+    pub fn new(panels: Panels<'v>, operands: [ArrayView2<'v, A>; 2]) -> Self {
         Table {
             panels,
             lanes: 0..0,
@@ -73,8 +68,9 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             rooms: Rooms {
                 level: panels.visit.level,
                 skipped: Vec::new(),
-                each: Default::default(),
+                each: operands.map(Room::new),
             },
+            sums: Vec::new(),
             terms: Vec::new(),
             d_input: Vec::new(),
             d_target: Vec::new(),
@@ -139,18 +135,22 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
 
     /// The same classes of the next lane, and where a gradient goes. (On every machine: only the first visit to a lane
     /// waits for memory, and without this Zen 4 took a third longer too.)
-    fn ahead<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Ahead<'a, A> {
+    fn ahead<'a>(&self, unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Ahead<'a, A>
+    where
+        'v: 'a,
+    {
         if P::LANES > 1 {
             return Ahead::NOTHING;
         }
         let next = (lanes.end..lanes.end + 1, classes.clone());
-        let lane = |matrix: &'a ArrayView2<'_, A>| match lanes.end < matrix.nrows() {
-            true => dense(matrix, &next).unwrap_or(&[]),
+        let lane = |room: &Room<'v, A, _>| match lanes.end < unit.input.nrows() {
+            true => room.operand.dense(&next).unwrap_or(&[]),
             false => &[],
         };
+        let [input, target] = &self.rooms.each;
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
         let place = gradient.and_then(|array| dense(array, &(lanes.clone(), classes.clone())));
-        Ahead::new([lane(&unit.input), lane(&unit.target), place.unwrap_or(&[])], &[])
+        Ahead::new([lane(input), lane(target), place.unwrap_or(&[])], &[])
     }
 
     /// The same classes of the next lanes, class by class, and where a gradient of these goes.
@@ -181,8 +181,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
                 let rows = Self::beside(unit, &rect);
-                let next = Next { lane: Self::ahead(unit, &rect), rows: &rows };
-                let [input, target] = self.rooms.load([&unit.input, &unit.target], &rect);
+                let next = Next { lane: self.ahead(unit, &rect), rows: &rows };
+                let [input, target] = self.rooms.load(&rect);
                 solver.visit(first, input, target, next);
             }
             solver.end_part();
@@ -190,15 +190,20 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     }
 
     /// Hands on the divergences.
-    pub fn emit(&self, unit: &mut Unit<'_, A>, divergences: &[f64], worker: &mut Worker<'_, A>) {
+    pub fn emit(
+        &mut self,
+        unit: &mut Unit<'_, A>,
+        divergences: &[f64],
+        worker: &mut Worker<'_, A>,
+    ) {
         if !self.panels.visit.sums_lanes() {
             return;
         }
-        let mut sums = [0.0; COLUMNS];
-        let sums = &mut sums[..self.lanes.len()];
         let factor = self.panels.softmax.factor;
-        sums.iter_mut().zip(divergences).for_each(|(sum, divergence)| *sum = divergence * factor);
-        worker.emit(&unit.weights, &mut unit.value, self.lanes.clone(), sums);
+        let divergences = divergences.iter().take(self.lanes.len());
+        self.sums.clear();
+        self.sums.extend(divergences.map(|divergence| divergence * factor));
+        worker.emit(&unit.weights, &mut unit.value, self.lanes.clone(), &mut self.sums);
     }
 
     /// Writes terms and gradients of some classes.
@@ -215,7 +220,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         if self.each.is_some() {
             for (_, rect) in self.blocks(classes.clone()) {
                 self.factor_each(unit, &rect);
-                let [input, target] = self.rooms.load([&unit.input, &unit.target], &rect);
+                let [input, target] = self.rooms.load(&rect);
                 let factors = self.each.as_deref().unwrap_or_default();
                 solver.add_upstream(rect.1.start, input, target, factors);
             }
@@ -248,7 +253,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         solver: &mut impl Solver<A, Item = P::Item>,
     ) {
         let len = P::LANES * rect.1.len();
-        let [input, target] = self.rooms.load([&unit.input, &unit.target], rect);
+        let [input, target] = self.rooms.load(rect);
         let factors = match &self.each {
             Some(each) => Factors::Each(each),
             None => Factors::Lanes(&self.factors),

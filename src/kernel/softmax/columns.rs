@@ -5,9 +5,9 @@ use super::cell::{Logit, finite_part};
 use super::few::{GROUP, Group, group_mut};
 use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
-use super::sums::{Cells, EARLY};
+use super::sums::{Cells, EARLY, STRIPES};
+use crate::kernel::Level;
 use crate::kernel::sum::tree;
-use crate::kernel::{Level, STRIPES};
 
 /// Lanes beside each other, where nothing else is said. Where there are fewer, the rest must hold finite
 /// logits.
@@ -252,9 +252,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             || {
                 self.add_early();
                 for i in 0..N {
-                    self.parts[0][i] += folded(&self.weight, i);
-                    self.parts[1][i] += folded(&self.mean, i);
-                    self.parts[2][i] += folded(&self.curvature, i);
+                    self.parts[0][i] += folded::<STRIPES, N>(&self.weight, i);
+                    self.parts[1][i] += folded::<STRIPES, N>(&self.mean, i);
+                    self.parts[2][i] += folded::<STRIPES, N>(&self.curvature, i);
                     self.parts[3][i] += self.far[i];
                 }
                 self.clear_part();
@@ -285,9 +285,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 
 /// A lane's stripes, added up.
 #[inline(always)]
-pub fn folded<const N: usize>(stripes: &[Row<f64, N>], i: usize) -> f64 {
+pub fn folded<const S: usize, const N: usize>(stripes: &[Row<f64, N>], i: usize) -> f64 {
     match stripes {
         [only] => only[i],
-        _ => tree::<f64, STRIPES>(std::array::from_fn(|stripe| stripes[stripe][i])),
+        _ => tree::<f64, S>(std::array::from_fn(|stripe| stripes[stripe][i])),
     }
 }

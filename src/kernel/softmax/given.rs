@@ -87,7 +87,7 @@ impl<const N: usize> TotalColumns<N> {
 
     /// S of a part of one lane.
     pub fn value(&self, lane: usize) -> f64 {
-        folded(&self.0, lane)
+        folded::<STRIPES, N>(&self.0, lane)
     }
 }
 

@@ -204,7 +204,7 @@ impl<const N: usize> UpstreamColumns<N> {
 
     /// Both sums of one lane.
     pub fn value(&self, lane: usize) -> (f64, f64) {
-        (folded(&self.weight, lane), folded(&self.slope, lane))
+        (folded::<STRIPES, N>(&self.weight, lane), folded::<STRIPES, N>(&self.slope, lane))
     }
 }
 

@@ -27,22 +27,26 @@ impl<T: Logit> Peaks<T> {
             #[inline(always)]
             || {
                 let mut peaks = *self;
-                let (whole, tail) = logits.as_chunks::<STRIPES>();
-                for logits in whole {
-                    for i in 0..STRIPES {
-                        let logit = logits[i].widen();
-                        peaks.greatest[i] = greater(peaks.greatest[i], logit);
-                        peaks.least[i] = lesser(peaks.least[i], logit);
-                    }
+                for logits in logits.as_chunks().0 {
+                    peaks.add_group(logits);
+                }
+                // The last of them, some a second time.
+                match logits.last_chunk() {
+                    Some(logits) => peaks.add_group(logits),
+                    None => logits.iter().for_each(|&logit| peaks.add_group(&[logit; STRIPES])),
                 }
                 *self = peaks;
-                for (i, logit) in tail.iter().enumerate() {
-                    let logit = logit.widen();
-                    self.greatest[i] = greater(self.greatest[i], logit);
-                    self.least[i] = lesser(self.least[i], logit);
-                }
             },
         );
+    }
+
+    #[inline(always)]
+    fn add_group<A: Element<Loss = T>>(&mut self, logits: &[A; STRIPES]) {
+        for i in 0..STRIPES {
+            let logit = logits[i].widen();
+            self.greatest[i] = greater(self.greatest[i], logit);
+            self.least[i] = lesser(self.least[i], logit);
+        }
     }
 
     /// Adds the peaks of another part.

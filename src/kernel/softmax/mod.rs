@@ -23,7 +23,7 @@
 //! ([`cell::cell`]).
 //!
 //! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond: class c in sum c mod
-//! [`STRIPES`](super::STRIPES), in the computing type over [`sums::EARLY`] classes and those in `f64`; then as a tree.
+//! [`sums::STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; then as a tree.
 //! The sums of parts of a lane are added in turn.
 //!
 //! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after

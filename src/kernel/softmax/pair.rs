@@ -67,11 +67,9 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
 
     fn start(&mut self) {
         self.pass = Pass::Peaks;
-        self.peaks = Default::default();
-        self.sums = Sums::default();
+        self.peaks = [Peaks::default(), Peaks::default()];
         self.blocks = 0;
         self.parts.clear();
-        self.upstream = UpstreamSums::new(self.settings.generalized);
     }
 
     fn visit(&mut self, _: usize, input: &[A], target: &[A], next: Next<'_, A>) {
@@ -95,7 +93,7 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
 
     fn end_pass(&mut self) -> bool {
         let level = self.settings.level;
-        let [q, p] = [0, 1].map(|side| self.peaks[side].span(level));
+        let [q, p] = [self.peaks[0].span(level), self.peaks[1].span(level)];
         if self.pass == Pass::Peaks {
             let rate = A::Loss::from_f64(self.settings.rate);
             self.shift = Shift::between(p, q, rate);
@@ -119,7 +117,10 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         std::slice::from_ref(&self.lane.divergence)
     }
 
-    fn add_upstream(&mut self, _: usize, input: &[A], target: &[A], factors: &[f64]) {
+    fn add_upstream(&mut self, first: usize, input: &[A], target: &[A], factors: &[f64]) {
+        if first == 0 {
+            self.upstream = UpstreamSums::new(self.settings.generalized);
+        }
         self.fill(input, target);
         let mut scaled = [0.0; CHUNK];
         let scaled = scale(factors, self.settings.rate, &mut scaled);

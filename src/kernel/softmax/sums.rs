@@ -5,8 +5,10 @@ use super::lane::Part;
 use super::shift::Shift;
 use crate::element::Element;
 use crate::kernel::sum::tree;
-use crate::kernel::{Ahead, CHUNK, Chunk, Level, STRIPES};
+use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 
+/// Sums that run beside each other: one vector, since the constants of [`moderate_cell`] fill the registers.
+pub const STRIPES: usize = 16;
 /// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
 pub const EARLY: usize = 8 * STRIPES;
 

@@ -3,6 +3,7 @@
 
 mod accuracy;
 mod exp;
+mod fours;
 #[cfg(feature = "half")]
 mod half;
 mod levels;

@@ -28,7 +28,7 @@ impl<const N: usize> ColumnSum<N> {
 
     /// Adds the sums to `sums`, and starts anew.
     fn end(&mut self, sums: &mut Row<f64, N>) {
-        sums.iter_mut().enumerate().for_each(|(i, sum)| *sum += folded(&self.0, i));
+        sums.iter_mut().enumerate().for_each(|(i, sum)| *sum += folded::<STRIPES, N>(&self.0, i));
         self.0.fill([0.0; N]);
     }
 }
@@ -179,7 +179,7 @@ impl<K: Term, A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnsAgai
             Factors::Lanes(factors) => {
                 std::array::from_fn(|i| -self.lost[i] * (factors[i] * settings.rate))
             }
-            Factors::Each(_) => std::array::from_fn(|i| folded(&self.upstream.0, i)),
+            Factors::Each(_) => std::array::from_fn(|i| folded::<STRIPES, N>(&self.upstream.0, i)),
         };
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
             self.fill(input, target);
