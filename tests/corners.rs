@@ -1,7 +1,7 @@
 //! Cases found in review, each with a failure behind it.
 
 use approx::assert_relative_eq;
-use kldiv::{KLDivLoss, Mean, Partial, PerDistribution, Pointwise, Sum, SumOver};
+use kldiv::{BatchMean, KLDivLoss, Mean, Partial, PerDistribution, Pointwise, Sum, SumOver};
 use ndarray::{Array1, Array2, array};
 
 #[test]
@@ -71,5 +71,22 @@ fn the_total_is_the_sum_of_the_distributions_on_both_sides_of_64_classes() {
         let each = KLDivLoss::new(PerDistribution).forward(&x, &t).unwrap();
         let total = KLDivLoss::new(SumOver(2.0)).forward(&x, &t).unwrap();
         assert_relative_eq!(total, each.sum() / 2.0, max_relative = 1e-14);
+    }
+}
+
+/// Four terms of a stripe, each near the greatest number there is, whose mean over the batch is none too large.
+#[test]
+fn divergences_beyond_the_range_of_f32_have_a_mean() {
+    for (classes, first) in [(65, 0), (100, 3), (1000, 900), (1100, 1030), (1100, 1000)] {
+        let mut x = Array2::<f32>::zeros((32, classes));
+        let t = Array2::<f32>::ones((32, classes));
+        let large = (first..classes).step_by(16).take(4);
+        large.clone().for_each(|class| x[[7, class]] = -f32::MAX);
+        let mean = (large.count() as f64 * f64::from(f32::MAX) / 32.0) as f32;
+        let criterion = KLDivLoss::new(BatchMean);
+        assert_eq!(criterion.forward(&x, &t).unwrap(), mean, "{classes} from {first}");
+        let columns = [&x, &t].map(|array| array.t().as_standard_layout().into_owned());
+        let [x, t] = columns.each_ref().map(|array| array.t());
+        assert_eq!(criterion.forward(&x, &t).unwrap(), mean, "{classes} from {first}");
     }
 }

@@ -9,7 +9,7 @@ use crate::kernel::{
     self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
     prefetches_adjacent, terms_and_slopes, times,
 };
-use crate::lanes::{Operand, Rect, Scratch, Unit, dense, read, write};
+use crate::lanes::{Reader, Rect, Scratch, Unit, dense, read, write};
 
 /// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
 pub struct Room<'v, A: Element> {
@@ -18,7 +18,7 @@ pub struct Room<'v, A: Element> {
     pub total: &'v mut ExactSum,
     terms: &'v mut [A::Loss; CHUNK],
     slopes: Scratch<A::Loss>,
-    operands: [Operand<'v, A>; 2],
+    operands: [Reader<'v, A>; 2],
     masked: [Scratch<A>; 2],
     pub weights: Scratch<A::Loss>,
     spread: Scratch<A::Loss>,
@@ -41,7 +41,7 @@ impl<'v, A: Element> Room<'v, A> {
             total,
             terms,
             slopes: Scratch::EMPTY,
-            operands: operands.map(Operand::new),
+            operands: operands.map(Reader::new),
             masked: [Scratch::EMPTY; 2],
             weights: Scratch::EMPTY,
             spread: Scratch::EMPTY,

@@ -248,6 +248,8 @@ impl<'p, 'a, K: Term, A: Element> Terms<'p, 'a, K, A> {
 }
 
 impl<K: Term, A: Element> Summands<A::Loss> for Terms<'_, '_, K, A> {
+    const ARE_TERMS: bool = true;
+
     fn fill(&mut self, rect: &Rect, out: &mut [A::Loss]) {
         let Unit { input, target, .. } = &self.place.patch.unit;
         let [x, t] = &mut self.rooms;

@@ -171,6 +171,8 @@ struct Exact<'u, 'a, A: Element> {
 }
 
 impl<A: Element> Summands<A::Loss> for Exact<'_, '_, A> {
+    const ARE_TERMS: bool = false;
+
     fn fill(&mut self, rect: &Rect, out: &mut [A::Loss]) {
         let Masses { level, view, holds, .. } = self.masses;
         let numbers = read(view, rect, &mut self.room);

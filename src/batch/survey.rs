@@ -7,7 +7,10 @@ use ndarray::ArrayView2;
 use super::visit::{FEW, PART};
 use super::worker::steps;
 use crate::exact::ExactSum;
-use crate::kernel::{CHUNK, FEW_STRIPES, Float, LaneSum, Level, STRIPES, add_to_each, sum_each};
+use crate::kernel::{
+    CHUNK, FEW_STRIPES, FOUR, Float, LaneSum, Level, MANY_STRIPES, ManySum, STRIPES,
+    add_four_to_each, add_to_each, sum_each,
+};
 use crate::lanes::{Rect, Scratch, join};
 
 /// So many lanes are surveyed at a time.
@@ -15,10 +18,13 @@ pub const LANES: usize = 128;
 
 /// What there is to sum, a chunk at a time.
 pub trait Summands<T: Float>: Send + Sized {
+    /// Whether these are terms, of which a divergence of many classes has [`FOUR`] added at a time.
+    const ARE_TERMS: bool;
+
     /// Puts the numbers of a rectangle of the unit, row by row.
     fn fill(&mut self, rect: &Rect, out: &mut [T]);
 
-    /// Adds the numbers of a rectangle of one lane to its sum. There is room for them.
+    /// Adds the numbers of a rectangle of one lane, unless they are terms, to its sum. There is room for them.
     fn add(&mut self, level: Level, rect: &Rect, room: &mut [T], sum: &mut LaneSum) {
         self.fill(rect, room);
         sum.add(level, room);
@@ -100,13 +106,16 @@ impl<T: Float> Survey<T> {
     }
 
     /// The sums over some classes: of stripes, then of those as a tree.
-    fn striped(
+    fn striped<S: Summands<T>>(
         &mut self,
         lanes: &Range<usize>,
         classes: Range<usize>,
-        summands: &mut impl Summands<T>,
+        summands: &mut S,
     ) {
-        let mut width = if self.classes <= FEW { FEW_STRIPES } else { STRIPES };
+        if self.classes > FEW && S::ARE_TERMS {
+            return self.striped_in_fours(lanes, classes, summands);
+        }
+        let width = if self.classes <= FEW { FEW_STRIPES } else { STRIPES };
         let stripes = self.stripes.get(width * LANES);
         stripes.fill(0.0);
         let numbers = &mut self.numbers[..lanes.len()];
@@ -114,6 +123,38 @@ impl<T: Float> Survey<T> {
             summands.fill(&(lanes.clone(), class..class + 1), numbers);
             add_to_each(self.level, &mut stripes[stripe * LANES..][..lanes.len()], numbers);
         }
+        self.fold(width);
+    }
+
+    /// The same of the terms of many classes.
+    fn striped_in_fours(
+        &mut self,
+        lanes: &Range<usize>,
+        classes: Range<usize>,
+        summands: &mut impl Summands<T>,
+    ) {
+        let stripes = self.stripes.get(MANY_STRIPES * LANES);
+        stripes.fill(0.0);
+        let rows = &mut self.numbers[..FOUR * lanes.len()];
+        for (stripe, sums) in stripes.chunks_exact_mut(LANES).enumerate() {
+            let stripe = (classes.start + stripe..classes.end).step_by(MANY_STRIPES);
+            let mut stripe = stripe.peekable();
+            while stripe.peek().is_some() {
+                for row in rows.chunks_exact_mut(lanes.len()) {
+                    match stripe.next() {
+                        Some(class) => summands.fill(&(lanes.clone(), class..class + 1), row),
+                        None => row.fill(T::ZERO),
+                    }
+                }
+                add_four_to_each(self.level, &mut sums[..lanes.len()], rows);
+            }
+        }
+        self.fold(MANY_STRIPES);
+    }
+
+    /// Adds the stripes as a tree.
+    fn fold(&mut self, mut width: usize) {
+        let stripes = self.stripes.get(width * LANES);
         while width > 1 {
             width /= 2;
             let (before, after) = stripes.split_at_mut(width * LANES);
@@ -122,6 +163,9 @@ impl<T: Float> Survey<T> {
         self.sums.copy_from_slice(&stripes[..LANES]);
     }
 }
+
+// The rows that are added together.
+const _: () = assert!(FOUR * LANES <= CHUNK);
 
 /// The exact sum of the sums of parts of [`PART`] classes.
 fn parts<T: Float>(
@@ -145,12 +189,21 @@ fn parts<T: Float>(
     a
 }
 
-fn part<T: Float>(
+fn part<T: Float, S: Summands<T>>(
     level: Level,
     (lane, classes): (usize, Range<usize>),
     numbers: &mut [T; CHUNK],
-    summands: &mut impl Summands<T>,
+    summands: &mut S,
 ) -> f64 {
+    if S::ARE_TERMS {
+        let mut sum = ManySum::default();
+        for classes in steps(classes, CHUNK) {
+            let room = &mut numbers[..classes.len()];
+            summands.fill(&(lane..lane + 1, classes), room);
+            sum.add(level, room, room.len());
+        }
+        return sum.value();
+    }
     let mut sum = LaneSum::default();
     for classes in steps(classes, CHUNK) {
         let room = &mut numbers[..classes.len()];

@@ -17,7 +17,8 @@ use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
 use crate::partial::moments::Moments;
 
 /// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
-/// distributions' sums, and those have more stripes. Part of what the bits are defined by.
+/// distributions' sums, and those have more stripes, of which four terms are added at a time. Part of what the bits
+/// are defined by.
 pub const FEW: usize = 64;
 
 /// So many classes are summed in one go; a longer distribution is the exact sum of such parts.

@@ -10,8 +10,8 @@ use super::waiting::Waiting;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
-    CHUNK, FEW_STRIPES, FOUR, Float, ManySum, ROW, Term, add_four_to_each, add_to_each, narrow,
-    sum_each, sum_each_of_many,
+    CHUNK, FEW_STRIPES, FOUR, Float, MANY_STRIPES, ManySum, Term, add_four_to_each, add_to_each,
+    narrow, sum_each, sum_each_of_many,
 };
 use crate::lanes::{Rect, Scratch, Unit, read, write};
 
@@ -24,6 +24,8 @@ const COLUMNS: usize = 1024;
 pub struct Worker<'v, A: Element> {
     visit: &'v Visit,
     room: Room<'v, A>,
+    /// Terms of neighbouring distributions that are added together.
+    rows: Scratch<A::Loss>,
     /// Sums of distributions that are not in the total yet.
     pending: Scratch<f64>,
     waiting: usize,
@@ -42,6 +44,7 @@ impl<'v, A: Element> Worker<'v, A> {
         Worker {
             visit,
             room: Room::new(visit, operands, total, terms),
+            rows: Scratch::EMPTY,
             pending: Scratch::EMPTY,
             waiting: 0,
             moments: None,
@@ -110,7 +113,7 @@ impl<'v, A: Element> Worker<'v, A> {
     /// Neighbouring lanes beside each other, class after class.
     fn columns<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
-        let stripes = if self.visit.few() { FEW_STRIPES } else { ROW };
+        let stripes = if self.visit.few() { FEW_STRIPES } else { MANY_STRIPES };
         let mut parts = vec![];
         for lanes in steps(0..lanes, COLUMNS) {
             let mut sums = [0.0; COLUMNS];
@@ -169,18 +172,18 @@ impl<'v, A: Element> Worker<'v, A> {
         sums: &mut [f64],
     ) {
         let lanes = sums.len();
-        let mut rows = [[A::Loss::ZERO; COLUMNS]; FOUR];
+        let rows = self.rows.get(FOUR * lanes);
         let mut columns = columns.peekable();
         while columns.peek().is_some() {
-            for row in &mut rows {
+            for row in rows.chunks_exact_mut(lanes) {
                 match columns.next() {
                     Some((rect, next)) => self.room.chunk::<K>(unit, &rect, &next, |terms| {
-                        row[..lanes].copy_from_slice(&terms[..lanes]);
+                        row.copy_from_slice(&terms[..lanes]);
                     }),
                     None => row.fill(A::Loss::ZERO),
                 }
             }
-            add_four_to_each(self.visit.level, sums, rows.each_ref().map(|row| &row[..]));
+            add_four_to_each(self.visit.level, sums, rows);
         }
     }
 

@@ -6,7 +6,7 @@
 //! Against any other block, adding M = 1.5·2^(E+1) rounds a number to a multiple of M's last
 //! place and leaves that multiple, an integer, in the low bits of the sum: the integers are added as
 //! integers, and what the rounding left over, which subtraction gives exactly, goes on to the next
-//! level, 52 bits further down. The rest of `f32` need one level, most of `f64` two.
+//! level, 52 bits further down. Most of the rest of `f32` need one level, most of `f64` two.
 //! (The extraction of Rump, Ogita and Oishi, *Accurate floating-point summation I*, 2008, Algorithm
 //! 3.2, with integers for its sums.)
 

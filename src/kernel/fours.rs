@@ -1,9 +1,9 @@
 //! Sums over the classes of a distribution of many, four terms at a time in the computing type.
 //!
-//! Class c belongs to stripe c mod [`ROW`]. Of each stripe four terms, ((a + b) + c) + d, are added in the computing
-//! type, which rounds no more than the terms themselves are rounded, and those sums in `f64`; the stripes are added as
-//! a [`tree`]. Four of which the sum is not finite are added in `f64` from the start: they may only be too large.
-//! Classes whose terms are zero change nothing where they stand at the end of a distribution.
+//! Class c belongs to stripe c mod [`MANY_STRIPES`]. Of each stripe [`FOUR`] terms, ((a + b) + c) + d, are added in the
+//! computing type, which rounds by about as much as the terms were rounded, and those sums in `f64`; the stripes are
+//! added as a [`tree`]. Four of which the sum is not finite are added in `f64` from the start: they may only be too
+//! large. Classes whose terms are zero change nothing where they stand at the end of a distribution.
 //!
 //! (To `f64` and added there one by one, the terms of 1,000 classes take a quarter of the time of all; so they take an
 //! eighth. Added in the loop that computes them, they make that loop wait.)
@@ -13,16 +13,16 @@ use super::level::Level;
 use super::sum::tree;
 
 /// Stripes of a distribution of many classes.
-pub const ROW: usize = 16;
+pub const MANY_STRIPES: usize = 16;
 /// Terms of a stripe that are added in the computing type.
 pub const FOUR: usize = 4;
 /// The classes of one such addition.
-const BLOCK: usize = FOUR * ROW;
+const BLOCK: usize = FOUR * MANY_STRIPES;
 
-/// The running sum of a distribution of many classes.
+/// The running sum of the terms of a distribution of many classes.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))] // as `Aligned`
-pub struct ManySum([f64; ROW]);
+pub struct ManySum([f64; MANY_STRIPES]);
 
 impl ManySum {
     /// Adds the terms of the next classes, the first so many of these; a multiple of 64 came before.
@@ -33,7 +33,7 @@ impl ManySum {
                 let before = *self;
                 self.add_fast(terms, classes);
                 let finite = self.0.iter().fold(true, |finite, sum| finite & sum.is_finite());
-                if !finite {
+                if !finite && has_too_large(&terms[..classes]) {
                     *self = before;
                     self.add_with_care(&terms[..classes]);
                 }
@@ -66,7 +66,7 @@ impl ManySum {
     #[inline(never)]
     fn add_with_care<T: Float>(&mut self, terms: &[T]) {
         for block in terms.chunks(BLOCK) {
-            let mut rows = [[T::ZERO; ROW]; FOUR];
+            let mut rows = [[T::ZERO; MANY_STRIPES]; FOUR];
             rows.as_flattened_mut()[..block.len()].copy_from_slice(block);
             add_four_with_care(&mut self.0, rows.each_ref().map(|row| &row[..]));
         }
@@ -84,7 +84,7 @@ pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sum
                 let mut sum = ManySum::default();
                 sum.add_fast(terms, classes);
                 *place = sum.value();
-                if !place.is_finite() {
+                if !place.is_finite() && has_too_large(&terms[..classes]) {
                     sum = ManySum::default();
                     sum.add_with_care(&terms[..classes]);
                     *place = sum.value();
@@ -95,12 +95,32 @@ pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sum
 }
 
 #[inline(always)]
-fn add_block<T: Float>(sums: &mut [f64; ROW], block: &[T; BLOCK]) {
+fn add_block<T: Float>(sums: &mut [f64; MANY_STRIPES], block: &[T; BLOCK]) {
+    add_row(sums, &early(block));
+}
+
+/// The sum of each four.
+#[inline(always)]
+fn early<T: Float>(block: &[T; BLOCK]) -> [T; MANY_STRIPES] {
+    const ROW: usize = MANY_STRIPES;
     let mut early = [T::ZERO; ROW];
     for i in 0..ROW {
         early[i] = ((block[i] + block[i + ROW]) + block[i + 2 * ROW]) + block[i + 3 * ROW];
     }
-    add_row(sums, &early);
+    early
+}
+
+/// Whether some four add up to no finite number.
+#[cold]
+#[inline(never)]
+fn has_too_large<T: Float>(terms: &[T]) -> bool {
+    // In `f64` there is no other way to add them.
+    T::DIGITS < f64::MANTISSA_DIGITS as i32
+        && terms.chunks(BLOCK).any(|terms| {
+            let mut block = [T::ZERO; BLOCK];
+            block[..terms.len()].copy_from_slice(terms);
+            early(&block).iter().any(|early| !(early.abs() <= T::MAX))
+        })
 }
 
 /// The first `count` terms and zeros, taken out of whole vectors where more terms follow.
@@ -118,15 +138,16 @@ fn first_of<T: Float>(terms: &[T], count: usize) -> [T; BLOCK] {
     first
 }
 
-/// Adds four rows of terms to the sums of one stripe of neighbouring distributions.
-pub fn add_four_to_each<T: Float>(level: Level, sums: &mut [f64], rows: [&[T]; FOUR]) {
+/// Adds [`FOUR`] rows of terms, one behind the other, to the sums of one stripe of neighbouring distributions.
+pub fn add_four_to_each<T: Float>(level: Level, sums: &mut [f64], rows: &[T]) {
+    let lanes = sums.len();
     level.run(
         #[inline(always)]
         || {
-            let rows = rows.map(|row| &row[..sums.len()]);
-            for (start, sums) in (0..).step_by(ROW).zip(sums.chunks_mut(ROW)) {
-                let rows = rows.map(|row| &row[start..][..sums.len()]);
-                let fast = <&mut [f64; ROW]>::try_from(&mut *sums).ok().is_some_and(
+            for (start, sums) in (0..).step_by(MANY_STRIPES).zip(sums.chunks_mut(MANY_STRIPES)) {
+                let row = |row: usize| &rows[row * lanes + start..][..sums.len()];
+                let rows = [row(0), row(1), row(2), row(3)];
+                let fast = <&mut [f64; MANY_STRIPES]>::try_from(&mut *sums).ok().is_some_and(
                     #[inline(always)]
                     |sums| add_fast_four(sums, rows),
                 );
@@ -140,13 +161,14 @@ pub fn add_four_to_each<T: Float>(level: Level, sums: &mut [f64], rows: [&[T]; F
 
 /// False, and nothing is added, where four are too large.
 #[inline(always)]
-fn add_fast_four<T: Float>(sums: &mut [f64; ROW], rows: [&[T]; FOUR]) -> bool {
-    let [Some(a), Some(b), Some(c), Some(d)] = rows.map(|row| row.first_chunk::<ROW>()) else {
+fn add_fast_four<T: Float>(sums: &mut [f64; MANY_STRIPES], rows: [&[T]; FOUR]) -> bool {
+    let [Some(a), Some(b), Some(c), Some(d)] = rows.map(|row| row.first_chunk::<MANY_STRIPES>())
+    else {
         return false;
     };
-    let mut early = [T::ZERO; ROW];
+    let mut early = [T::ZERO; MANY_STRIPES];
     let mut finite = true;
-    for i in 0..ROW {
+    for i in 0..MANY_STRIPES {
         early[i] = ((a[i] + b[i]) + c[i]) + d[i];
         finite &= early[i].abs() <= T::MAX;
     }
@@ -157,8 +179,8 @@ fn add_fast_four<T: Float>(sums: &mut [f64; ROW], rows: [&[T]; FOUR]) -> bool {
 }
 
 #[inline(always)]
-fn add_row<T: Float>(sums: &mut [f64; ROW], row: &[T; ROW]) {
-    for i in 0..ROW {
+fn add_row<T: Float>(sums: &mut [f64; MANY_STRIPES], row: &[T; MANY_STRIPES]) {
+    for i in 0..MANY_STRIPES {
         sums[i] += row[i].to_f64();
     }
 }

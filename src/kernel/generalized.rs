@@ -20,6 +20,7 @@
 
 use super::exp::{Exp, reduced, reduced_any, scale_any};
 use super::float::Float;
+use super::ln::{ln_of_any, ln_of_normal};
 use super::term::{LogProbability, Real, Term, log_ratio, weighted};
 
 /// What φ of one precision is made of.
@@ -142,7 +143,8 @@ impl Term for GeneralizedProbability {
     /// x − ln t.
     #[inline(always)]
     fn prepare<T: Real, const ANY: bool>(x: T, t: T) -> T {
-        -log_ratio::<T, ANY>(x, t)
+        let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };
+        (x - hi) - lo
     }
 
     #[inline(always)]

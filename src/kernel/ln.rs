@@ -1,9 +1,8 @@
-//! The natural logarithm less a number, as an unevaluated sum of two parts.
+//! The natural logarithm, as an unevaluated sum of two parts.
 //!
 //! **Reduction.** t = m·2ᵏ with m in [low, 2·low), so ln t = k·ln 2 + ln(1 + r), r = m − 1 exact.
-//! ln 2 is split so that k·`LN2_HI` is exact. What ln t is compared with, x, is subtracted first: k·`LN2_HI` − x is
-//! rounded once, and exact where x is near ln t (k = 0, or Sterbenz). hi, that and r, is rounded too and its
-//! rounding error kept (Fast2Sum, Dekker 1971).
+//! ln 2 is split so that k·`LN2_HI` is exact; hi = k·`LN2_HI` + r is rounded once and its rounding
+//! error kept (Fast2Sum, Dekker 1971).
 //!
 //! **Tail.** ln(1 + r) − r:
 //! - f32, r in [−1/3, 1/3]: r²·Q(r), deg Q = 8; relative error of r + r²·Q(r) below 4.9e−9 = 2⁻²⁷·⁶.
@@ -35,21 +34,15 @@ pub trait Ln: Float {
 /// (hi, lo) with hi + lo = ln t, for normal t > 0. Any other t gives some pair of finite numbers or NaN.
 #[inline(always)]
 pub fn ln_of_normal<T: Ln>(t: T) -> (T, T) {
-    ln_less_of_normal(t, T::ZERO)
+    ln_of_scaled(t, T::ZERO)
 }
 
-/// (hi, lo) with hi + lo = ln t − x, for normal t > 0. Any other t gives some pair.
+/// (hi, lo) with hi + lo = ln t for every t: ln 0 = −∞, ln ∞ = ∞, ln of a negative number is NaN.
 #[inline(always)]
-pub fn ln_less_of_normal<T: Ln>(t: T, x: T) -> (T, T) {
-    ln_of_scaled(t, T::ZERO, x)
-}
-
-/// (hi, lo) with hi + lo = ln t − x for every t: ln 0 = −∞, ln ∞ = ∞, ln of a negative number is NaN.
-#[inline(always)]
-pub fn ln_less_of_any<T: Ln>(t: T, x: T) -> (T, T) {
+pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
     let tiny = t < T::MIN_POSITIVE;
     let lift = if tiny { T::from_f64(f64::from(T::DIGITS)) } else { T::ZERO };
-    let (hi, lo) = ln_of_scaled(if tiny { t * T::LIFT } else { t }, lift, x);
+    let (hi, lo) = ln_of_scaled(if tiny { t * T::LIFT } else { t }, lift);
     let special = if t == T::ZERO {
         -T::INFINITY
     } else if t > T::ZERO {
@@ -58,14 +51,7 @@ pub fn ln_less_of_any<T: Ln>(t: T, x: T) -> (T, T) {
         T::NAN
     };
     let finite = (t > T::ZERO) & (t < T::INFINITY);
-    (if finite { hi } else { special - x }, if finite { lo } else { T::ZERO })
-}
-
-/// (hi, lo) with hi + lo = ln t for every t.
-#[cfg(test)]
-#[inline(always)]
-pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
-    ln_less_of_any(t, T::ZERO)
+    (if finite { hi } else { special }, if finite { lo } else { T::ZERO })
 }
 
 /// ln t, rounded.
@@ -76,17 +62,14 @@ pub fn ln<T: Ln>(t: T) -> T {
     hi + lo
 }
 
-/// ln(t·2^−lift) − x.
+/// ln(t·2^−lift).
 #[inline(always)]
-fn ln_of_scaled<T: Ln>(t: T, lift: T, x: T) -> (T, T) {
+fn ln_of_scaled<T: Ln>(t: T, lift: T) -> (T, T) {
     let (m, k) = t.split(T::LOW);
     let k = k - lift * T::UNIT;
     let r = m - T::ONE;
-    let whole = k.mul_add(T::LN2_HI, -x);
-    let hi = whole + r;
-    let error = r - (hi - whole);
-    // NaN of an infinite x.
-    let error = if error > -T::ONE { error } else { -T::ONE };
+    let hi = k.mul_add(T::LN2_HI, r);
+    let error = r - (-k).mul_add(T::LN2_HI, hi);
     (hi, T::ln_tail(r, k.mul_add(T::LN2_LO, error)))
 }
 

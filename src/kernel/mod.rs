@@ -29,7 +29,7 @@ pub(crate) use ahead::{Ahead, fetch_rest, prefetches_adjacent};
 pub(crate) use aligned::Aligned;
 pub(crate) use exp::Exp;
 pub use float::Float;
-pub(crate) use fours::{FOUR, ManySum, ROW, add_four_to_each, sum_each_of_many};
+pub(crate) use fours::{FOUR, MANY_STRIPES, ManySum, add_four_to_each, sum_each_of_many};
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 #[cfg(feature = "half")]
 pub(crate) use half::{

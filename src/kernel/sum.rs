@@ -1,4 +1,4 @@
-//! Sums over the classes of a distribution, in an order fixed by the class index alone.
+//! Sums over the classes of a distribution, in `f64`, in an order fixed by the class index alone.
 //!
 //! Classes are dealt to S stripes, class c to stripe c mod S, and the sums of the stripes are added as a
 //! tree, each to the one S/2 before it, and so on. S is [`STRIPES`], or [`FEW_STRIPES`] where there are
@@ -13,7 +13,8 @@ pub const STRIPES: usize = 32;
 /// The same over few classes.
 pub const FEW_STRIPES: usize = 4;
 
-/// The running sum of a distribution of many classes.
+/// The running sum of a distribution of many classes: of masses, and of softmaxes against a given target. Terms of
+/// log-probabilities are added [four at a time](super::fours).
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))] // as `Aligned`
 pub struct LaneSum(pub [f64; STRIPES]);

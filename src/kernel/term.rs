@@ -5,7 +5,7 @@
 
 use super::exp::{Exp, exp, exp_of_normal};
 use super::generalized::Phi;
-use super::ln::{Ln, ln_less_of_any, ln_less_of_normal};
+use super::ln::{Ln, ln_of_any, ln_of_normal};
 
 /// What a loss is computed in.
 pub trait Real: Ln + Exp + Phi {}
@@ -106,11 +106,11 @@ impl Term for Probability {
     }
 }
 
-/// ln t − x. The low part of ln t is added after the subtraction, which is exact near t = eˣ.
+/// ln t − x. The low part of ln t is added after the subtraction, which is exact near t = eˣ (Sterbenz).
 #[inline(always)]
 pub(super) fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
-    let (hi, lo) = if ANY { ln_less_of_any(t, x) } else { ln_less_of_normal(t, x) };
-    hi + lo
+    let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };
+    (hi - x) + lo
 }
 
 #[inline(always)]

@@ -19,4 +19,4 @@ pub(crate) use output::{without, zeros};
 pub(crate) use patch::{Patch, for_each_patch};
 pub(crate) use plan::for_each_unit;
 pub(crate) use pool::join;
-pub(crate) use rect::{Operand, Rect, Scratch, dense, dense_mut, read, write};
+pub(crate) use rect::{Reader, Rect, Scratch, dense, dense_mut, read, write};

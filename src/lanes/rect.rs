@@ -70,7 +70,7 @@ fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scra
 
 /// A matrix to be read rectangle by rectangle. What is not dense where it lies is copied, neighbouring lanes
 /// together, since they share cache lines.
-pub struct Operand<'a, T> {
+pub struct Reader<'a, T> {
     matrix: ArrayView2<'a, T>,
     /// All of it, if it lies row by row: asked for each rectangle, that took a thirtieth of all time.
     all: Option<&'a [T]>,
@@ -86,14 +86,14 @@ const NUMBERS: usize = 1 << 18;
 /// and no fewer than share a cache line; those of more classes are copied one by one.
 const LONG: usize = 1 << 15;
 
-impl<'a, T: Copy + Default> Operand<'a, T> {
+impl<'a, T: Copy + Default> Reader<'a, T> {
     /// Nothing is copied yet.
     pub fn new(matrix: ArrayView2<'a, T>) -> Self {
-        Operand { matrix, all: matrix.to_slice(), copy: Scratch::EMPTY, lanes: 0..0 }
+        Reader { matrix, all: matrix.to_slice(), copy: Scratch::EMPTY, lanes: 0..0 }
     }
 
-    /// Whether the classes of a lane lie apart but those of neighbouring lanes together.
-    pub fn is_by_columns(&self) -> bool {
+    /// Whether neighbouring lanes lie one number apart.
+    pub fn lanes_lie_together(&self) -> bool {
         self.matrix.strides()[0] == 1
     }
 
@@ -121,7 +121,7 @@ impl<'a, T: Copy + Default> Operand<'a, T> {
     fn copied(&mut self, rect: &Rect) -> &[T] {
         let (lanes, classes) = rect;
         let matrix = self.matrix;
-        let is_turned = matrix.strides()[0] == 1 && lanes.len() < CACHE_LINE;
+        let is_turned = self.lanes_lie_together() && lanes.len() < CACHE_LINE;
         let is_long = matrix.ncols() > LONG;
         if !is_turned || is_long || lanes.len() > 1 && classes.len() < matrix.ncols() {
             self.lanes = 0..0;

@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::element::Element;
 use crate::kernel::softmax::{FEW, Row, transpose, transpose_back};
 use crate::kernel::{CHUNK, Level};
-use crate::lanes::{Operand, Rect, Scratch, write};
+use crate::lanes::{Reader, Rect, Scratch, write};
 
 /// Classes of lanes beside each other that are loaded at a time.
 const ROWS: usize = 64;
@@ -44,7 +44,7 @@ pub trait Panel<A: Element> {
 
 /// An operand, and room for a block of it.
 pub struct Room<'v, A: Element, I> {
-    pub operand: Operand<'v, A>,
+    pub operand: Reader<'v, A>,
     skipped: Scratch<A>,
     wide: Vec<A::Loss>,
     items: Vec<I>,
@@ -55,7 +55,7 @@ pub struct Room<'v, A: Element, I> {
 impl<'v, A: Element, I> Room<'v, A, I> {
     /// Nothing is loaded yet.
     pub fn new(matrix: ArrayView2<'v, A>) -> Self {
-        let operand = Operand::new(matrix);
+        let operand = Reader::new(matrix);
         let (wide, items) = (Vec::new(), Vec::new());
         Room { operand, skipped: Scratch::EMPTY, wide, items, loaded: None }
     }
@@ -117,7 +117,7 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         }
         let (lanes, classes) = rect;
         room.items.resize(classes.len(), [Default::default(); N]);
-        if !room.operand.is_by_columns()
+        if !room.operand.lanes_lie_together()
             && let Some(lanes) = room.operand.dense(rect)
         {
             let lanes = A::widened(level, lanes, &mut room.wide);

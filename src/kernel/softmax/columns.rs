@@ -5,7 +5,7 @@ use super::cell::{Logit, finite_part};
 use super::few::{GROUP, Group, group_mut};
 use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
-use super::sums::{Cells, EARLY, STRIPES};
+use super::sums::{Cells, EARLY, PAIR_STRIPES};
 use crate::kernel::Level;
 use crate::kernel::sum::tree;
 
@@ -35,9 +35,9 @@ pub struct Columns<T, const N: usize = COLUMNS> {
 impl<T: Logit, const N: usize> Columns<T, N> {
     /// Room for lanes of so many classes, at the rate 1/τ.
     pub fn new(classes: usize, rate: T) -> Self {
-        let stripes = if classes <= FEW { 1 } else { STRIPES };
+        let stripes = if classes <= FEW { 1 } else { PAIR_STRIPES };
         let zeros = vec![[0.0; N]; stripes];
-        let early = vec![[T::ZERO; N]; if classes <= FEW { 0 } else { STRIPES }];
+        let early = vec![[T::ZERO; N]; if classes <= FEW { 0 } else { PAIR_STRIPES }];
         Columns {
             shifts: Shifts::new(rate),
             early: [early.clone(), early.clone(), early],
@@ -205,7 +205,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     #[inline(always)]
     fn add_row(&mut self, class: usize, cells: &Cells<T, N>, ratios: &Row<T, N>) {
         let [weights, means, curvatures] = &mut self.early;
-        let stripe = class % STRIPES;
+        let stripe = class % PAIR_STRIPES;
         let rows =
             weights.get_mut(stripe).zip(means.get_mut(stripe)).zip(curvatures.get_mut(stripe));
         if let Some(((weight, mean), curvature)) = rows {
@@ -252,9 +252,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             || {
                 self.add_early();
                 for i in 0..N {
-                    self.parts[0][i] += folded::<STRIPES, N>(&self.weight, i);
-                    self.parts[1][i] += folded::<STRIPES, N>(&self.mean, i);
-                    self.parts[2][i] += folded::<STRIPES, N>(&self.curvature, i);
+                    self.parts[0][i] += folded::<PAIR_STRIPES, N>(&self.weight, i);
+                    self.parts[1][i] += folded::<PAIR_STRIPES, N>(&self.mean, i);
+                    self.parts[2][i] += folded::<PAIR_STRIPES, N>(&self.curvature, i);
                     self.parts[3][i] += self.far[i];
                 }
                 self.clear_part();
@@ -288,6 +288,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 pub fn folded<const S: usize, const N: usize>(stripes: &[Row<f64, N>], i: usize) -> f64 {
     match stripes {
         [only] => only[i],
-        _ => tree::<f64, S>(std::array::from_fn(|stripe| stripes[stripe][i])),
+        _ => {
+            debug_assert_eq!(stripes.len(), S);
+            tree::<f64, S>(std::array::from_fn(|stripe| stripes[stripe][i]))
+        }
     }
 }

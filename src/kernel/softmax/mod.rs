@@ -22,8 +22,9 @@
 //! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
 //! ([`cell::cell`]).
 //!
-//! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond: class c in sum c mod
-//! [`sums::STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; then as a tree.
+//! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond, of two lanes of logits: class c in
+//! sum c mod [`sums::PAIR_STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; of a lane
+//! against a given target, and of upstreams: in sum c mod [`STRIPES`](super::STRIPES), in `f64`; then as a tree.
 //! The sums of parts of a lane are added in turn.
 //!
 //! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after

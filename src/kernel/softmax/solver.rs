@@ -49,8 +49,8 @@ pub struct Outputs<'a, A: Element> {
 
 /// Lanes that are visited together, block by block of their classes, as often as they ask for it.
 ///
-/// A block starts at a multiple of [`STRIPES`](crate::kernel::STRIPES) classes. Of a lane alone the items
-/// are logits, of lanes beside each other they are [rows](super::Row).
+/// A block starts at a multiple of [`STRIPES`](crate::kernel::STRIPES) classes, of a lane alone at a multiple of
+/// [`EARLY`](super::sums::EARLY); the items are then logits, of lanes beside each other they are [rows](super::Row).
 pub trait Solver<A: Element<Loss: Logit>> {
     /// What a block is a slice of.
     type Item: Copy;
@@ -71,7 +71,8 @@ pub trait Solver<A: Element<Loss: Logit>> {
     fn end_pass(&mut self) -> bool;
     /// The divergences, once no pass is needed.
     fn divergences(&self) -> &[f64];
-    /// Visits a block that starts at class `first` once more, for gradients with a factor for each class.
+    /// Visits a block that starts at class `first` once more, for gradients with a factor for each class; of every
+    /// lane class 0 comes first.
     fn add_upstream(
         &mut self,
         first: usize,

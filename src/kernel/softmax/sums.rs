@@ -7,24 +7,24 @@ use crate::element::Element;
 use crate::kernel::sum::tree;
 use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 
-/// Sums that run beside each other: one vector, since the constants of [`moderate_cell`] fill the registers.
-pub const STRIPES: usize = 16;
+/// Sums of a pair of lanes that run beside each other: one vector, since the constants of [`moderate_cell`] fill the registers.
+pub const PAIR_STRIPES: usize = 16;
 /// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
-pub const EARLY: usize = 8 * STRIPES;
+pub const EARLY: usize = 8 * PAIR_STRIPES;
 
 /// Those sums.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))] // as `Aligned`
 struct Early<T> {
-    weight: [T; STRIPES],
-    mean: [T; STRIPES],
-    curvature: [T; STRIPES],
+    weight: [T; PAIR_STRIPES],
+    mean: [T; PAIR_STRIPES],
+    curvature: [T; PAIR_STRIPES],
 }
 
 impl<T: Logit> Early<T> {
     #[inline(always)]
     fn new() -> Self {
-        let zeros = [T::ZERO; STRIPES];
+        let zeros = [T::ZERO; PAIR_STRIPES];
         Early { weight: zeros, mean: zeros, curvature: zeros }
     }
 
@@ -40,9 +40,9 @@ impl<T: Logit> Early<T> {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))] // as `Aligned`
 pub struct Sums {
-    weight: [f64; STRIPES],
-    mean: [f64; STRIPES],
-    curvature: [f64; STRIPES],
+    weight: [f64; PAIR_STRIPES],
+    mean: [f64; PAIR_STRIPES],
+    curvature: [f64; PAIR_STRIPES],
     far: f64,
 }
 
@@ -77,7 +77,7 @@ impl Sums {
 
     #[inline(always)]
     fn add_early<T: Logit>(&mut self, early: &Early<T>) {
-        for i in 0..STRIPES {
+        for i in 0..PAIR_STRIPES {
             self.weight[i] += early.weight[i].to_f64();
             self.mean[i] += early.mean[i].to_f64();
             self.curvature[i] += early.curvature[i].to_f64();
@@ -103,9 +103,9 @@ impl Sums {
         for ((e, ratio), curvature) in weight.chunks(EARLY).zip(ratio.chunks(EARLY)).zip(curvature)
         {
             let mut early = Early::new();
-            let [e, ratio, curvature] = [e, ratio, curvature].map(<[T]>::as_chunks::<STRIPES>);
+            let [e, ratio, curvature] = [e, ratio, curvature].map(<[T]>::as_chunks::<PAIR_STRIPES>);
             for ((e, ratio), curvature) in e.0.iter().zip(ratio.0).zip(curvature.0) {
-                for i in 0..STRIPES {
+                for i in 0..PAIR_STRIPES {
                     early.add(i, e[i], ratio[i], curvature[i]);
                 }
             }
@@ -134,9 +134,9 @@ impl Sums {
             let ((whole_p, tail_p), (whole_q, tail_q)) = (z_p.as_chunks(), z_q.as_chunks());
             let mut start = block * EARLY;
             for (z_p, z_q) in whole_p.iter().zip(whole_q) {
-                ahead.fetch::<STRIPES>(start);
+                ahead.fetch::<PAIR_STRIPES>(start);
                 early.add_group::<A, KEEP>(level, z_p, z_q, &shift, cells, start);
-                start += STRIPES;
+                start += PAIR_STRIPES;
             }
             if !tail_p.is_empty() {
                 ahead.fetch_rest(start);
@@ -171,15 +171,15 @@ impl<T: Logit> Early<T> {
     fn add_group<A: Element<Loss = T>, const KEEP: bool>(
         &mut self,
         level: Level,
-        z_p: &[A; STRIPES],
-        z_q: &[A; STRIPES],
+        z_p: &[A; PAIR_STRIPES],
+        z_q: &[A; PAIR_STRIPES],
         shift: &Shift<T>,
         cells: &mut Cells<T>,
         start: usize,
     ) {
         let Some([weight, log_ratio, excess]) = cells.group(start) else { return };
         let (z_p, z_q) = (A::widen_all(level, z_p), A::widen_all(level, z_q));
-        for i in 0..STRIPES {
+        for i in 0..PAIR_STRIPES {
             let cell = moderate_cell(z_p[i], z_q[i], shift);
             self.add(i, cell.weight, cell.log_ratio, cell.curvature);
             if KEEP {
@@ -211,7 +211,7 @@ impl<T: Logit, const N: usize> Default for Cells<T, N> {
 impl<T: Logit> Cells<T> {
     /// Weights, ε and excesses of the classes from `start` on.
     #[inline(always)]
-    fn group(&mut self, start: usize) -> Option<[&mut [T; STRIPES]; 3]> {
+    fn group(&mut self, start: usize) -> Option<[&mut [T; PAIR_STRIPES]; 3]> {
         let [weight, ratio, excess] = [&mut self.weight, &mut self.log_ratio, &mut self.excess]
             .map(|cells| cells.get_mut(start..)?.first_chunk_mut());
         Some([weight?, ratio?, excess?])
@@ -262,7 +262,7 @@ impl<T: Logit> Cells<T> {
         z_q: &[A],
         shift: &Shift<T>,
     ) -> bool {
-        let whole = z_p.len() / STRIPES * STRIPES;
+        let whole = z_p.len() / PAIR_STRIPES * PAIR_STRIPES;
         self.span::<A, ANY, EXCESS>(0, &z_p[..whole], &z_q[..whole], shift);
         if whole < z_p.len() {
             let (tail_p, tail_q) = (padded(&z_p[whole..]), padded(&z_q[whole..]));
@@ -299,8 +299,8 @@ impl<T: Logit> Cells<T> {
 
 /// A tail, filled up with its first number.
 #[inline(always)]
-fn padded<A: Element>(tail: &[A]) -> [A; STRIPES] {
-    let mut last = [tail[0]; STRIPES];
+fn padded<A: Element>(tail: &[A]) -> [A; PAIR_STRIPES] {
+    let mut last = [tail[0]; PAIR_STRIPES];
     last[..tail.len()].copy_from_slice(tail);
     last
 }

@@ -1,21 +1,23 @@
 use rand::Rng;
 
 use super::{bits, random};
-use crate::kernel::{FOUR, Float, Level, ManySum, ROW, add_four_to_each, sum_each_of_many};
+use crate::kernel::{
+    FOUR, Float, Level, MANY_STRIPES, ManySum, add_four_to_each, sum_each_of_many,
+};
 
-/// The order that is promised: class c into stripe c mod [`ROW`], where four are added in their own type and those in
+/// The order that is promised: class c into stripe c mod [`MANY_STRIPES`], where four are added in their own type and those in
 /// `f64`, unless they are too large; the stripes as a tree.
 fn expected<T: Float>(terms: &[T]) -> f64 {
-    let mut stripes = [0.0; ROW];
+    let mut stripes = [0.0; MANY_STRIPES];
     for (i, stripe) in stripes.iter_mut().enumerate() {
-        let terms: Vec<_> = terms.iter().skip(i).step_by(ROW).copied().collect();
+        let terms: Vec<_> = terms.iter().skip(i).step_by(MANY_STRIPES).copied().collect();
         for four in terms.chunks(FOUR) {
             let early = four.iter().fold(T::ZERO, |sum, &term| sum + term);
             let late: f64 = four.iter().map(|term| term.to_f64()).sum();
             *stripe += if early.abs() <= T::MAX { early.to_f64() } else { late };
         }
     }
-    let mut width = ROW;
+    let mut width = MANY_STRIPES;
     while width > 1 {
         width /= 2;
         for i in 0..width {
@@ -63,7 +65,7 @@ fn the_order_shows() {
 #[test]
 fn chunks_make_the_whole() {
     let terms = terms::<f32>(1000);
-    for chunk in [1, 2, 3, 7].map(|blocks| blocks * FOUR * ROW) {
+    for chunk in [1, 2, 3, 7].map(|blocks| blocks * FOUR * MANY_STRIPES) {
         let mut sum = ManySum::default();
         for chunk in terms.chunks(chunk) {
             sum.add(Level::best(), chunk, chunk.len());
@@ -101,7 +103,11 @@ fn terms_too_large_to_be_added_in_their_own_type_are_added() {
     for level in Level::all() {
         for (place, count) in [(0, 100), (70, 100), (99, 100), (5, 1000), (999, 1000)] {
             let mut terms = terms::<f32>(count);
-            terms.iter_mut().skip(place % ROW).step_by(ROW).for_each(|term| *term = f32::MAX);
+            terms
+                .iter_mut()
+                .skip(place % MANY_STRIPES)
+                .step_by(MANY_STRIPES)
+                .for_each(|term| *term = f32::MAX);
             let found = sum(level, &terms);
             assert!(found.is_finite() && found > f64::from(f32::MAX));
             assert_eq!(bits(found), bits(expected(&terms)), "{place} of {count}");
@@ -111,6 +117,22 @@ fn terms_too_large_to_be_added_in_their_own_type_are_added() {
             assert_eq!(each.map(bits), [bits(found); 2], "{place} of {count}");
         }
     }
+}
+
+/// In a chunk of its own, what is infinite, and then what is too large.
+#[test]
+fn chunks_that_are_not_finite_make_the_whole() {
+    let mut terms = terms::<f32>(3072);
+    terms[1029] = f32::INFINITY;
+    for stripe in [3, 5, 7] {
+        (0..FOUR).for_each(|row| terms[2048 + stripe + row * MANY_STRIPES] = -f32::MAX);
+    }
+    let mut sum = ManySum::default();
+    for chunk in terms.chunks(1024) {
+        sum.add(Level::best(), chunk, chunk.len());
+    }
+    assert_eq!(sum.value(), f64::INFINITY);
+    assert_eq!(expected(&terms), f64::INFINITY);
 }
 
 #[test]
@@ -148,11 +170,13 @@ fn rows_are_added_each_to_its_own() {
                 std::array::from_fn(|row| terms(lanes * (row + 1)).split_off(lanes * row));
             rows.iter_mut().filter_map(|row| row.get_mut(3)).for_each(|term| *term = f32::MAX);
             let mut sums = vec![0.0; lanes];
-            add_four_to_each(level, &mut sums, rows.each_ref().map(|row| &row[..]));
+            add_four_to_each(level, &mut sums, &rows.concat());
             for (lane, sum) in sums.into_iter().enumerate() {
-                // One stripe: its terms lie ROW apart.
-                let mut terms = [0.0; FOUR * ROW];
-                rows.iter().zip(terms.chunks_mut(ROW)).for_each(|(row, to)| to[0] = row[lane]);
+                // One stripe: its terms lie MANY_STRIPES apart.
+                let mut terms = [0.0; FOUR * MANY_STRIPES];
+                rows.iter()
+                    .zip(terms.chunks_mut(MANY_STRIPES))
+                    .for_each(|(row, to)| to[0] = row[lane]);
                 assert_eq!(bits(sum), bits(expected(&terms)), "{lane} of {lanes}");
             }
         }
