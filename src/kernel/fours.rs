@@ -119,7 +119,7 @@ fn has_too_large<T: Float>(terms: &[T]) -> bool {
         && terms.chunks(BLOCK).any(|terms| {
             let mut block = [T::ZERO; BLOCK];
             block[..terms.len()].copy_from_slice(terms);
-            early(&block).iter().any(|early| !(early.abs() <= T::MAX))
+            !early(&block).iter().all(|early| early.abs() <= T::MAX)
         })
 }
 
