@@ -13,7 +13,7 @@ use crate::lanes::{Reader, Rect, Scratch, Unit, dense, read, write};
 
 /// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
 pub struct Room<'v, A: Element> {
-    visit: &'v Visit,
+    pub visit: &'v Visit,
     /// Where terms go that are not summed by distribution.
     pub total: &'v mut ExactSum,
     terms: &'v mut [A::Loss; CHUNK],
@@ -23,6 +23,11 @@ pub struct Room<'v, A: Element> {
     pub weights: Scratch<A::Loss>,
     spread: Scratch<A::Loss>,
     pub output: Scratch<A::Loss>,
+    gradients: Gradients<A>,
+}
+
+/// Room for gradients.
+struct Gradients<A: Element> {
     upstream: Scratch<A::Loss>,
     factors: Scratch<f64>,
     gradient: Scratch<A>,
@@ -46,9 +51,11 @@ impl<'v, A: Element> Room<'v, A> {
             weights: Scratch::EMPTY,
             spread: Scratch::EMPTY,
             output: Scratch::EMPTY,
-            upstream: Scratch::EMPTY,
-            factors: Scratch::EMPTY,
-            gradient: Scratch::EMPTY,
+            gradients: Gradients {
+                upstream: Scratch::EMPTY,
+                factors: Scratch::EMPTY,
+                gradient: Scratch::EMPTY,
+            },
         }
     }
 
@@ -62,13 +69,14 @@ impl<'v, A: Element> Room<'v, A> {
         next: &Rect,
         sum: impl FnOnce(&[A::Loss]),
     ) {
-        let Visit { level, wanted, scale, .. } = *self.visit;
+        let Visit { level, wanted, .. } = *self.visit;
         let len = rect.0.len() * rect.1.len();
         let after = [self.operands[0].dense(next), self.operands[1].dense(next)];
         let [input, target] = &mut self.operands;
         let (input, target) = (input.read(rect), target.read(rect));
-        let weights = unit.weights.as_ref();
-        let weights = weights.map(|view| read(view, &(rect.0.clone(), 0..1), &mut self.weights));
+        let weights = unit.weights;
+        let weights =
+            weights.as_ref().map(|view| read(view, &(rect.0.clone(), 0..1), &mut self.weights));
         let mut chunk = Chunk { input, target };
         let ahead = ahead(unit, chunk, after, rect, wanted);
         if let Some(weights) = weights.filter(|weights| weights.contains(&A::Loss::ZERO)) {
@@ -98,9 +106,25 @@ impl<'v, A: Element> Room<'v, A> {
             }
         }
 
-        if unit.d_input.is_none() && unit.d_target.is_none() {
-            return;
+        if unit.d_input.is_some() || unit.d_target.is_some() {
+            self.gradients.write::<K>(self.visit, unit, chunk, slopes, weights, rect);
         }
+    }
+}
+
+impl<A: Element> Gradients<A> {
+    /// Writes those of a chunk.
+    #[inline]
+    fn write<K: Term>(
+        &mut self,
+        visit: &Visit,
+        unit: &mut Unit<'_, A>,
+        chunk: Chunk<'_, A>,
+        slopes: Option<&[A::Loss]>,
+        weights: Option<&[A::Loss]>,
+        rect: &Rect,
+    ) {
+        let Visit { level, scale, .. } = *visit;
         let upstream = unit.upstream.as_ref().map(|view| {
             let classes = if view.ncols() == 1 { 0..1 } else { rect.1.clone() };
             read(view, &(rect.0.clone(), classes), &mut self.upstream)

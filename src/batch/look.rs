@@ -11,7 +11,7 @@ use super::validate::lanes_of_a_block;
 use super::worker::{is_by_columns, steps, tile, tiles};
 use crate::diagnosis::{Holds, Numbers, Side};
 use crate::element::Element;
-use crate::kernel::{self, Ahead, CHUNK, Chunk, Float, Level, Term, all_finite, negative};
+use crate::kernel::{self, Ahead, CHUNK, Chunk, Float, Level, ManySum, Term, all_finite, negative};
 use crate::lanes::{Arrays, Patch, Rect, Scratch, Unit, for_each_patch, read, without};
 
 /// What was found of some lanes.
@@ -248,7 +248,7 @@ impl<'p, 'a, K: Term, A: Element> Terms<'p, 'a, K, A> {
 }
 
 impl<K: Term, A: Element> Summands<A::Loss> for Terms<'_, '_, K, A> {
-    const ARE_TERMS: bool = true;
+    type Sum = ManySum;
 
     fn fill(&mut self, rect: &Rect, out: &mut [A::Loss]) {
         let Unit { input, target, .. } = &self.place.patch.unit;
@@ -266,6 +266,11 @@ impl<K: Term, A: Element> Summands<A::Loss> for Terms<'_, '_, K, A> {
                 most_negative(&mut self.most_negative, Some(found));
             }
         }
+    }
+
+    fn add(&mut self, level: Level, rect: &Rect, room: &mut [A::Loss], sum: &mut ManySum) {
+        self.fill(rect, room);
+        sum.add(level, room, room.len());
     }
 
     fn fork(&self) -> Self {

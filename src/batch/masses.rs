@@ -171,7 +171,7 @@ struct Exact<'u, 'a, A: Element> {
 }
 
 impl<A: Element> Summands<A::Loss> for Exact<'_, '_, A> {
-    const ARE_TERMS: bool = false;
+    type Sum = LaneSum;
 
     fn fill(&mut self, rect: &Rect, out: &mut [A::Loss]) {
         let Masses { level, view, holds, .. } = self.masses;

@@ -5,12 +5,9 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::visit::{FEW, PART};
-use super::worker::steps;
+use super::worker::{add_rows, steps};
 use crate::exact::ExactSum;
-use crate::kernel::{
-    CHUNK, FEW_STRIPES, FOUR, Float, LaneSum, Level, MANY_STRIPES, ManySum, STRIPES,
-    add_four_to_each, add_to_each, sum_each,
-};
+use crate::kernel::{CHUNK, FEW_STRIPES, FOUR, Float, Level, Running, add_to_each, sum_each};
 use crate::lanes::{Rect, Scratch, join};
 
 /// So many lanes are surveyed at a time.
@@ -18,17 +15,14 @@ pub const LANES: usize = 128;
 
 /// What there is to sum, a chunk at a time.
 pub trait Summands<T: Float>: Send + Sized {
-    /// Whether these are terms, of which a divergence of many classes has [`FOUR`] added at a time.
-    const ARE_TERMS: bool;
+    /// How the numbers of many classes are summed.
+    type Sum: Running;
 
     /// Puts the numbers of a rectangle of the unit, row by row.
     fn fill(&mut self, rect: &Rect, out: &mut [T]);
 
-    /// Adds the numbers of a rectangle of one lane, unless they are terms, to its sum. There is room for them.
-    fn add(&mut self, level: Level, rect: &Rect, room: &mut [T], sum: &mut LaneSum) {
-        self.fill(rect, room);
-        sum.add(level, room);
-    }
+    /// Adds the numbers of a rectangle of one lane to its sum. There is room for them.
+    fn add(&mut self, level: Level, rect: &Rect, room: &mut [T], sum: &mut Self::Sum);
 
     /// The same for another thread, nothing seen yet.
     fn fork(&self) -> Self;
@@ -112,53 +106,24 @@ impl<T: Float> Survey<T> {
         classes: Range<usize>,
         summands: &mut S,
     ) {
-        if self.classes > FEW && S::ARE_TERMS {
-            return self.striped_in_fours(lanes, classes, summands);
-        }
-        let width = if self.classes <= FEW { FEW_STRIPES } else { STRIPES };
-        let stripes = self.stripes.get(width * LANES);
+        let (mut width, together) = match self.classes {
+            ..=FEW => (FEW_STRIPES, 1),
+            _ => (S::Sum::STRIPES, S::Sum::TOGETHER),
+        };
+        let (level, stripes) = (self.level, self.stripes.get(width * LANES));
         stripes.fill(0.0);
-        let numbers = &mut self.numbers[..lanes.len()];
-        for (stripe, class) in (0..width).cycle().zip(classes) {
-            summands.fill(&(lanes.clone(), class..class + 1), numbers);
-            add_to_each(self.level, &mut stripes[stripe * LANES..][..lanes.len()], numbers);
-        }
-        self.fold(width);
-    }
-
-    /// The same of the terms of many classes.
-    fn striped_in_fours(
-        &mut self,
-        lanes: &Range<usize>,
-        classes: Range<usize>,
-        summands: &mut impl Summands<T>,
-    ) {
-        let stripes = self.stripes.get(MANY_STRIPES * LANES);
-        stripes.fill(0.0);
-        let rows = &mut self.numbers[..FOUR * lanes.len()];
+        let rows = &mut self.numbers[..together * lanes.len()];
         for (stripe, sums) in stripes.chunks_exact_mut(LANES).enumerate() {
-            let stripe = (classes.start + stripe..classes.end).step_by(MANY_STRIPES);
-            let mut stripe = stripe.peekable();
-            while stripe.peek().is_some() {
-                for row in rows.chunks_exact_mut(lanes.len()) {
-                    match stripe.next() {
-                        Some(class) => summands.fill(&(lanes.clone(), class..class + 1), row),
-                        None => row.fill(T::ZERO),
-                    }
-                }
-                add_four_to_each(self.level, &mut sums[..lanes.len()], rows);
-            }
+            let classes = (classes.start + stripe..classes.end).step_by(width);
+            let fill = |class, row: &mut [T]| {
+                summands.fill(&(lanes.clone(), class..class + 1), row);
+            };
+            add_rows(level, classes, fill, rows, &mut sums[..lanes.len()]);
         }
-        self.fold(MANY_STRIPES);
-    }
-
-    /// Adds the stripes as a tree.
-    fn fold(&mut self, mut width: usize) {
-        let stripes = self.stripes.get(width * LANES);
         while width > 1 {
             width /= 2;
             let (before, after) = stripes.split_at_mut(width * LANES);
-            add_to_each(self.level, before, &after[..width * LANES]);
+            add_to_each(level, before, &after[..width * LANES]);
         }
         self.sums.copy_from_slice(&stripes[..LANES]);
     }
@@ -195,16 +160,7 @@ fn part<T: Float, S: Summands<T>>(
     numbers: &mut [T; CHUNK],
     summands: &mut S,
 ) -> f64 {
-    if S::ARE_TERMS {
-        let mut sum = ManySum::default();
-        for classes in steps(classes, CHUNK) {
-            let room = &mut numbers[..classes.len()];
-            summands.fill(&(lane..lane + 1, classes), room);
-            sum.add(level, room, room.len());
-        }
-        return sum.value();
-    }
-    let mut sum = LaneSum::default();
+    let mut sum = S::Sum::default();
     for classes in steps(classes, CHUNK) {
         let room = &mut numbers[..classes.len()];
         summands.add(level, &(lane..lane + 1, classes), room, &mut sum);

@@ -3,6 +3,7 @@
 use ndarray::{ArrayRef, Dimension};
 
 use super::Rule;
+use super::chunk::Room;
 use super::softmax::{Softmax, visit_unit};
 use super::validate::Check;
 use super::waiting::Waiting;
@@ -105,7 +106,7 @@ impl Visit {
     ) -> ExactSum {
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
         let operands = [unit.input, unit.target];
-        let mut worker = Worker::<A>::new(self, operands, &mut total, &mut room.0);
+        let mut worker = Worker::new(Room::new(self, operands, &mut total, &mut room.0));
         worker.moments = moments;
         visit_unit(self, softmax, unit, &mut worker);
         worker.flush();
@@ -182,7 +183,7 @@ impl Visit {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
         let operands = [unit.input, unit.target];
-        let mut worker = Worker::<A>::new(self, operands, &mut total, &mut room.0);
+        let mut worker = Worker::new(Room::new(self, operands, &mut total, &mut room.0));
         worker.moments = moments;
         if long {
             self.long_lane::<K, A>(unit, &mut worker);
@@ -216,7 +217,7 @@ impl Visit {
         let mut lane = lane;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
         let operands = [lane.input, lane.target];
-        let mut worker = Worker::<A>::new(self, operands, &mut total, &mut room.0);
+        let mut worker = Worker::new(Room::new(self, operands, &mut total, &mut room.0));
         let sum = worker.part::<K>(&mut lane, 0, classes);
         total.add(sum);
         total

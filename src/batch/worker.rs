@@ -10,7 +10,7 @@ use super::waiting::Waiting;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
-    CHUNK, FEW_STRIPES, FOUR, Float, MANY_STRIPES, ManySum, Term, add_four_to_each, add_to_each,
+    CHUNK, FEW_STRIPES, FOUR, Float, Level, ManySum, Running, Term, add_four_to_each, add_to_each,
     narrow, sum_each, sum_each_of_many,
 };
 use crate::lanes::{Rect, Scratch, Unit, read, write};
@@ -35,15 +35,10 @@ pub struct Worker<'v, A: Element> {
 
 impl<'v, A: Element> Worker<'v, A> {
     #[inline(always)]
-    pub fn new(
-        visit: &'v Visit,
-        operands: [ArrayView2<'v, A>; 2],
-        total: &'v mut ExactSum,
-        terms: &'v mut [A::Loss; CHUNK],
-    ) -> Self {
+    pub fn new(room: Room<'v, A>) -> Self {
         Worker {
-            visit,
-            room: Room::new(visit, operands, total, terms),
+            visit: room.visit,
+            room,
             rows: Scratch::EMPTY,
             pending: Scratch::EMPTY,
             waiting: 0,
@@ -113,7 +108,7 @@ impl<'v, A: Element> Worker<'v, A> {
     /// Neighbouring lanes beside each other, class after class.
     fn columns<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
-        let stripes = if self.visit.few() { FEW_STRIPES } else { MANY_STRIPES };
+        let stripes = if self.visit.few() { FEW_STRIPES } else { ManySum::STRIPES };
         let mut parts = vec![];
         for lanes in steps(0..lanes, COLUMNS) {
             let mut sums = [0.0; COLUMNS];
@@ -156,35 +151,17 @@ impl<'v, A: Element> Worker<'v, A> {
         sums.fill(0.0);
         let column = |class| (lanes.clone(), class..class + 1);
         let columns = with_next(classes.step_by(step).map(column));
-        if !self.visit.few() {
-            return self.stripe_of_many::<K>(unit, columns, sums);
-        }
-        for (rect, next) in columns {
-            self.room.chunk::<K>(unit, &rect, &next, |terms| add_to_each(level, sums, terms));
-        }
-    }
-
-    /// The sums over some classes, [`FOUR`] at a time.
-    fn stripe_of_many<K: Term>(
-        &mut self,
-        unit: &mut Unit<'_, A>,
-        columns: impl Iterator<Item = (Rect, Rect)>,
-        sums: &mut [f64],
-    ) {
-        let lanes = sums.len();
-        let rows = self.rows.get(FOUR * lanes);
-        let mut columns = columns.peekable();
-        while columns.peek().is_some() {
-            for row in rows.chunks_exact_mut(lanes) {
-                match columns.next() {
-                    Some((rect, next)) => self.room.chunk::<K>(unit, &rect, &next, |terms| {
-                        row.copy_from_slice(&terms[..lanes]);
-                    }),
-                    None => row.fill(A::Loss::ZERO),
-                }
+        if self.visit.few() {
+            for (rect, next) in columns {
+                self.room.chunk::<K>(unit, &rect, &next, |terms| add_to_each(level, sums, terms));
             }
-            add_four_to_each(self.visit.level, sums, rows);
+            return;
         }
+        let (room, rows) = (&mut self.room, self.rows.get(FOUR * sums.len()));
+        let fill = |(rect, next): (Rect, Rect), row: &mut [A::Loss]| {
+            room.chunk::<K>(unit, &rect, &next, |terms| row.copy_from_slice(&terms[..row.len()]));
+        };
+        add_rows(level, columns, fill, rows, sums);
     }
 
     /// Hands on the sums of distributions.
@@ -235,6 +212,29 @@ impl<'v, A: Element> Worker<'v, A> {
         self.waiting = 0;
         if let Some(moments) = &mut self.moments {
             moments.flush(self.visit.level);
+        }
+    }
+}
+
+/// Adds the rows of classes of neighbouring lanes to their sums, as many at a time as there is room for: 1 or [`FOUR`].
+pub fn add_rows<T: Float, C>(
+    level: Level,
+    classes: impl Iterator<Item = C>,
+    mut fill: impl FnMut(C, &mut [T]),
+    rows: &mut [T],
+    sums: &mut [f64],
+) {
+    let mut classes = classes.peekable();
+    while classes.peek().is_some() {
+        for row in rows.chunks_exact_mut(sums.len()) {
+            match classes.next() {
+                Some(class) => fill(class, row),
+                None => row.fill(T::ZERO),
+            }
+        }
+        match rows.len() == sums.len() {
+            true => add_to_each(level, sums, rows),
+            false => add_four_to_each(level, sums, rows),
         }
     }
 }

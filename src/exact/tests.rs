@@ -58,6 +58,24 @@ fn any_numbers() {
     }
 }
 
+/// What fits an integer of 128 bits is read out of it, with the bits that limbs would give.
+#[test]
+fn short_sums_are_what_long_ones_are() {
+    let mut rng = random();
+    let mut short = [0; 2];
+    for (from, to) in [(-1074, -1000), (-30, 30), (-3, 3), (900, 960), (-80, 80)] {
+        for count in 0..200 {
+            let sum = sum(&numbers(count, from, to, &mut rng));
+            let value = sum.short_value();
+            short[usize::from(value.is_some())] += 1;
+            if let Some(value) = value {
+                assert_eq!(bits(value), bits(sum.long_value()), "{sum:?}");
+            }
+        }
+    }
+    assert!(short.iter().all(|&count| count > 100), "{short:?}");
+}
+
 /// What is left when everything large has gone.
 #[test]
 fn cancellation() {

@@ -29,7 +29,7 @@ pub(crate) use ahead::{Ahead, fetch_rest, prefetches_adjacent};
 pub(crate) use aligned::Aligned;
 pub(crate) use exp::Exp;
 pub use float::Float;
-pub(crate) use fours::{FOUR, MANY_STRIPES, ManySum, add_four_to_each, sum_each_of_many};
+pub(crate) use fours::{FOUR, ManySum, add_four_to_each, sum_each_of_many};
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
 #[cfg(feature = "half")]
 pub(crate) use half::{
@@ -42,6 +42,8 @@ pub(crate) use pass::{CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_
 pub(crate) use rough::{
     Mass, OfLogProbabilities, OfProbabilities, add_shares, rough_mass, rough_masses,
 };
-pub(crate) use sum::{FEW_STRIPES, LaneSum, STRIPES, add_to_each, folded, narrow, sum_each, tree};
+pub(crate) use sum::{
+    FEW_STRIPES, LaneSum, Running, STRIPES, add_to_each, folded, narrow, sum_each, tree,
+};
 pub use term::Real;
 pub(crate) use term::{LogProbability, Probability, Term};

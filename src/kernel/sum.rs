@@ -13,6 +13,18 @@ pub const STRIPES: usize = 32;
 /// The same over few classes.
 pub const FEW_STRIPES: usize = 4;
 
+/// The running sum of a distribution of many classes, and in which order it adds: what sums many beside each other
+/// has to keep it too.
+pub trait Running: Default {
+    /// Class c belongs to stripe c mod this, and the sums of the stripes are added as a tree.
+    const STRIPES: usize;
+    /// So many numbers of a stripe are added in their own type before they are in `f64`: 1 or [`FOUR`](super::fours::FOUR).
+    const TOGETHER: usize;
+
+    /// The sum.
+    fn value(self) -> f64;
+}
+
 /// The running sum of a distribution of many classes: of masses, and of softmaxes against a given target. Terms of
 /// log-probabilities are added [four at a time](super::fours).
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,10 +39,14 @@ impl LaneSum {
             || add_values(&mut self.0, terms),
         );
     }
+}
 
-    /// The sum.
+impl Running for LaneSum {
+    const STRIPES: usize = STRIPES;
+    const TOGETHER: usize = 1;
+
     #[inline]
-    pub fn value(self) -> f64 {
+    fn value(self) -> f64 {
         tree(self.0)
     }
 }

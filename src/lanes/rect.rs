@@ -38,22 +38,25 @@ pub fn read<'a, T: Copy + Default>(
 
 /// The rectangle where it lies in memory row by row, without gaps.
 pub fn dense<'a, T>(matrix: &'a ArrayRef2<T>, rect: &Rect) -> Option<&'a [T]> {
-    match matrix.as_slice().filter(|_| is_in_one(rect, matrix.ncols())) {
-        Some(all) => Some(slice_of(all, rect, matrix.ncols())),
-        None => part(matrix.view(), rect).to_slice(),
+    dense_of(matrix.as_slice(), matrix.view(), rect)
+}
+
+/// The same, given all of the matrix if that lies row by row.
+#[inline]
+fn dense_of<'a, T>(
+    all: Option<&'a [T]>,
+    matrix: ArrayView2<'a, T>,
+    rect: &Rect,
+) -> Option<&'a [T]> {
+    let (lanes, classes) = rect;
+    let in_one = lanes.len() == 1 || classes.len() == matrix.ncols();
+    match all.filter(|_| in_one) {
+        Some(all) => {
+            let start = lanes.start * matrix.ncols() + classes.start;
+            Some(&all[start..start + lanes.len() * classes.len()])
+        }
+        None => part(matrix, rect).to_slice(),
     }
-}
-
-/// Whether a rectangle of a matrix that lies row by row lies in one piece.
-#[inline]
-fn is_in_one((lanes, classes): &Rect, width: usize) -> bool {
-    lanes.len() == 1 || classes.len() == width
-}
-
-/// Such a rectangle.
-#[inline]
-fn slice_of<'a, T>(all: &'a [T], (lanes, classes): &Rect, width: usize) -> &'a [T] {
-    &all[lanes.start * width + classes.start..][..lanes.len() * classes.len()]
 }
 
 fn part<'a, T>(mut part: ArrayView2<'a, T>, (lanes, classes): &Rect) -> ArrayView2<'a, T> {
@@ -100,12 +103,7 @@ impl<'a, T: Copy + Default> Reader<'a, T> {
     /// The rectangle where it lies in memory row by row, without gaps.
     #[inline]
     pub fn dense(&self, rect: &Rect) -> Option<&'a [T]> {
-        match self.all {
-            Some(all) if is_in_one(rect, self.matrix.ncols()) => {
-                Some(slice_of(all, rect, self.matrix.ncols()))
-            }
-            _ => part(self.matrix, rect).to_slice(),
-        }
+        dense_of(self.all, self.matrix, rect)
     }
 
     /// The rectangle, row by row: at its best for rectangles of whole lanes, or parts of one lane, in the order of

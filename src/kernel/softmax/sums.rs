@@ -7,7 +7,8 @@ use crate::element::Element;
 use crate::kernel::sum::tree;
 use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 
-/// Sums of a pair of lanes that run beside each other: one vector, since the constants of [`moderate_cell`] fill the registers.
+/// Sums of a pair of lanes that run beside each other: one vector, since the constants of [`moderate_cell`] fill the
+/// registers.
 pub const PAIR_STRIPES: usize = 16;
 /// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
 pub const EARLY: usize = 8 * PAIR_STRIPES;

@@ -1,23 +1,23 @@
 use rand::Rng;
 
 use super::{bits, random};
-use crate::kernel::{
-    FOUR, Float, Level, MANY_STRIPES, ManySum, add_four_to_each, sum_each_of_many,
-};
+use crate::kernel::{FOUR, Float, Level, ManySum, Running, add_four_to_each, sum_each_of_many};
 
-/// The order that is promised: class c into stripe c mod [`MANY_STRIPES`], where four are added in their own type and those in
-/// `f64`, unless they are too large; the stripes as a tree.
+const STRIPES: usize = ManySum::STRIPES;
+
+/// The order that is promised: class c into stripe c mod [`STRIPES`], where four are added in their own type and
+/// those in `f64`, unless they are too large; the stripes as a tree.
 fn expected<T: Float>(terms: &[T]) -> f64 {
-    let mut stripes = [0.0; MANY_STRIPES];
+    let mut stripes = [0.0; STRIPES];
     for (i, stripe) in stripes.iter_mut().enumerate() {
-        let terms: Vec<_> = terms.iter().skip(i).step_by(MANY_STRIPES).copied().collect();
+        let terms: Vec<_> = terms.iter().skip(i).step_by(STRIPES).copied().collect();
         for four in terms.chunks(FOUR) {
             let early = four.iter().fold(T::ZERO, |sum, &term| sum + term);
             let late: f64 = four.iter().map(|term| term.to_f64()).sum();
             *stripe += if early.abs() <= T::MAX { early.to_f64() } else { late };
         }
     }
-    let mut width = MANY_STRIPES;
+    let mut width = STRIPES;
     while width > 1 {
         width /= 2;
         for i in 0..width {
@@ -65,7 +65,7 @@ fn the_order_shows() {
 #[test]
 fn chunks_make_the_whole() {
     let terms = terms::<f32>(1000);
-    for chunk in [1, 2, 3, 7].map(|blocks| blocks * FOUR * MANY_STRIPES) {
+    for chunk in [1, 2, 3, 7].map(|blocks| blocks * FOUR * STRIPES) {
         let mut sum = ManySum::default();
         for chunk in terms.chunks(chunk) {
             sum.add(Level::best(), chunk, chunk.len());
@@ -105,8 +105,8 @@ fn terms_too_large_to_be_added_in_their_own_type_are_added() {
             let mut terms = terms::<f32>(count);
             terms
                 .iter_mut()
-                .skip(place % MANY_STRIPES)
-                .step_by(MANY_STRIPES)
+                .skip(place % STRIPES)
+                .step_by(STRIPES)
                 .for_each(|term| *term = f32::MAX);
             let found = sum(level, &terms);
             assert!(found.is_finite() && found > f64::from(f32::MAX));
@@ -125,7 +125,7 @@ fn chunks_that_are_not_finite_make_the_whole() {
     let mut terms = terms::<f32>(3072);
     terms[1029] = f32::INFINITY;
     for stripe in [3, 5, 7] {
-        (0..FOUR).for_each(|row| terms[2048 + stripe + row * MANY_STRIPES] = -f32::MAX);
+        (0..FOUR).for_each(|row| terms[2048 + stripe + row * STRIPES] = -f32::MAX);
     }
     let mut sum = ManySum::default();
     for chunk in terms.chunks(1024) {
@@ -152,8 +152,9 @@ fn specials_come_through() {
 fn distributions_are_summed_as_one_alone_is() {
     for level in Level::all() {
         for classes in [65, 96, 100, 128, 341] {
-            let terms = terms::<f32>(classes * 3);
+            let mut terms = terms::<f32>(classes * 3);
             let expected: Vec<_> = terms.chunks(classes).map(|lane| bits(expected(lane))).collect();
+            terms.extend([f32::NAN; 70]); // behind the last, not to be added
             let mut sums = [f64::NAN; 3];
             sum_each_of_many(level, &terms, classes, &mut sums);
             assert_eq!(sums.map(bits), *expected, "{classes}");
@@ -172,11 +173,9 @@ fn rows_are_added_each_to_its_own() {
             let mut sums = vec![0.0; lanes];
             add_four_to_each(level, &mut sums, &rows.concat());
             for (lane, sum) in sums.into_iter().enumerate() {
-                // One stripe: its terms lie MANY_STRIPES apart.
-                let mut terms = [0.0; FOUR * MANY_STRIPES];
-                rows.iter()
-                    .zip(terms.chunks_mut(MANY_STRIPES))
-                    .for_each(|(row, to)| to[0] = row[lane]);
+                // One stripe: its terms lie STRIPES apart.
+                let mut terms = [0.0; FOUR * STRIPES];
+                rows.iter().zip(terms.chunks_mut(STRIPES)).for_each(|(row, to)| to[0] = row[lane]);
                 assert_eq!(bits(sum), bits(expected(&terms)), "{lane} of {lanes}");
             }
         }

@@ -1,7 +1,7 @@
 use rand::Rng;
 
 use super::random;
-use crate::kernel::{FEW_STRIPES, Float, LaneSum, Level, STRIPES, add_to_each, sum_each};
+use crate::kernel::{FEW_STRIPES, Float, LaneSum, Level, Running, STRIPES, add_to_each, sum_each};
 
 /// The order that is promised: class c into stripe c mod S, the stripes as a tree.
 fn striped<const S: usize>(terms: &[f64]) -> f64 {

@@ -7,7 +7,7 @@ use crate::kernel::softmax::given::{Total, TotalSum};
 use crate::kernel::softmax::gradient::One;
 use crate::kernel::softmax::lane::Peaks;
 use crate::kernel::softmax::solver::{Factors, Fork, Next, Outputs, Settings, Solver};
-use crate::kernel::{Float, LaneSum, Term};
+use crate::kernel::{Float, LaneSum, Running, Term};
 
 /// One lane against a target, its classes behind each other.
 #[derive(Clone, Debug)]
