@@ -153,22 +153,35 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         Ahead::new([lane(input), lane(target), place.unwrap_or(&[])], &[])
     }
 
-    /// The same classes of the next lanes, class by class, and where a gradient of these goes.
-    fn beside<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Vec<[&'a [A]; 3]> {
-        let (after, lanes) = (lanes.end..lanes.end + P::LANES, lanes.clone());
+    /// As many rows as there are classes: of the next lanes of either side, and of where a gradient of these goes.
+    fn beside<'a>(&self, unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Vec<[&'a [A]; 3]>
+    where
+        'v: 'a,
+    {
+        let after = lanes.end..lanes.end + P::LANES;
         let few = unit.input.ncols() <= FEW;
-        if P::LANES == 1 || !few || unit.input.strides()[0] != 1 || after.end > unit.input.nrows() {
+        if P::LANES == 1 || !few || after.end > unit.input.nrows() {
             return Vec::new();
         }
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
-        let rows = classes.clone().map(|class| {
-            [
-                row(unit.input.index_axis(Axis(1), class), &after),
-                row(unit.target.index_axis(Axis(1), class), &after),
-                gradient.map_or(&[][..], |array| row(array.index_axis(Axis(1), class), &lanes)),
-            ]
-        });
-        rows.collect()
+        if unit.input.strides()[0] == 1 {
+            let rows = classes.clone().map(|class| {
+                [
+                    row(unit.input.index_axis(Axis(1), class), &after),
+                    row(unit.target.index_axis(Axis(1), class), &after),
+                    gradient.map_or(&[][..], |array| row(array.index_axis(Axis(1), class), lanes)),
+                ]
+            });
+            return rows.collect();
+        }
+        // As long as rows are; which lane and class is where makes no difference.
+        let next = (after, classes.clone());
+        let [input, target] = self.rooms.each.each_ref().map(|room| room.operand.dense(&next));
+        let place = gradient.and_then(|array| dense(array, &(lanes.clone(), classes.clone())));
+        let all = [input, target, place].map(Option::unwrap_or_default);
+        let piece =
+            |i: usize| all.map(|all| all.get(i * P::LANES..(i + 1) * P::LANES).unwrap_or_default());
+        (0..classes.len()).map(piece).collect()
     }
 
     /// One pass over some classes.
@@ -180,7 +193,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     ) {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
-                let rows = Self::beside(unit, &rect);
+                let rows = self.beside(unit, &rect);
                 let next = Next { lane: self.ahead(unit, &rect), rows: &rows };
                 let [input, target] = self.rooms.load(&rect);
                 solver.visit(first, input, target, next);

@@ -50,10 +50,21 @@ impl<T: Logit> Shift<T> {
     /// The shift with which a lane must be summed again, given what it came to.
     #[inline(always)]
     pub fn better(self, lane: &Lane) -> Option<Self> {
-        if self.is_rough(lane) {
-            Some(Shift { moderate: false, ..self })
-        } else {
-            self.is_off_centre(lane).then(|| self.less(lane.log_total))
+        self.is_poor(lane).then(|| self.improved(lane))
+    }
+
+    /// That shift, or this one where there is none.
+    #[inline(always)]
+    pub fn improved(self, lane: &Lane) -> Self {
+        let (rough, off_centre) = (self.is_rough(lane), self.is_off_centre(lane));
+        let less = self.less(lane.log_total);
+        let moved = !rough & off_centre;
+        Shift {
+            hi: if moved { less.hi } else { self.hi },
+            lo: if moved { less.lo } else { self.lo },
+            centred: self.centred | moved,
+            moderate: self.moderate & !(rough | off_centre),
+            ..self
         }
     }
 
@@ -80,7 +91,7 @@ impl<T: Logit> Shift<T> {
     #[inline(always)]
     fn less(self, surplus: f64) -> Self {
         let (hi, lo) = difference(self.hi, quarter(T::from_f64(surplus) / self.rate));
-        Shift { hi, lo: lo + self.lo, moderate: false, centred: true, ..self }
+        Shift { hi, lo: lo + self.lo, ..self }
     }
 
     /// (z_p − max z_p)/τ.

@@ -24,15 +24,7 @@ pub struct Shifts<T, const N: usize> {
     offsets: Row<T, N>,
     moderate: Row<bool, N>,
     centred: Row<bool, N>,
-    which: Which,
-}
-
-/// Which of some lanes are moderate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Which {
-    All,
-    Some,
-    None,
+    all_moderate: bool,
 }
 
 impl<T: Logit, const N: usize> Shifts<T, N> {
@@ -52,7 +44,7 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             offsets: none,
             moderate: [false; N],
             centred: [false; N],
-            which: Which::None,
+            all_moderate: false,
         }
     }
 
@@ -106,12 +98,7 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
     }
 
     fn look(&mut self) {
-        let moderate = |&&moderate: &&bool| moderate;
-        self.which = match self.moderate.iter().filter(moderate).count() {
-            0 => Which::None,
-            count if count == N => Which::All,
-            _ => Which::Some,
-        };
+        self.all_moderate = self.moderate.iter().fold(true, |all, moderate| all & moderate);
     }
 
     /// Takes better shifts for lanes that need them; whether there is one.
@@ -121,10 +108,10 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             || (0..N).fold(false, |any, i| any | self.shift(i).is_poor(&lanes.lane(i))),
         );
         if poor {
-            for i in 0..N {
-                let better = self.shift(i).better(&lanes.lane(i));
-                better.into_iter().for_each(|shift| self.set(i, shift));
-            }
+            level.run(
+                #[inline(always)]
+                || (0..N).for_each(|i| self.set(i, self.shift(i).improved(&lanes.lane(i)))),
+            );
             self.look();
         }
         poor
@@ -153,7 +140,7 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
 
     /// Whether all lanes are moderate.
     pub fn all_moderate(&self) -> bool {
-        self.which == Which::All
+        self.all_moderate
     }
 
     /// The rate, and s and the offsets of the lanes from `start` on.
@@ -173,35 +160,33 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         z_q: &Row<T, N>,
         cells: &mut Cells<T, N>,
     ) -> bool {
-        match self.which {
-            Which::All => self.put::<EXCESS>(z_p, z_q, cells, moderate_cell),
-            Which::None => {
-                self.put::<EXCESS>(z_p, z_q, cells, cell::<T, false>);
-                let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
-                if care {
-                    self.put::<true>(z_p, z_q, cells, cell::<T, true>);
-                }
-                return care;
-            }
-            Which::Some => self.put::<EXCESS>(z_p, z_q, cells, |z_p, z_q, shift| {
-                let (moderate, other) =
-                    (moderate_cell(z_p, z_q, shift), cell::<T, true>(z_p, z_q, shift));
-                if shift.moderate { moderate } else { other }
-            }),
+        if self.all_moderate {
+            self.put::<EXCESS, true, false>(z_p, z_q, cells);
+            return false;
         }
-        self.which == Which::Some
+        self.put::<EXCESS, false, false>(z_p, z_q, cells);
+        let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
+        if care {
+            self.put::<true, false, true>(z_p, z_q, cells);
+        }
+        care
     }
 
+    /// Cells of lanes that are all `MODERATE`, or with `ANY` class of lanes that are not. (A function of the cell as a
+    /// parameter would be called, and compiled for the least of machines: twenty times as long.)
     #[inline(always)]
-    fn put<const EXCESS: bool>(
+    fn put<const EXCESS: bool, const MODERATE: bool, const ANY: bool>(
         &self,
         z_p: &Row<T, N>,
         z_q: &Row<T, N>,
         cells: &mut Cells<T, N>,
-        cell: impl Fn(T, T, &Shift<T>) -> Cell<T>,
     ) {
         for i in 0..N {
-            let cell = cell(z_p[i], z_q[i], &self.shift(i));
+            let shift = self.shift(i);
+            let cell = match MODERATE {
+                true => moderate_cell(z_p[i], z_q[i], &shift),
+                false => either_cell::<T, ANY>(z_p[i], z_q[i], &shift),
+            };
             cells.weight[i] = cell.weight;
             cells.log_ratio[i] = cell.log_ratio;
             cells.curvature[i] = cell.curvature;
@@ -210,6 +195,13 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             }
         }
     }
+}
+
+/// The cell of a class of a lane that may be moderate.
+#[inline(always)]
+fn either_cell<T: Logit, const ANY: bool>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
+    let (moderate, other) = (moderate_cell(z_p, z_q, shift), cell::<T, ANY>(z_p, z_q, shift));
+    if shift.moderate { moderate } else { other }
 }
 
 /// Adds classes to the greatest and the least logits of the lanes from `start` on.

@@ -13,27 +13,28 @@ pub const PAIR_STRIPES: usize = 16;
 /// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
 pub const EARLY: usize = 8 * PAIR_STRIPES;
 
-/// Those sums.
+/// Such sums side by side.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))] // as `Aligned`
-struct Early<T> {
-    weight: [T; PAIR_STRIPES],
-    mean: [T; PAIR_STRIPES],
-    curvature: [T; PAIR_STRIPES],
+pub struct Early<T, const N: usize = PAIR_STRIPES> {
+    pub weight: [T; N],
+    pub mean: [T; N],
+    pub curvature: [T; N],
 }
 
-impl<T: Logit> Early<T> {
+impl<T: Logit, const N: usize> Early<T, N> {
     #[inline(always)]
-    fn new() -> Self {
-        let zeros = [T::ZERO; PAIR_STRIPES];
+    pub fn new() -> Self {
+        let zeros = [T::ZERO; N];
         Early { weight: zeros, mean: zeros, curvature: zeros }
     }
 
+    /// Adds a class to one of them.
     #[inline(always)]
-    fn add(&mut self, stripe: usize, weight: T, ratio: T, curvature: T) {
-        self.weight[stripe] += weight;
-        self.mean[stripe] = weight.mul_add(ratio, self.mean[stripe]);
-        self.curvature[stripe] += curvature;
+    pub fn add(&mut self, i: usize, weight: T, ratio: T, curvature: T) {
+        self.weight[i] += weight;
+        self.mean[i] = weight.mul_add(ratio, self.mean[i]);
+        self.curvature[i] += curvature;
     }
 }
 

@@ -21,6 +21,11 @@ pub fn transpose<T: Element, const N: usize>(level: Level, lanes: &[T], rows: &m
     level.run(
         #[inline(always)]
         || {
+            match classes {
+                2 => return turn_few::<_, 2, N>(lanes, rows),
+                3 => return turn_few::<_, 3, N>(lanes, rows),
+                _ => {}
+            }
             for (group, lanes) in lanes.chunks_exact(LANES * classes).take(groups).enumerate() {
                 let at = group * LANES;
                 for start in starts(classes) {
@@ -39,6 +44,29 @@ pub fn transpose<T: Element, const N: usize>(level: Level, lanes: &[T], rows: &m
     );
 }
 
+/// Lanes of C classes, too few to be turned in blocks.
+#[inline(always)]
+fn turn_few<T: Element, const C: usize, const N: usize>(lanes: &[T], rows: &mut [Row<T, N>]) {
+    let lanes = lanes.as_chunks::<C>().0;
+    for (class, row) in rows.iter_mut().enumerate() {
+        let (row, rest) = row.split_at_mut(lanes.len());
+        row.iter_mut().zip(lanes).for_each(|(to, lane)| *to = lane[class]);
+        rest.fill(T::default());
+    }
+}
+
+/// And back.
+#[inline(always)]
+fn turn_few_back<A: Element, const C: usize, const N: usize>(rows: &[Row<A, N>], lanes: &mut [A]) {
+    let Some(rows) = rows.first_chunk::<C>() else { return };
+    let rows = rows.each_ref().map(|row| &row[..]);
+    for (i, lane) in lanes.as_chunks_mut::<C>().0.iter_mut().enumerate() {
+        for (out, row) in lane.iter_mut().zip(rows) {
+            *out = row[i];
+        }
+    }
+}
+
 /// And back.
 pub fn transpose_back<A: Element, const N: usize>(
     level: Level,
@@ -50,6 +78,11 @@ pub fn transpose_back<A: Element, const N: usize>(
     level.run(
         #[inline(always)]
         || {
+            match classes {
+                2 => return turn_few_back::<_, 2, N>(rows, lanes),
+                3 => return turn_few_back::<_, 3, N>(rows, lanes),
+                _ => {}
+            }
             let whole = lanes.chunks_exact_mut(LANES * classes).take(groups);
             for (group, lanes) in whole.enumerate() {
                 let at = group * LANES;
