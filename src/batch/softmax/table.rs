@@ -193,10 +193,12 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     ) {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
-                let rows = self.beside(unit, &rect);
-                let next = Next { lane: self.ahead(unit, &rect), rows: &rows };
+                let (lane, rows) = match solver.fetches() {
+                    true => (self.ahead(unit, &rect), self.beside(unit, &rect)),
+                    false => (Ahead::NOTHING, Vec::new()),
+                };
                 let [input, target] = self.rooms.load(&rect);
-                solver.visit(first, input, target, next);
+                solver.visit(first, input, target, Next { lane, rows: &rows });
             }
             solver.end_part();
         }

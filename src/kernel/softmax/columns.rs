@@ -2,7 +2,7 @@
 
 use super::FEW;
 use super::cell::{Logit, finite_part};
-use super::few::{FOUR, GROUP, Group, group_mut};
+use super::few::{GROUP, Group, group_mut};
 use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
 use super::sums::{Cells, EARLY, PAIR_STRIPES};
@@ -21,7 +21,7 @@ pub type Row<T, const N: usize = COLUMNS> = [T; N];
 #[repr(align(64))] // as `Aligned`
 pub struct Columns<T, const N: usize = COLUMNS> {
     shifts: Shifts<T, N>,
-    /// Sums over some classes in the computing type, one row a stripe.
+    /// Sums over [`EARLY`] classes at most, one row a stripe; none where there are few classes.
     early: [Vec<Row<T, N>>; 3],
     /// Σe, Σeε and Σe·φ(ε), one row a stripe.
     weight: Vec<Row<f64, N>>,
@@ -36,7 +36,8 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     /// Room for lanes of so many classes, at the rate 1/τ.
     pub fn new(classes: usize, rate: T) -> Self {
         let stripes = if classes <= FEW { 1 } else { PAIR_STRIPES };
-        let (zeros, early) = (vec![[0.0; N]; stripes], vec![[T::ZERO; N]; stripes]);
+        let zeros = vec![[0.0; N]; stripes];
+        let early = vec![[T::ZERO; N]; if classes <= FEW { 0 } else { PAIR_STRIPES }];
         Columns {
             shifts: Shifts::new(rate),
             early: [early.clone(), early.clone(), early],
@@ -150,7 +151,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 
     /// Whether lanes are moderate and of few classes.
     fn is_simple(&self) -> bool {
-        self.early[0].len() == 1 && self.shifts.all_moderate()
+        self.early[0].is_empty() && self.shifts.all_moderate()
     }
 
     #[inline(always)]
@@ -204,20 +205,27 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     #[inline(always)]
     fn add_row(&mut self, class: usize, cells: &Cells<T, N>, ratios: &Row<T, N>) {
         let [weights, means, curvatures] = &mut self.early;
-        let (stripe, together) = match weights.len() {
-            1 => (0, FOUR),
-            stripes => (class % stripes, EARLY),
-        };
+        let stripe = class % PAIR_STRIPES;
         let rows =
             weights.get_mut(stripe).zip(means.get_mut(stripe)).zip(curvatures.get_mut(stripe));
-        let Some(((weight, mean), curvature)) = rows else { return };
-        for i in 0..N {
-            weight[i] += cells.weight[i];
-            mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
-            curvature[i] += cells.curvature[i];
+        if let Some(((weight, mean), curvature)) = rows {
+            for i in 0..N {
+                weight[i] += cells.weight[i];
+                mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
+                curvature[i] += cells.curvature[i];
+            }
+            if (class + 1).is_multiple_of(EARLY) {
+                self.add_early();
+            }
+            return;
         }
-        if (class + 1).is_multiple_of(together) {
-            self.add_early();
+        let (weight, mean) = (&mut self.weight[0], &mut self.mean[0]);
+        let curvature = &mut self.curvature[0];
+        for i in 0..N {
+            let e = cells.weight[i].to_f64();
+            weight[i] += e;
+            mean[i] = e.mul_add(ratios[i].to_f64(), mean[i]);
+            curvature[i] += cells.curvature[i].to_f64();
         }
     }
 

@@ -4,13 +4,11 @@ use super::cell::{Logit, moderate_cell};
 use super::columns::Row;
 use super::shift::Shift;
 use super::shifts::Shifts;
-use super::sums::{Cells, Early};
+use super::sums::Cells;
 use crate::kernel::ahead::fetch;
 
 /// Lanes at a time.
 pub const GROUP: usize = 16;
-/// So many classes are summed in the computing type before their sums are added in `f64`.
-pub const FOUR: usize = 4;
 
 /// Σe, Σeε and Σe·φ(ε) of each.
 #[derive(Clone, Copy, Debug)]
@@ -37,42 +35,41 @@ impl Group {
         cells: &mut [Cells<T, N>],
         next: &[[&[A]; 3]],
     ) -> Self {
+        let [z_p, z_q] = rows;
         let (rate, wholes, offsets) = shifts.group(start);
-        let [z_p, z_q] = rows.map(|rows| rows.chunks(FOUR));
-        let mut class = 0;
-        for (z_p, z_q) in z_p.zip(z_q) {
-            let mut early = Early::new();
-            for (z_p, z_q) in z_p.iter().zip(z_q) {
-                let (Some(z_p), Some(z_q)) = (group(z_p, start), group(z_q, start)) else { break };
-                for row in next.get(class).into_iter().flatten() {
-                    fetch::<_, GROUP>(row, start);
-                }
-                let mut kept = if KEEP { cells.get_mut(class) } else { None };
-                for i in 0..GROUP {
-                    let shift =
-                        Shift { rate, whole: wholes[i], offset: offsets[i], ..Shift::default() };
-                    let cell = moderate_cell(z_p[i], z_q[i], &shift);
-                    early.add(i, cell.weight, cell.log_ratio, cell.curvature);
-                    if let Some(cells) = &mut kept {
-                        cells.weight[start + i] = cell.weight;
-                        cells.log_ratio[start + i] = cell.log_ratio;
-                        cells.excess[start + i] = cell.excess;
-                    }
-                }
-                class += 1;
+        for (class, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
+            let (Some(z_p), Some(z_q)) = (group(z_p, start), group(z_q, start)) else { break };
+            for row in next.get(class).into_iter().flatten() {
+                fetch::<_, GROUP>(row, start);
             }
-            self.add_early(&early);
+            let mut found = Cells::<T, GROUP>::default();
+            for i in 0..GROUP {
+                let shift =
+                    Shift { rate, whole: wholes[i], offset: offsets[i], ..Shift::default() };
+                let cell = moderate_cell(z_p[i], z_q[i], &shift);
+                found.weight[i] = cell.weight;
+                found.log_ratio[i] = cell.log_ratio;
+                found.curvature[i] = cell.curvature;
+                found.excess[i] = cell.excess;
+            }
+            self.add_class(&found);
+            if KEEP && let Some(cells) = cells.get_mut(class) {
+                cells.weight[start..start + GROUP].copy_from_slice(&found.weight);
+                cells.log_ratio[start..start + GROUP].copy_from_slice(&found.log_ratio);
+                cells.excess[start..start + GROUP].copy_from_slice(&found.excess);
+            }
         }
         self
     }
 
     /// In a loop of its own, which does not halve the vectors of `f32` before.
     #[inline(always)]
-    fn add_early<T: Logit>(&mut self, early: &Early<T, GROUP>) {
+    fn add_class<T: Logit>(&mut self, cells: &Cells<T, GROUP>) {
         for i in 0..GROUP {
-            self.weight[i] += early.weight[i].to_f64();
-            self.mean[i] += early.mean[i].to_f64();
-            self.curvature[i] += early.curvature[i].to_f64();
+            let e = cells.weight[i].to_f64();
+            self.weight[i] += e;
+            self.mean[i] = e.mul_add(cells.log_ratio[i].to_f64(), self.mean[i]);
+            self.curvature[i] += cells.curvature[i].to_f64();
         }
     }
 }

@@ -22,11 +22,10 @@
 //! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
 //! ([`cell::cell`]).
 //!
-//! **Order of sums.** Of two lanes of logits, up to [`FEW`] classes: one after the other, in the computing type over
-//! [`few::FOUR`] classes and those in `f64`; beyond: class c in sum c mod [`sums::PAIR_STRIPES`], in the computing type
-//! over [`sums::EARLY`] classes and those in `f64`. Of a lane against a given target, and of upstreams, in `f64`: one after
-//! the other, or class c in sum c mod [`STRIPES`](super::STRIPES). Stripes are added as a tree, the sums of parts of a lane
-//! in turn.
+//! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond, of two lanes of logits: class c in
+//! sum c mod [`sums::PAIR_STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; of a lane
+//! against a given target, and of upstreams: in sum c mod [`STRIPES`](super::STRIPES), in `f64`; then as a tree.
+//! The sums of parts of a lane are added in turn.
 //!
 //! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
 //! class ([`columns`]); short lanes are turned into the latter. The bits are the same.

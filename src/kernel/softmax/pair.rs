@@ -72,6 +72,10 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         self.parts.clear();
     }
 
+    fn fetches(&self) -> bool {
+        self.pass == Pass::Sums
+    }
+
     fn visit(&mut self, _: usize, input: &[A], target: &[A], next: Next<'_, A>) {
         let Settings { level, outputs, .. } = self.settings;
         if self.pass == Pass::Peaks {
@@ -218,6 +222,10 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         self.pass = Pass::Peaks;
         self.columns.restart();
         self.upstream.clear();
+    }
+
+    fn fetches(&self) -> bool {
+        self.pass == Pass::Sums
     }
 
     fn visit(

@@ -57,6 +57,10 @@ pub trait Solver<A: Element<Loss: Logit>> {
 
     /// Other lanes from here on.
     fn start(&mut self);
+    /// Whether this pass has time to fetch what comes next.
+    fn fetches(&self) -> bool {
+        false
+    }
     /// Visits the next block, whose first class is number `first` of its part.
     fn visit(
         &mut self,

@@ -13,28 +13,27 @@ pub const PAIR_STRIPES: usize = 16;
 /// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
 pub const EARLY: usize = 8 * PAIR_STRIPES;
 
-/// Such sums side by side.
+/// Those sums.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))] // as `Aligned`
-pub struct Early<T, const N: usize = PAIR_STRIPES> {
-    pub weight: [T; N],
-    pub mean: [T; N],
-    pub curvature: [T; N],
+struct Early<T> {
+    weight: [T; PAIR_STRIPES],
+    mean: [T; PAIR_STRIPES],
+    curvature: [T; PAIR_STRIPES],
 }
 
-impl<T: Logit, const N: usize> Early<T, N> {
+impl<T: Logit> Early<T> {
     #[inline(always)]
-    pub fn new() -> Self {
-        let zeros = [T::ZERO; N];
+    fn new() -> Self {
+        let zeros = [T::ZERO; PAIR_STRIPES];
         Early { weight: zeros, mean: zeros, curvature: zeros }
     }
 
-    /// Adds a class to one of them.
     #[inline(always)]
-    pub fn add(&mut self, i: usize, weight: T, ratio: T, curvature: T) {
-        self.weight[i] += weight;
-        self.mean[i] = weight.mul_add(ratio, self.mean[i]);
-        self.curvature[i] += curvature;
+    fn add(&mut self, stripe: usize, weight: T, ratio: T, curvature: T) {
+        self.weight[stripe] += weight;
+        self.mean[stripe] = weight.mul_add(ratio, self.mean[stripe]);
+        self.curvature[stripe] += curvature;
     }
 }
 

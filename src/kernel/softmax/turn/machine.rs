@@ -5,6 +5,10 @@ use fearless_simd::{Simd, f32x4, f32x16, prelude::*};
 use super::{CLASSES, LANES, turn, turn_back};
 use crate::kernel::Level;
 
+/// More than lanes that are turned lie apart. The compiler is told, so that one check of a block's length does for all of
+/// its lanes.
+const FAR: usize = 1 << 16;
+
 /// The first classes of lanes that lie `stride` apart, as rows.
 #[inline(always)]
 pub fn turn_f32(level: Level, lanes: &[f32], stride: usize) -> [[f32; LANES]; CLASSES] {
@@ -28,6 +32,8 @@ pub fn turn_back_f32(level: Level, rows: [&[f32]; CLASSES], lanes: &mut [f32], s
 /// Numbers at even places are parted from those at odd ones, twice.
 #[inline(always)]
 fn part_twice<S: Simd>(simd: S, lanes: &[f32], stride: usize) -> [[f32; LANES]; CLASSES] {
+    let stride = stride.min(FAR);
+    let lanes = &lanes[..(LANES - 1) * stride + CLASSES];
     let (even, odd) = four(simd, lanes, stride, 0).deinterleave(four(simd, lanes, stride, 4));
     let (more_even, more_odd) =
         four(simd, lanes, stride, 8).deinterleave(four(simd, lanes, stride, 12));
@@ -45,11 +51,13 @@ fn four<S: Simd>(simd: S, lanes: &[f32], stride: usize, lane: usize) -> f32x16<S
 
 #[inline(always)]
 fn one<S: Simd>(simd: S, lanes: &[f32], start: usize) -> f32x4<S> {
-    f32x4::from_slice(simd, &lanes[start..][..CLASSES])
+    f32x4::from_slice(simd, &lanes[start..start + CLASSES])
 }
 
 #[inline(always)]
 fn join_twice<S: Simd>(simd: S, rows: [&[f32]; CLASSES], lanes: &mut [f32], stride: usize) {
+    let stride = stride.min(FAR);
+    let lanes = &mut lanes[..(LANES - 1) * stride + CLASSES];
     let (zero, one) = (f32x16::from_slice(simd, rows[0]), f32x16::from_slice(simd, rows[1]));
     let (two, three) = (f32x16::from_slice(simd, rows[2]), f32x16::from_slice(simd, rows[3]));
     let ((even, more_even), (odd, more_odd)) = (zero.interleave(two), one.interleave(three));
@@ -64,8 +72,8 @@ fn join_twice<S: Simd>(simd: S, rows: [&[f32]; CLASSES], lanes: &mut [f32], stri
 fn put_four<S: Simd>(four: f32x16<S>, lanes: &mut [f32], stride: usize, lane: usize) {
     let (low, high) = four.split();
     let ((a, b), (c, d)) = (low.split(), high.split());
-    a.store_slice(&mut lanes[lane * stride..][..CLASSES]);
-    b.store_slice(&mut lanes[(lane + 1) * stride..][..CLASSES]);
-    c.store_slice(&mut lanes[(lane + 2) * stride..][..CLASSES]);
-    d.store_slice(&mut lanes[(lane + 3) * stride..][..CLASSES]);
+    for (i, one) in [a, b, c, d].into_iter().enumerate() {
+        let start = (lane + i) * stride;
+        one.store_slice(&mut lanes[start..start + CLASSES]);
+    }
 }
