@@ -57,7 +57,7 @@ pub struct Table<'v, A: Element, P: Panel<A>> {
 }
 
 impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
-    pub fn new(panels: Panels<'v>, operands: [ArrayView2<'v, A>; 2]) -> Self {
+    pub fn new(panels: Panels<'v>, [input, target]: [ArrayView2<'v, A>; 2]) -> Self {
         Table {
             panels,
             lanes: 0..0,
@@ -68,7 +68,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             rooms: Rooms {
                 level: panels.visit.level,
                 skipped: Vec::new(),
-                each: operands.map(Room::new),
+                each: [Room::new(input), Room::new(target)],
             },
             sums: Vec::new(),
             terms: Vec::new(),
