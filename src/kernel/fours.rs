@@ -87,6 +87,7 @@ pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sum
                 let terms = &terms[lane * classes..];
                 let mut sum = ManySum::default();
                 sum.add_fast(terms, classes);
+                // One number is asked, not each stripe.
                 *place = sum.value();
                 if !place.is_finite() && has_too_large(&terms[..classes]) {
                     sum = ManySum::default();

@@ -1,7 +1,7 @@
 //! Bits are a function of the values, the logical shape and the settings.
 
 use kldiv::{AnyReduction, KLDivWithLogitsLoss, Partial, PerDistribution, Sum, SumOver};
-use ndarray::{Array2, ArrayD, ArrayView1, Axis, s};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, Axis, s};
 use rayon::ThreadPoolBuilder;
 
 use super::common::layout::{LAYOUTS, Layout};
@@ -62,6 +62,7 @@ fn layout_changes_no_bit_of_few_classes() {
     layout_changes_no_bit::<f32>(&[5, 3, 10], 2);
     layout_changes_no_bit::<f64>(&[64, 31], 0);
     layout_changes_no_bit::<f32>(&[140, 3], 1);
+    layout_changes_no_bit::<f32>(&[140, 2], 1);
 }
 
 #[test]
@@ -71,25 +72,44 @@ fn layout_changes_no_bit_of_many_classes() {
     layout_changes_no_bit::<f32>(&[3, 1025], 1);
 }
 
-/// Lanes that need care, before, between and after hundreds of others, change nothing of those.
-#[test]
-fn neighbours_change_no_bit() {
-    let logits = |seed: usize, scale: f32| {
-        Array2::from_shape_fn((700, 10), |(i, j)| scale * ((i * 31 + j * 17 + seed) % 23) as f32)
+/// Lanes that need care, or other shifts than their maxima give, before, between and after hundreds of others, change
+/// nothing of those; nor are they changed.
+fn neighbours_change_no_bit_of<A: Number<Wide = A>>() {
+    let logits = |seed: usize| {
+        Array2::from_shape_fn((900, 10), |(i, j)| {
+            A::of(0.1 * ((i * 31 + j * 17 + seed) % 23) as f64)
+        })
     };
-    let (mut input, mut target) = (logits(0, 0.1), logits(5, 0.1));
+    let (mut input, mut target) = (logits(0), logits(5));
     for lane in [3, 300, 301, 699] {
-        (input[[lane, 2]], target[[lane, 2]]) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
-        target[[lane, 4]] = 90.0;
+        let nothing = A::of(f64::NEG_INFINITY);
+        (input[[lane, 2]], target[[lane, 2]]) = (nothing, nothing);
+        target[[lane, 4]] = A::of(90.0);
+    }
+    // Among none of those: maxima much further apart than the classes' differences, and one class of its own.
+    for (lane, class) in [(150, 1), (151, 7), (890, 0)] {
+        let far = |j: usize, z: &A| A::of(z.to() + 3.0 + 0.001 * (j % 3) as f64);
+        let moved = input.row(lane).indexed_iter().map(|(j, z)| far(j, z)).collect();
+        target.row_mut(lane).assign(&Array1::from_vec(moved));
+        let peaked = lane + 4;
+        let row = input.row(peaked).to_owned();
+        target.row_mut(peaked).assign(&row);
+        target[[peaked, class]] = A::of(6.0);
     }
     let criterion = KLDivWithLogitsLoss::new(PerDistribution);
     let (together, gradient) = criterion.value_and_grad(&input, &target).unwrap();
     for (lane, (z_q, z_p)) in input.rows().into_iter().zip(target.rows()).enumerate() {
         let (alone, slope) = criterion.value_and_grad(&z_q, &z_p).unwrap();
-        assert_eq!(together[lane].to_bits(), alone[()].to_bits(), "lane {lane}");
-        let bits = |gradient: ArrayView1<'_, f32>| gradient.mapv(f32::to_bits);
+        assert_eq!(together[lane].bits(), alone[()].bits(), "lane {lane}");
+        let bits = |gradient: ArrayView1<'_, A>| gradient.mapv(|slope| slope.bits());
         assert_eq!(bits(gradient.row(lane)), bits(slope.view()), "gradient of lane {lane}");
     }
+}
+
+#[test]
+fn neighbours_change_no_bit() {
+    neighbours_change_no_bit_of::<f32>();
+    neighbours_change_no_bit_of::<f64>();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::Panels;
 use super::panel::{Panel, Room};
@@ -133,8 +133,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             .map(move |classes| (classes.start % PART, (lanes.clone(), classes)))
     }
 
-    /// The same classes of the next lane, and where a gradient goes. (On every machine: only the first visit to a lane
-    /// waits for memory, and without this Zen 4 took a third longer too.)
+    /// The same classes of the next lane, and where a gradient goes, fetched while this lane is summed. (On every
+    /// machine: the first pass over the next one would wait for memory, and Zen 4 took a third longer too.)
     fn ahead<'a>(&self, unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Ahead<'a, A>
     where
         'v: 'a,
@@ -153,35 +153,19 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         Ahead::new([lane(input), lane(target), place.unwrap_or(&[])], &[])
     }
 
-    /// As many rows as there are classes: of the next lanes of either side, and of where a gradient of these goes.
-    fn beside<'a>(&self, unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Vec<[&'a [A]; 3]>
-    where
-        'v: 'a,
-    {
+    /// As many [pieces] as there are classes: of the next lanes of either side, and of where a gradient of these goes.
+    fn beside<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Vec<[&'a [A]; 3]> {
         let after = lanes.end..lanes.end + P::LANES;
         let few = unit.input.ncols() <= FEW;
         if P::LANES == 1 || !few || after.end > unit.input.nrows() {
             return Vec::new();
         }
+        let (here, after) = ((lanes.clone(), classes.clone()), (after, classes.clone()));
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
-        if unit.input.strides()[0] == 1 {
-            let rows = classes.clone().map(|class| {
-                [
-                    row(unit.input.index_axis(Axis(1), class), &after),
-                    row(unit.target.index_axis(Axis(1), class), &after),
-                    gradient.map_or(&[][..], |array| row(array.index_axis(Axis(1), class), lanes)),
-                ]
-            });
-            return rows.collect();
-        }
-        // As long as rows are; which lane and class is where makes no difference.
-        let next = (after, classes.clone());
-        let [input, target] = self.rooms.each.each_ref().map(|room| room.operand.dense(&next));
-        let place = gradient.and_then(|array| dense(array, &(lanes.clone(), classes.clone())));
-        let all = [input, target, place].map(Option::unwrap_or_default);
-        let piece =
-            |i: usize| all.map(|all| all.get(i * P::LANES..(i + 1) * P::LANES).unwrap_or_default());
-        (0..classes.len()).map(piece).collect()
+        let (input, target) = (pieces(&unit.input, &after), pieces(&unit.target, &after));
+        let place = gradient.map(|array| pieces(array, &here));
+        let three = |i| [input(i), target(i), place.as_ref().map_or(&[], |place| place(i))];
+        (0..classes.len()).map(three).collect()
     }
 
     /// One pass over some classes.
@@ -194,7 +178,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
                 let (lane, rows) = match solver.fetches() {
-                    true => (self.ahead(unit, &rect), self.beside(unit, &rect)),
+                    true => (self.ahead(unit, &rect), Self::beside(unit, &rect)),
                     false => (Ahead::NOTHING, Vec::new()),
                 };
                 let [input, target] = self.rooms.load(&rect);
@@ -320,9 +304,20 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     }
 }
 
-/// Some lanes of a class, where they lie behind each other.
-fn row<'a, A>(class: ArrayView1<'a, A>, lanes: &Range<usize>) -> &'a [A] {
-    class.to_slice().map_or(&[], |class| &class[lanes.clone()])
+/// A rectangle in as many pieces as it has classes, each as long as it has lanes, in the order in which they lie: one
+/// class of all lanes, or whatever comes next; empty where there are gaps.
+fn pieces<'a, A>(array: &'a ArrayRef2<A>, rect: &Rect) -> impl Fn(usize) -> &'a [A] {
+    let (lanes, classes) = rect.clone();
+    let by_class = array.strides()[0] == 1;
+    let all = if by_class { None } else { dense(array, rect) };
+    move |i| match all {
+        _ if by_class => {
+            let class = array.index_axis(Axis(1), classes.start + i);
+            class.to_slice().map_or(&[], |class| &class[lanes.clone()])
+        }
+        Some(all) => &all[i * lanes.len()..(i + 1) * lanes.len()],
+        None => &[],
+    }
 }
 
 /// Where a gradient is computed: in place, or in `room`, which is left empty otherwise.

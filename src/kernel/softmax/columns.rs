@@ -252,9 +252,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             || {
                 self.add_early();
                 let [weight, mean, curvature, far] = &mut self.parts;
-                add_folded(weight, &self.weight);
-                add_folded(mean, &self.mean);
-                add_folded(curvature, &self.curvature);
+                add_folded::<PAIR_STRIPES, N>(weight, &self.weight);
+                add_folded::<PAIR_STRIPES, N>(mean, &self.mean);
+                add_folded::<PAIR_STRIPES, N>(curvature, &self.curvature);
                 for i in 0..N {
                     far[i] += self.far[i];
                 }
@@ -284,9 +284,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 }
 
-/// Adds each lane's stripes.
+/// Adds each lane's stripes; asked once how many there are, not for each lane, a loop over lanes is one of vectors.
 #[inline(always)]
-fn add_folded<const N: usize>(sums: &mut Row<f64, N>, stripes: &[Row<f64, N>]) {
+pub fn add_folded<const S: usize, const N: usize>(sums: &mut Row<f64, N>, stripes: &[Row<f64, N>]) {
     match stripes {
         [only] => {
             for i in 0..N {
@@ -295,7 +295,7 @@ fn add_folded<const N: usize>(sums: &mut Row<f64, N>, stripes: &[Row<f64, N>]) {
         }
         _ => {
             for i in 0..N {
-                sums[i] += folded::<PAIR_STRIPES, N>(stripes, i);
+                sums[i] += folded::<S, N>(stripes, i);
             }
         }
     }

@@ -53,7 +53,7 @@ impl<T: Logit> Shift<T> {
         self.is_poor(lane).then(|| self.improved(lane))
     }
 
-    /// That shift, or this one where there is none.
+    /// With better numbers where the lane's sums ask for them, otherwise unchanged.
     #[inline(always)]
     pub fn improved(self, lane: &Lane) -> Self {
         let (rough, off_centre) = (self.is_rough(lane), self.is_off_centre(lane));
@@ -68,7 +68,7 @@ impl<T: Logit> Shift<T> {
         }
     }
 
-    /// Whether there is one.
+    /// Whether the lane must be summed again.
     #[inline(always)]
     pub fn is_poor(&self, lane: &Lane) -> bool {
         self.is_rough(lane) | self.is_off_centre(lane)

@@ -110,7 +110,11 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         if poor {
             level.run(
                 #[inline(always)]
-                || (0..N).for_each(|i| self.set(i, self.shift(i).improved(&lanes.lane(i)))),
+                || {
+                    for i in 0..N {
+                        self.set(i, self.shift(i).improved(&lanes.lane(i)));
+                    }
+                },
             );
             self.look();
         }
@@ -172,8 +176,9 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         care
     }
 
-    /// Cells of lanes that are all `MODERATE`, or with `ANY` class of lanes that are not. (A function of the cell as a
-    /// parameter would be called, and compiled for the least of machines: twenty times as long.)
+    /// The cells, where all lanes are `MODERATE` or some are not; then with `ANY` classes that need care are given it,
+    /// and without have no curvature but NaN. (A function of the cell as a parameter would be called, and compiled for
+    /// the least of machines: twenty times as long.)
     #[inline(always)]
     fn put<const EXCESS: bool, const MODERATE: bool, const ANY: bool>(
         &self,

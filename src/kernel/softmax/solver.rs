@@ -23,7 +23,8 @@ pub struct Settings {
 pub struct Next<'a, A: Element> {
     /// Of a lane alone: the same classes of the next one, and this block's place in a gradient.
     pub lane: Ahead<'a, A>,
-    /// Of lanes beside each other, class by class: the next ones of either side, and these lanes' place.
+    /// Of lanes beside each other: the next ones of either side, and these lanes' place in a gradient, in as many pieces
+    /// as there are classes, each as long as there are lanes, in whichever order they lie.
     pub rows: &'a [[&'a [A]; 3]],
 }
 
@@ -57,7 +58,7 @@ pub trait Solver<A: Element<Loss: Logit>> {
 
     /// Other lanes from here on.
     fn start(&mut self);
-    /// Whether this pass has time to fetch what comes next.
+    /// Whether [`visit`](Self::visit) fetches what comes next in this pass; otherwise it is told nothing of it.
     fn fetches(&self) -> bool {
         false
     }

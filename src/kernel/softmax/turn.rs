@@ -13,20 +13,20 @@ pub use machine::{turn_back_f32, turn_f32};
 pub const LANES: usize = 16;
 pub const CLASSES: usize = 4;
 
-/// Lanes one behind the other, at most N, to rows, one a class.
+/// Lanes one behind the other, at most N of at most 2¹⁶ classes, to rows, one a class.
 pub fn transpose<T: Element, const N: usize>(level: Level, lanes: &[T], rows: &mut [Row<T, N>]) {
     let classes = rows.len();
     let count = lanes.len() / classes;
-    let groups = if classes < CLASSES { 0 } else { count / LANES };
     level.run(
         #[inline(always)]
         || {
             match classes {
+                1 => return turn_few::<_, 1, N>(lanes, rows),
                 2 => return turn_few::<_, 2, N>(lanes, rows),
                 3 => return turn_few::<_, 3, N>(lanes, rows),
                 _ => {}
             }
-            for (group, lanes) in lanes.chunks_exact(LANES * classes).take(groups).enumerate() {
+            for (group, lanes) in lanes.chunks_exact(LANES * classes).enumerate() {
                 let at = group * LANES;
                 for start in starts(classes) {
                     let turned = T::turn(level, &lanes[start..], classes);
@@ -35,7 +35,7 @@ pub fn transpose<T: Element, const N: usize>(level: Level, lanes: &[T], rows: &m
                     }
                 }
             }
-            let rest = groups * LANES;
+            let rest = count / LANES * LANES;
             for (i, lane) in lanes.chunks_exact(classes).enumerate().skip(rest) {
                 rows.iter_mut().zip(lane).for_each(|(row, &number)| row[i] = number);
             }
@@ -50,7 +50,9 @@ fn turn_few<T: Element, const C: usize, const N: usize>(lanes: &[T], rows: &mut 
     let lanes = lanes.as_chunks::<C>().0;
     for (class, row) in rows.iter_mut().enumerate() {
         let (row, rest) = row.split_at_mut(lanes.len());
-        row.iter_mut().zip(lanes).for_each(|(to, lane)| *to = lane[class]);
+        for (to, lane) in row.iter_mut().zip(lanes) {
+            *to = lane[class];
+        }
         rest.fill(T::default());
     }
 }
@@ -59,7 +61,6 @@ fn turn_few<T: Element, const C: usize, const N: usize>(lanes: &[T], rows: &mut 
 #[inline(always)]
 fn turn_few_back<A: Element, const C: usize, const N: usize>(rows: &[Row<A, N>], lanes: &mut [A]) {
     let Some(rows) = rows.first_chunk::<C>() else { return };
-    let rows = rows.each_ref().map(|row| &row[..]);
     for (i, lane) in lanes.as_chunks_mut::<C>().0.iter_mut().enumerate() {
         for (out, row) in lane.iter_mut().zip(rows) {
             *out = row[i];
@@ -74,17 +75,16 @@ pub fn transpose_back<A: Element, const N: usize>(
     lanes: &mut [A],
 ) {
     let classes = rows.len();
-    let groups = if classes < CLASSES { 0 } else { lanes.len() / classes / LANES };
     level.run(
         #[inline(always)]
         || {
             match classes {
+                1 => return turn_few_back::<_, 1, N>(rows, lanes),
                 2 => return turn_few_back::<_, 2, N>(rows, lanes),
                 3 => return turn_few_back::<_, 3, N>(rows, lanes),
                 _ => {}
             }
-            let whole = lanes.chunks_exact_mut(LANES * classes).take(groups);
-            for (group, lanes) in whole.enumerate() {
+            for (group, lanes) in lanes.chunks_exact_mut(LANES * classes).enumerate() {
                 let at = group * LANES;
                 for start in starts(classes) {
                     let row = part(rows, at);
@@ -92,7 +92,7 @@ pub fn transpose_back<A: Element, const N: usize>(
                     A::turn_back(level, rows, &mut lanes[start..], classes);
                 }
             }
-            let rest = groups * LANES;
+            let rest = lanes.len() / classes / LANES * LANES;
             for (i, lane) in lanes.chunks_exact_mut(classes).enumerate().skip(rest) {
                 lane.iter_mut().zip(rows).for_each(|(out, row)| *out = row[i]);
             }

@@ -3,7 +3,7 @@
 use super::{Block, Pass};
 use crate::element::Element;
 use crate::kernel::softmax::cell::Logit;
-use crate::kernel::softmax::columns::{Row, folded};
+use crate::kernel::softmax::columns::{Row, add_folded, folded};
 use crate::kernel::softmax::given::{Total, TotalColumns};
 use crate::kernel::softmax::gradient::Beside;
 use crate::kernel::softmax::lane::greater;
@@ -28,7 +28,7 @@ impl<const N: usize> ColumnSum<N> {
 
     /// Adds the sums to `sums`, and starts anew.
     fn end(&mut self, sums: &mut Row<f64, N>) {
-        sums.iter_mut().enumerate().for_each(|(i, sum)| *sum += folded::<STRIPES, N>(&self.0, i));
+        add_folded::<STRIPES, N>(sums, &self.0);
         self.0.fill([0.0; N]);
     }
 }

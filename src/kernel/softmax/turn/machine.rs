@@ -5,9 +5,9 @@ use fearless_simd::{Simd, f32x4, f32x16, prelude::*};
 use super::{CLASSES, LANES, turn, turn_back};
 use crate::kernel::Level;
 
-/// More than lanes that are turned lie apart. The compiler is told, so that one check of a block's length does for all of
-/// its lanes.
-const FAR: usize = 1 << 16;
+/// Lanes that are turned never lie further apart. The compiler is told, so that one check of a block's length does for
+/// all of its lanes.
+const MOST_APART: usize = 1 << 16;
 
 /// The first classes of lanes that lie `stride` apart, as rows.
 #[inline(always)]
@@ -32,7 +32,8 @@ pub fn turn_back_f32(level: Level, rows: [&[f32]; CLASSES], lanes: &mut [f32], s
 /// Numbers at even places are parted from those at odd ones, twice.
 #[inline(always)]
 fn part_twice<S: Simd>(simd: S, lanes: &[f32], stride: usize) -> [[f32; LANES]; CLASSES] {
-    let stride = stride.min(FAR);
+    debug_assert!(stride <= MOST_APART);
+    let stride = stride.min(MOST_APART);
     let lanes = &lanes[..(LANES - 1) * stride + CLASSES];
     let (even, odd) = four(simd, lanes, stride, 0).deinterleave(four(simd, lanes, stride, 4));
     let (more_even, more_odd) =
@@ -56,7 +57,8 @@ fn one<S: Simd>(simd: S, lanes: &[f32], start: usize) -> f32x4<S> {
 
 #[inline(always)]
 fn join_twice<S: Simd>(simd: S, rows: [&[f32]; CLASSES], lanes: &mut [f32], stride: usize) {
-    let stride = stride.min(FAR);
+    debug_assert!(stride <= MOST_APART);
+    let stride = stride.min(MOST_APART);
     let lanes = &mut lanes[..(LANES - 1) * stride + CLASSES];
     let (zero, one) = (f32x16::from_slice(simd, rows[0]), f32x16::from_slice(simd, rows[1]));
     let (two, three) = (f32x16::from_slice(simd, rows[2]), f32x16::from_slice(simd, rows[3]));
