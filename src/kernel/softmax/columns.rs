@@ -21,9 +21,11 @@ pub type Row<T, const N: usize = COLUMNS> = [T; N];
 #[repr(align(64))] // as `Aligned`
 pub struct Columns<T, const N: usize = COLUMNS> {
     shifts: Shifts<T, N>,
+    stripes: usize,
     /// Sums over [`EARLY`] classes at most, one row a stripe; none where there are few classes.
     early: [Vec<Row<T, N>>; 3],
-    /// Σe, Σeε and Σe·φ(ε), one row a stripe.
+    /// Σe, Σeε and Σe·φ(ε), one row a stripe; none before they are [cleared](Self::clear), which few classes of moderate
+    /// lanes never ask for.
     weight: Vec<Row<f64, N>>,
     mean: Vec<Row<f64, N>>,
     curvature: Vec<Row<f64, N>>,
@@ -35,15 +37,13 @@ pub struct Columns<T, const N: usize = COLUMNS> {
 impl<T: Logit, const N: usize> Columns<T, N> {
     /// Room for lanes of so many classes, at the rate 1/τ.
     pub fn new(classes: usize, rate: T) -> Self {
-        let stripes = if classes <= FEW { 1 } else { PAIR_STRIPES };
-        let zeros = vec![[0.0; N]; stripes];
-        let early = vec![[T::ZERO; N]; if classes <= FEW { 0 } else { PAIR_STRIPES }];
         Columns {
             shifts: Shifts::new(rate),
-            early: [early.clone(), early.clone(), early],
-            weight: zeros.clone(),
-            mean: zeros.clone(),
-            curvature: zeros,
+            stripes: if classes <= FEW { 1 } else { PAIR_STRIPES },
+            early: Default::default(),
+            weight: Vec::new(),
+            mean: Vec::new(),
+            curvature: Vec::new(),
             far: [0.0; N],
             parts: [[0.0; N]; 4],
         }
@@ -80,9 +80,15 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 
     fn clear_part(&mut self) {
         for rows in [&mut self.weight, &mut self.mean, &mut self.curvature] {
-            rows.fill([0.0; N]);
+            rows.clear();
+            rows.resize(self.stripes, [0.0; N]);
         }
-        self.early.iter_mut().for_each(|rows| rows.fill([T::ZERO; N]));
+        if self.stripes > 1 {
+            for rows in &mut self.early {
+                rows.clear();
+                rows.resize(self.stripes, [T::ZERO; N]);
+            }
+        }
         self.far = [0.0; N];
     }
 
@@ -151,7 +157,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
 
     /// Whether lanes are moderate and of few classes.
     fn is_simple(&self) -> bool {
-        self.early[0].is_empty() && self.shifts.all_moderate()
+        self.stripes == 1 && self.shifts.all_moderate()
     }
 
     #[inline(always)]

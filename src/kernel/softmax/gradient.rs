@@ -161,21 +161,23 @@ impl UpstreamSums {
 #[derive(Clone, Debug)]
 pub struct UpstreamColumns<const N: usize = COLUMNS> {
     generalized: bool,
+    stripes: usize,
+    /// One row a stripe, once a class was added.
     weight: Vec<Row<f64, N>>,
     slope: Vec<Row<f64, N>>,
 }
 
 impl<const N: usize> UpstreamColumns<N> {
-    /// Room for lanes of so many classes.
+    /// For lanes of so many classes.
     pub fn new(classes: usize, generalized: bool) -> Self {
-        let zeros = vec![[0.0; N]; if classes <= FEW { 1 } else { STRIPES }];
-        UpstreamColumns { generalized, weight: zeros.clone(), slope: zeros }
+        let stripes = if classes <= FEW { 1 } else { STRIPES };
+        UpstreamColumns { generalized, stripes, weight: Vec::new(), slope: Vec::new() }
     }
 
     /// Forgets the sums.
     pub fn clear(&mut self) {
-        self.weight.fill([0.0; N]);
-        self.slope.fill([0.0; N]);
+        self.weight.clear();
+        self.slope.clear();
     }
 
     /// Adds one class, number `class` of its part.
@@ -187,10 +189,12 @@ impl<const N: usize> UpstreamColumns<N> {
         cells: &Cells<T, N>,
         factors: &Row<f64, N>,
     ) {
+        self.weight.resize(self.stripes, [0.0; N]);
+        self.slope.resize(self.stripes, [0.0; N]);
         level.run(
             #[inline(always)]
             || {
-                let stripe = class % self.weight.len();
+                let stripe = class % self.stripes;
                 let (weight, slope) = (&mut self.weight[stripe], &mut self.slope[stripe]);
                 for i in 0..N {
                     let (lane, generalized) = (lanes.lane(i), self.generalized);
