@@ -15,31 +15,30 @@ pub const CLASSES: usize = 4;
 
 /// Lanes one behind the other, at most N of at most 2¹⁶ classes, to rows, one a class.
 pub fn transpose<T: Element, const N: usize>(level: Level, lanes: &[T], rows: &mut [Row<T, N>]) {
-    let classes = rows.len();
-    let count = lanes.len() / classes;
     level.run(
         #[inline(always)]
-        || {
-            match classes {
-                1 => return turn_few::<_, 1, N>(lanes, rows),
-                2 => return turn_few::<_, 2, N>(lanes, rows),
-                3 => return turn_few::<_, 3, N>(lanes, rows),
-                _ => {}
-            }
-            for (group, lanes) in lanes.chunks_exact(LANES * classes).enumerate() {
-                let at = group * LANES;
-                for start in starts(classes) {
-                    let turned = T::turn(level, &lanes[start..], classes);
-                    for (row, turned) in rows[start..][..CLASSES].iter_mut().zip(&turned) {
-                        row[at..at + LANES].copy_from_slice(turned);
-                    }
-                }
-            }
-            let rest = count / LANES * LANES;
-            for (i, lane) in lanes.chunks_exact(classes).enumerate().skip(rest) {
-                rows.iter_mut().zip(lane).for_each(|(row, &number)| row[i] = number);
-            }
-            rows.iter_mut().for_each(|row| row[count..].fill(T::default()));
+        || match rows.len() {
+            1 => turn_few::<_, 1, N>(lanes, rows),
+            2 => turn_few::<_, 2, N>(lanes, rows),
+            3 => turn_few::<_, 3, N>(lanes, rows),
+            _ => turn_blocks(level, lanes, rows),
+        },
+    );
+}
+
+/// And back.
+pub fn transpose_back<A: Element, const N: usize>(
+    level: Level,
+    rows: &[Row<A, N>],
+    lanes: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || match rows.len() {
+            1 => turn_few_back::<_, 1, N>(rows, lanes),
+            2 => turn_few_back::<_, 2, N>(rows, lanes),
+            3 => turn_few_back::<_, 3, N>(rows, lanes),
+            _ => turn_blocks_back(level, rows, lanes),
         },
     );
 }
@@ -68,36 +67,42 @@ fn turn_few_back<A: Element, const C: usize, const N: usize>(rows: &[Row<A, N>],
     }
 }
 
-/// And back.
-pub fn transpose_back<A: Element, const N: usize>(
-    level: Level,
-    rows: &[Row<A, N>],
-    lanes: &mut [A],
-) {
+/// Lanes of [`CLASSES`] or more.
+#[inline(always)]
+fn turn_blocks<T: Element, const N: usize>(level: Level, lanes: &[T], rows: &mut [Row<T, N>]) {
     let classes = rows.len();
-    level.run(
-        #[inline(always)]
-        || {
-            match classes {
-                1 => return turn_few_back::<_, 1, N>(rows, lanes),
-                2 => return turn_few_back::<_, 2, N>(rows, lanes),
-                3 => return turn_few_back::<_, 3, N>(rows, lanes),
-                _ => {}
+    let count = lanes.len() / classes;
+    for (group, lanes) in lanes.chunks_exact(LANES * classes).enumerate() {
+        let at = group * LANES;
+        for start in starts(classes) {
+            let turned = T::turn(level, &lanes[start..], classes);
+            for (row, turned) in rows[start..][..CLASSES].iter_mut().zip(&turned) {
+                row[at..at + LANES].copy_from_slice(turned);
             }
-            for (group, lanes) in lanes.chunks_exact_mut(LANES * classes).enumerate() {
-                let at = group * LANES;
-                for start in starts(classes) {
-                    let row = part(rows, at);
-                    let rows = [row(start), row(start + 1), row(start + 2), row(start + 3)];
-                    A::turn_back(level, rows, &mut lanes[start..], classes);
-                }
-            }
-            let rest = lanes.len() / classes / LANES * LANES;
-            for (i, lane) in lanes.chunks_exact_mut(classes).enumerate().skip(rest) {
-                lane.iter_mut().zip(rows).for_each(|(out, row)| *out = row[i]);
-            }
-        },
-    );
+        }
+    }
+    for (i, lane) in lanes.chunks_exact(classes).enumerate().skip(count / LANES * LANES) {
+        rows.iter_mut().zip(lane).for_each(|(row, &number)| row[i] = number);
+    }
+    rows.iter_mut().for_each(|row| row[count..].fill(T::default()));
+}
+
+/// And back.
+#[inline(always)]
+fn turn_blocks_back<A: Element, const N: usize>(level: Level, rows: &[Row<A, N>], lanes: &mut [A]) {
+    let classes = rows.len();
+    let count = lanes.len() / classes;
+    for (group, lanes) in lanes.chunks_exact_mut(LANES * classes).enumerate() {
+        let at = group * LANES;
+        for start in starts(classes) {
+            let row = part(rows, at);
+            let rows = [row(start), row(start + 1), row(start + 2), row(start + 3)];
+            A::turn_back(level, rows, &mut lanes[start..], classes);
+        }
+    }
+    for (i, lane) in lanes.chunks_exact_mut(classes).enumerate().skip(count / LANES * LANES) {
+        lane.iter_mut().zip(rows).for_each(|(out, row)| *out = row[i]);
+    }
 }
 
 /// The lanes from `at` on of each row.

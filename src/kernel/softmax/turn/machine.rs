@@ -5,8 +5,7 @@ use fearless_simd::{Simd, f32x4, f32x16, prelude::*};
 use super::{CLASSES, LANES, turn, turn_back};
 use crate::kernel::Level;
 
-/// Lanes that are turned never lie further apart. The compiler is told, so that one check of a block's length does for
-/// all of its lanes.
+/// Lanes that are turned never lie further apart.
 const MOST_APART: usize = 1 << 16;
 
 /// The first classes of lanes that lie `stride` apart, as rows.
@@ -29,12 +28,20 @@ pub fn turn_back_f32(level: Level, rows: [&[f32]; CLASSES], lanes: &mut [f32], s
     }
 }
 
+/// How far apart lanes lie, and how long a block of them is. The compiler is told that this is no more than can be, so
+/// that one check of the length does for every lane.
+#[inline(always)]
+fn bounded(stride: usize) -> (usize, usize) {
+    debug_assert!(stride <= MOST_APART);
+    let stride = stride.min(MOST_APART);
+    (stride, (LANES - 1) * stride + CLASSES)
+}
+
 /// Numbers at even places are parted from those at odd ones, twice.
 #[inline(always)]
 fn part_twice<S: Simd>(simd: S, lanes: &[f32], stride: usize) -> [[f32; LANES]; CLASSES] {
-    debug_assert!(stride <= MOST_APART);
-    let stride = stride.min(MOST_APART);
-    let lanes = &lanes[..(LANES - 1) * stride + CLASSES];
+    let (stride, len) = bounded(stride);
+    let lanes = &lanes[..len];
     let (even, odd) = four(simd, lanes, stride, 0).deinterleave(four(simd, lanes, stride, 4));
     let (more_even, more_odd) =
         four(simd, lanes, stride, 8).deinterleave(four(simd, lanes, stride, 12));
@@ -57,9 +64,8 @@ fn one<S: Simd>(simd: S, lanes: &[f32], start: usize) -> f32x4<S> {
 
 #[inline(always)]
 fn join_twice<S: Simd>(simd: S, rows: [&[f32]; CLASSES], lanes: &mut [f32], stride: usize) {
-    debug_assert!(stride <= MOST_APART);
-    let stride = stride.min(MOST_APART);
-    let lanes = &mut lanes[..(LANES - 1) * stride + CLASSES];
+    let (stride, len) = bounded(stride);
+    let lanes = &mut lanes[..len];
     let (zero, one) = (f32x16::from_slice(simd, rows[0]), f32x16::from_slice(simd, rows[1]));
     let (two, three) = (f32x16::from_slice(simd, rows[2]), f32x16::from_slice(simd, rows[3]));
     let ((even, more_even), (odd, more_odd)) = (zero.interleave(two), one.interleave(three));
