@@ -2,9 +2,9 @@
 
 use ndarray::ArrayView2;
 
+use super::tally::Tally;
 use super::visit::{Visit, Wanted};
 use crate::element::Element;
-use crate::exact::ExactSum;
 use crate::kernel::{
     self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
     prefetches_adjacent, terms_and_slopes, times,
@@ -13,16 +13,15 @@ use crate::lanes::{Reader, Rect, Scratch, Unit, dense, read, write};
 
 /// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
 pub struct Room<'v, A: Element> {
-    pub visit: &'v Visit,
-    /// Where terms go that are not summed by distribution.
-    pub total: &'v mut ExactSum,
+    /// Where terms go that are not summed by distribution, and the sums of those that are.
+    pub tally: Tally<'v, A::Loss>,
     terms: &'v mut [A::Loss; CHUNK],
     slopes: Scratch<A::Loss>,
     operands: [Reader<'v, A>; 2],
     masked: [Scratch<A>; 2],
-    pub weights: Scratch<A::Loss>,
+    weights: Scratch<A::Loss>,
     spread: Scratch<A::Loss>,
-    pub output: Scratch<A::Loss>,
+    output: Scratch<A::Loss>,
     gradients: Gradients<A>,
 }
 
@@ -36,14 +35,12 @@ struct Gradients<A: Element> {
 impl<'v, A: Element> Room<'v, A> {
     #[inline(always)]
     pub fn new(
-        visit: &'v Visit,
+        tally: Tally<'v, A::Loss>,
         operands: [ArrayView2<'v, A>; 2],
-        total: &'v mut ExactSum,
         terms: &'v mut [A::Loss; CHUNK],
     ) -> Self {
         Room {
-            visit,
-            total,
+            tally,
             terms,
             slopes: Scratch::EMPTY,
             operands: operands.map(Reader::new),
@@ -69,7 +66,8 @@ impl<'v, A: Element> Room<'v, A> {
         next: &Rect,
         sum: impl FnOnce(&[A::Loss]),
     ) {
-        let Visit { level, wanted, .. } = *self.visit;
+        let visit = self.tally.visit;
+        let Visit { level, wanted, .. } = *visit;
         let len = rect.0.len() * rect.1.len();
         let after = [self.operands[0].dense(next), self.operands[1].dense(next)];
         let [input, target] = &mut self.operands;
@@ -95,19 +93,19 @@ impl<'v, A: Element> Room<'v, A> {
                 write(value, rect, &mut self.output, |out| out.copy_from_slice(terms));
             }
             _ => {
-                if self.visit.sums_lanes() {
+                if visit.sums_lanes() {
                     sum(&*self.terms);
                 }
-                if self.visit.totals_terms() {
+                if visit.totals_terms() {
                     let terms = &mut self.terms[..len];
                     weigh(level, weights, terms, &mut self.spread);
-                    self.total.add_block(level, terms);
+                    self.tally.total.add_block(level, terms);
                 }
             }
         }
 
         if unit.d_input.is_some() || unit.d_target.is_some() {
-            self.gradients.write::<K>(self.visit, unit, chunk, slopes, weights, rect);
+            self.gradients.write::<K>(visit, unit, chunk, slopes, weights, rect);
         }
     }
 }

@@ -8,6 +8,7 @@ mod masses;
 mod small;
 mod softmax;
 mod survey;
+mod tally;
 mod validate;
 mod visit;
 mod waiting;

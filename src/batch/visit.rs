@@ -5,6 +5,7 @@ use ndarray::{ArrayRef, Dimension};
 use super::Rule;
 use super::chunk::Room;
 use super::softmax::{Softmax, visit_unit};
+use super::tally::Tally;
 use super::validate::Check;
 use super::waiting::Waiting;
 use super::worker::Worker;
@@ -104,12 +105,10 @@ impl Visit {
         unit: Unit<'_, A>,
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
-        let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        let operands = [unit.input, unit.target];
-        let mut worker = Worker::new(Room::new(self, operands, &mut total, &mut room.0));
-        worker.moments = moments;
-        visit_unit(self, softmax, unit, &mut worker);
-        worker.flush();
+        let mut total = ExactSum::default();
+        let mut tally = Tally::new(self, &mut total, moments);
+        visit_unit(softmax, unit, &mut tally);
+        tally.flush();
         total
     }
 
@@ -182,15 +181,14 @@ impl Visit {
     ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        let operands = [unit.input, unit.target];
-        let mut worker = Worker::new(Room::new(self, operands, &mut total, &mut room.0));
-        worker.moments = moments;
+        let tally = Tally::new(self, &mut total, moments);
+        let mut worker = Worker::new(Room::new(tally, [unit.input, unit.target], &mut room.0));
         if long {
             self.long_lane::<K, A>(unit, &mut worker);
         } else {
             worker.unit::<K>(unit);
         }
-        worker.flush();
+        worker.room.tally.flush();
         total
     }
 
@@ -202,7 +200,7 @@ impl Visit {
         }
         let weights = lane.weights;
         let sum = self.parts::<K, A>(lane);
-        worker.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
+        worker.room.tally.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
     }
 
     /// The exact sum of the sums of parts of [`PART`] classes.
@@ -216,8 +214,8 @@ impl Visit {
         let classes = 0..lane.input.ncols();
         let mut lane = lane;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        let operands = [lane.input, lane.target];
-        let mut worker = Worker::new(Room::new(self, operands, &mut total, &mut room.0));
+        let tally = Tally::new(self, &mut total, None);
+        let mut worker = Worker::new(Room::new(tally, [lane.input, lane.target], &mut room.0));
         let sum = worker.part::<K>(&mut lane, 0, classes);
         total.add(sum);
         total

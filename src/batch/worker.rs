@@ -2,48 +2,35 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayView2;
 
 use super::chunk::Room;
-use super::visit::{PART, Visit, Wanted};
-use super::waiting::Waiting;
+use super::visit::{PART, Visit};
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
     CHUNK, FEW_STRIPES, FOUR, Float, Level, ManySum, Running, Term, add_four_to_each, add_to_each,
-    narrow, sum_each, sum_each_of_many,
+    sum_each, sum_each_of_many,
 };
-use crate::lanes::{Rect, Scratch, Unit, read, write};
+use crate::lanes::{Rect, Scratch, Unit};
 
 const _: () = assert!(CHUNK <= BLOCK);
 
 /// Neighbouring lanes that are summed beside each other.
 const COLUMNS: usize = 1024;
 
-/// One thread's room and running total.
+/// One thread's room.
 pub struct Worker<'v, A: Element> {
     visit: &'v Visit,
-    room: Room<'v, A>,
+    pub room: Room<'v, A>,
     /// Terms of neighbouring distributions that are added together.
     rows: Scratch<A::Loss>,
-    /// Sums of distributions that are not in the total yet.
-    pending: Scratch<f64>,
-    waiting: usize,
-    /// Where divergences go one by one, if that is wanted.
-    pub moments: Option<&'v mut Waiting>,
 }
 
 impl<'v, A: Element> Worker<'v, A> {
     #[inline(always)]
     pub fn new(room: Room<'v, A>) -> Self {
-        Worker {
-            visit: room.visit,
-            room,
-            rows: Scratch::EMPTY,
-            pending: Scratch::EMPTY,
-            waiting: 0,
-            moments: None,
-        }
+        Worker { visit: room.tally.visit, room, rows: Scratch::EMPTY }
     }
 
     /// Visits a unit.
@@ -73,7 +60,7 @@ impl<'v, A: Element> Worker<'v, A> {
         for (rect, next) in with_next(tiles(lanes, classes, tile(classes).0, classes)) {
             let sums = sums.get(rect.0.len());
             self.room.chunk::<K>(unit, &rect, &next, |terms| sum_each(level, terms, classes, sums));
-            self.emit(&unit.weights, &mut unit.value, rect.0, sums);
+            self.room.tally.emit(&unit.weights, &mut unit.value, rect.0, sums);
         }
     }
 
@@ -82,7 +69,7 @@ impl<'v, A: Element> Worker<'v, A> {
         let (lanes, classes) = unit.input.dim();
         for lane in 0..lanes {
             let sum = in_parts(classes, |part| self.part::<K>(unit, lane, part));
-            self.emit(&unit.weights, &mut unit.value, lane..lane + 1, &mut [sum]);
+            self.room.tally.emit(&unit.weights, &mut unit.value, lane..lane + 1, &mut [sum]);
         }
     }
 
@@ -124,7 +111,7 @@ impl<'v, A: Element> Worker<'v, A> {
             } else {
                 self.striped::<K>(unit, &lanes, 0..classes, 1, stripes, sums);
             }
-            self.emit(&unit.weights, &mut unit.value, lanes, sums);
+            self.room.tally.emit(&unit.weights, &mut unit.value, lanes, sums);
         }
     }
 
@@ -162,57 +149,6 @@ impl<'v, A: Element> Worker<'v, A> {
             room.chunk::<K>(unit, &rect, &next, |terms| row.copy_from_slice(&terms[..row.len()]));
         };
         add_rows(level, columns, fill, rows, sums);
-    }
-
-    /// Hands on the sums of distributions.
-    pub fn emit(
-        &mut self,
-        weights: &Option<ArrayView2<'_, A::Loss>>,
-        value: &mut Option<ArrayViewMut2<'_, A::Loss>>,
-        lanes: Range<usize>,
-        sums: &mut [f64],
-    ) {
-        let rect = (lanes, 0..1);
-        let weights = weights.as_ref().map(|view| read(view, &rect, &mut self.room.weights));
-        if let Some(moments) = &mut self.moments {
-            moments.add(self.visit.level, sums, weights);
-        }
-        if let Some(weights) = weights {
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum *= weight.to_f64();
-            }
-        }
-        match (self.visit.wanted, value) {
-            (Wanted::Distributions, Some(value)) => {
-                write(value, &rect, &mut self.room.output, |out| {
-                    narrow(self.visit.level, sums, out)
-                });
-            }
-            _ if self.visit.totals_lanes() => self.wait(sums),
-            _ => {}
-        }
-    }
-
-    /// Keeps sums until there are enough to be added at once.
-    fn wait(&mut self, sums: &[f64]) {
-        if self.waiting + sums.len() > CHUNK {
-            self.flush();
-        }
-        let end = self.waiting + sums.len();
-        self.pending.get(CHUNK)[self.waiting..end].copy_from_slice(sums);
-        self.waiting = end;
-    }
-
-    /// Adds what still waits to the total.
-    pub fn flush(&mut self) {
-        if self.waiting > 0 {
-            let pending = &self.pending.get(CHUNK)[..self.waiting];
-            self.room.total.add_block(self.visit.level, pending);
-        }
-        self.waiting = 0;
-        if let Some(moments) = &mut self.moments {
-            moments.flush(self.visit.level);
-        }
     }
 }
 

@@ -5,8 +5,9 @@ mod table;
 
 use std::ops::Range;
 
+use super::tally::Tally;
 use super::visit::{PART, Visit, Wanted};
-use super::worker::{Worker, is_by_columns, steps};
+use super::worker::{is_by_columns, steps};
 use crate::element::Element;
 use crate::kernel::softmax::{
     COLUMNS, ColumnPair, ColumnsAgainst, FEW, Fork, LaneAgainst, LanePair, Row, Settings, Solver,
@@ -32,12 +33,8 @@ pub struct Softmax {
 }
 
 /// Visits a unit.
-pub fn visit_unit<A: Element>(
-    visit: &Visit,
-    softmax: Softmax,
-    unit: Unit<'_, A>,
-    worker: &mut Worker<'_, A>,
-) {
+pub fn visit_unit<A: Element>(softmax: Softmax, unit: Unit<'_, A>, tally: &mut Tally<'_, A::Loss>) {
+    let visit = tally.visit;
     let gradients = unit.d_input.is_some() || unit.d_target.is_some();
     let Softmax { rate, generalized, .. } = softmax;
     let outputs = gradients || (visit.wanted == Wanted::Terms && unit.value.is_some());
@@ -46,23 +43,23 @@ pub fn visit_unit<A: Element>(
     let panels = Panels { visit, softmax };
     if classes <= FEW || is_by_columns(&unit.input, &unit.target) {
         return match unit.input.nrows() {
-            ..=FEW_COLUMNS => panels.columns::<A, FEW_COLUMNS>(settings, unit, worker),
-            _ => panels.columns::<A, COLUMNS>(settings, unit, worker),
+            ..=FEW_COLUMNS => panels.columns::<A, FEW_COLUMNS>(settings, unit, tally),
+            _ => panels.columns::<A, COLUMNS>(settings, unit, tally),
         };
     }
     match softmax.target {
-        Target::Logits => panels.alone(LanePair::new(settings), unit, worker),
+        Target::Logits => panels.alone(LanePair::new(settings), unit, tally),
         Target::Probabilities if generalized => {
-            panels.alone(LaneAgainst::<GeneralizedProbability, A>::new(settings), unit, worker)
+            panels.alone(LaneAgainst::<GeneralizedProbability, A>::new(settings), unit, tally)
         }
         Target::Probabilities => {
-            panels.alone(LaneAgainst::<Probability, A>::new(settings), unit, worker)
+            panels.alone(LaneAgainst::<Probability, A>::new(settings), unit, tally)
         }
         Target::LogProbabilities if generalized => {
-            panels.alone(LaneAgainst::<GeneralizedLogProbability, A>::new(settings), unit, worker)
+            panels.alone(LaneAgainst::<GeneralizedLogProbability, A>::new(settings), unit, tally)
         }
         Target::LogProbabilities => {
-            panels.alone(LaneAgainst::<LogProbability, A>::new(settings), unit, worker)
+            panels.alone(LaneAgainst::<LogProbability, A>::new(settings), unit, tally)
         }
     }
 }
@@ -82,22 +79,22 @@ impl Panels<'_> {
         self,
         settings: Settings,
         unit: Unit<'_, A>,
-        worker: &mut Worker<'_, A>,
+        tally: &mut Tally<'_, A::Loss>,
     ) {
         let classes = unit.input.ncols();
         match self.softmax.target {
-            Target::Logits => self.beside(ColumnPair::<A, N>::new(settings, classes), unit, worker),
+            Target::Logits => self.beside(ColumnPair::<A, N>::new(settings, classes), unit, tally),
             Target::Probabilities if settings.generalized => {
-                self.beside_against::<GeneralizedProbability, A, N>(settings, unit, worker)
+                self.beside_against::<GeneralizedProbability, A, N>(settings, unit, tally)
             }
             Target::Probabilities => {
-                self.beside_against::<Probability, A, N>(settings, unit, worker)
+                self.beside_against::<Probability, A, N>(settings, unit, tally)
             }
             Target::LogProbabilities if settings.generalized => {
-                self.beside_against::<GeneralizedLogProbability, A, N>(settings, unit, worker)
+                self.beside_against::<GeneralizedLogProbability, A, N>(settings, unit, tally)
             }
             Target::LogProbabilities => {
-                self.beside_against::<LogProbability, A, N>(settings, unit, worker)
+                self.beside_against::<LogProbability, A, N>(settings, unit, tally)
             }
         }
     }
@@ -106,17 +103,17 @@ impl Panels<'_> {
         self,
         settings: Settings,
         unit: Unit<'_, A>,
-        worker: &mut Worker<'_, A>,
+        tally: &mut Tally<'_, A::Loss>,
     ) {
         let solver = ColumnsAgainst::<K, A, N>::new(settings, unit.input.ncols());
-        self.beside(solver, unit, worker);
+        self.beside(solver, unit, tally);
     }
 
     fn beside<A: Element, const N: usize>(
         self,
         mut solver: impl Solver<A, Item = Row<A::Loss, N>>,
         mut unit: Unit<'_, A>,
-        worker: &mut Worker<'_, A>,
+        tally: &mut Tally<'_, A::Loss>,
     ) {
         let mut table = Table::<A, Beside<N>>::new(self, [unit.input, unit.target]);
         for lanes in steps(0..unit.input.nrows(), N) {
@@ -129,14 +126,14 @@ impl Panels<'_> {
                     break;
                 }
             }
-            table.emit(&mut unit, solver.divergences(), worker);
+            table.emit(&mut unit, solver.divergences(), tally);
             table.find_silent(&unit);
             table.deliver(&mut unit, classes, &mut solver);
         }
     }
 
     /// Lanes one by one; very long ones part by part, in parallel.
-    fn alone<A, S>(self, mut solver: S, mut unit: Unit<'_, A>, worker: &mut Worker<'_, A>)
+    fn alone<A, S>(self, mut solver: S, mut unit: Unit<'_, A>, tally: &mut Tally<'_, A::Loss>)
     where
         A: Element,
         S: Solver<A, Item = A> + Fork + Sync,
@@ -152,7 +149,7 @@ impl Panels<'_> {
                     break;
                 }
             }
-            table.emit(&mut unit, solver.divergences(), worker);
+            table.emit(&mut unit, solver.divergences(), tally);
             table.find_silent(&unit);
             if lanes == 1 && classes > PART && table.each.is_none() {
                 if self.visit.wanted != Wanted::Terms {

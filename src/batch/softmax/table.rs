@@ -6,8 +6,9 @@ use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::Panels;
 use super::panel::{Panel, Room};
+use crate::batch::tally::Tally;
 use crate::batch::visit::{PART, Wanted};
-use crate::batch::worker::{Worker, steps};
+use crate::batch::worker::steps;
 use crate::element::Element;
 use crate::kernel::softmax::{FEW, Factors, Next, Outputs, Solver};
 use crate::kernel::{Ahead, Float, Level};
@@ -48,7 +49,6 @@ pub struct Table<'v, A: Element, P: Panel<A>> {
     pub each: Option<Vec<f64>>,
     pub silent: Vec<Silent>,
     rooms: Rooms<'v, A, P>,
-    sums: Vec<f64>,
     terms: Vec<A::Loss>,
     d_input: Vec<A>,
     d_target: Vec<A>,
@@ -70,7 +70,6 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
                 skipped: Vec::new(),
                 each: [Room::new(input), Room::new(target)],
             },
-            sums: Vec::new(),
             terms: Vec::new(),
             d_input: Vec::new(),
             d_target: Vec::new(),
@@ -108,6 +107,9 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     /// Finds the lanes whose upstream, or all of it, is 0.
     pub fn find_silent(&mut self, unit: &Unit<'_, A>) {
         if unit.d_input.is_none() && unit.d_target.is_none() {
+            return;
+        }
+        if self.each.is_none() && !self.factors.contains(&0.0) {
             return;
         }
         let each = unit.upstream.as_ref().filter(|_| self.each.is_some());
@@ -192,17 +194,16 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     pub fn emit(
         &mut self,
         unit: &mut Unit<'_, A>,
-        divergences: &[f64],
-        worker: &mut Worker<'_, A>,
+        divergences: &mut [f64],
+        tally: &mut Tally<'_, A::Loss>,
     ) {
         if !self.panels.visit.sums_lanes() {
             return;
         }
         let factor = self.panels.softmax.factor;
-        let divergences = divergences.iter().take(self.lanes.len());
-        self.sums.clear();
-        self.sums.extend(divergences.map(|divergence| divergence * factor));
-        worker.emit(&unit.weights, &mut unit.value, self.lanes.clone(), &mut self.sums);
+        let divergences = &mut divergences[..self.lanes.len()];
+        divergences.iter_mut().for_each(|divergence| *divergence *= factor);
+        tally.emit(&unit.weights, &mut unit.value, self.lanes.clone(), divergences);
     }
 
     /// Writes terms and gradients of some classes.

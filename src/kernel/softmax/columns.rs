@@ -36,6 +36,7 @@ pub struct Columns<T, const N: usize = COLUMNS> {
 
 impl<T: Logit, const N: usize> Columns<T, N> {
     /// Room for lanes of so many classes, at the rate 1/τ.
+    #[inline(always)]
     pub fn new(classes: usize, rate: T) -> Self {
         Columns {
             shifts: Shifts::new(rate),

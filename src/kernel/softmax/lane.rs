@@ -175,6 +175,7 @@ pub struct Lanes<const N: usize = COLUMNS> {
 }
 
 impl<const N: usize> Default for Lanes<N> {
+    #[inline(always)]
     fn default() -> Self {
         let row = [0.0; N];
         Lanes {

@@ -1,5 +1,7 @@
 //! Both sides are logits: the passes over a lane.
 
+use std::iter;
+
 use super::FEW;
 use super::cell::Logit;
 use super::columns::{Columns, Row};
@@ -117,8 +119,8 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         better.is_some()
     }
 
-    fn divergences(&self) -> &[f64] {
-        std::slice::from_ref(&self.lane.divergence)
+    fn divergences(&mut self) -> &mut [f64] {
+        std::slice::from_mut(&mut self.lane.divergence)
     }
 
     fn add_upstream(&mut self, first: usize, input: &[A], target: &[A], factors: &[f64]) {
@@ -203,12 +205,15 @@ pub struct ColumnPair<A: Element, const N: usize> {
 impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
     pub fn new(settings: Settings, classes: usize) -> Self {
         let kept = settings.outputs && classes <= FEW;
+        let cells = iter::repeat_with(Cells::default).take(if kept { classes } else { 1 });
+        // Before the rest, which is then made where it stays.
+        let cells = cells.collect();
         ColumnPair {
             settings,
             pass: Pass::Peaks,
             columns: Columns::new(classes, A::Loss::from_f64(settings.rate)),
             lanes: Lanes::default(),
-            cells: vec![Cells::default(); if kept { classes } else { 1 }],
+            cells,
             kept,
             upstream: UpstreamColumns::new(classes, settings.generalized),
         }
@@ -266,8 +271,8 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         again
     }
 
-    fn divergences(&self) -> &[f64] {
-        &self.lanes.divergence
+    fn divergences(&mut self) -> &mut [f64] {
+        &mut self.lanes.divergence
     }
 
     fn add_upstream(
@@ -294,65 +299,80 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         input: &[Self::Item],
         target: &[Self::Item],
         factors: Factors<'_>,
-        mut out: Outputs<'_, A>,
+        out: Outputs<'_, A>,
     ) {
-        let Settings { level, rate, generalized, .. } = self.settings;
-        let lanes = &self.lanes;
-        let shares =
-            out.terms.is_some().then(|| each_lane::<_, N>(level, |i| Shares::new(&lanes.lane(i))));
-        let (slopes, each) = match factors {
+        let (Settings { level, rate, generalized, .. }, lanes) = (self.settings, &self.lanes);
+        match factors {
             Factors::Lanes(factors) => {
                 let slope = |i| Slopes::new(&lanes.lane(i), factors[i] * rate);
-                (Some(each_lane::<_, N>(level, slope)), None)
+                let slopes = &each_lane::<_, N>(level, slope);
+                self.each_class(input, target, out, |_, cells, d_input, d_target| {
+                    let slopes = Beside(slopes);
+                    d_input.into_iter().for_each(|out| d_inputs(level, slopes, cells, out));
+                    d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
+                });
             }
-            Factors::Each(_) => {
+            Factors::Each(factors) => {
                 let sums = |i| self.upstream.value(i);
-                (
-                    None,
-                    Some(each_lane::<_, N>(level, |i| {
-                        SlopesEach::new(&lanes.lane(i), sums(i), generalized)
-                    })),
-                )
-            }
-        };
-        for (class, (input, target)) in input.iter().zip(target).enumerate() {
-            let cells = match self.kept {
-                true => &self.cells[class],
-                false => self.columns.filled(level, target, input, &mut self.cells[0]),
-            };
-            let row = class * N..(class + 1) * N;
-            if let (Some(out), Some(shares)) = (&mut out.terms, &shares) {
-                let out = &mut out[row.clone()];
-                match generalized {
-                    true => softmax_terms::<_, true, N>(level, Beside(shares), cells, out),
-                    false => softmax_terms::<_, false, N>(level, Beside(shares), cells, out),
-                }
-            }
-            let d_input = out.d_input.as_mut().map(|out| &mut out[row.clone()]);
-            let d_target = out.d_target.as_mut().map(|out| &mut out[row.clone()]);
-            if let Some(slopes) = &slopes {
-                let slopes = Beside(slopes);
-                d_input.into_iter().for_each(|out| d_inputs(level, slopes, cells, out));
-                d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
-            } else if let (Factors::Each(factors), Some(each)) = (factors, &each) {
-                let mut scaled = [0.0; CHUNK];
-                let factors = scale(&factors[row], rate, &mut scaled);
-                let each = Beside(each);
-                if let Some(out) = d_input {
-                    d_inputs_each(level, each, cells, factors, out);
-                }
-                if let Some(out) = d_target {
-                    d_targets_each(level, each, cells, factors, out);
-                }
+                let slope = |i| SlopesEach::new(&lanes.lane(i), sums(i), generalized);
+                let slopes = &each_lane::<_, N>(level, slope);
+                self.each_class(input, target, out, |class, cells, d_input, d_target| {
+                    let (slopes, mut scaled) = (Beside(slopes), [0.0; CHUNK]);
+                    let factors = scale(&factors[class * N..(class + 1) * N], rate, &mut scaled);
+                    if let Some(out) = d_input {
+                        d_inputs_each(level, slopes, cells, factors, out);
+                    }
+                    if let Some(out) = d_target {
+                        d_targets_each(level, slopes, cells, factors, out);
+                    }
+                });
             }
         }
     }
 }
 
+impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
+    /// Writes the terms of each class, and has `gradients` written: given the class, its cells and where either goes.
+    fn each_class(
+        &mut self,
+        input: &[Row<A::Loss, N>],
+        target: &[Row<A::Loss, N>],
+        mut out: Outputs<'_, A>,
+        gradients: impl Fn(usize, &Cells<A::Loss, N>, Option<&mut [A]>, Option<&mut [A]>),
+    ) {
+        let (Settings { level, generalized, .. }, lanes) = (self.settings, &self.lanes);
+        let shares = out.terms.is_some();
+        let shares = shares.then(|| each_lane::<_, N>(level, |i| Shares::new(&lanes.lane(i))));
+        for (class, (input, target)) in input.iter().zip(target).enumerate() {
+            let cells = match self.kept {
+                true => &self.cells[class],
+                false => self.columns.filled(level, target, input, &mut self.cells[0]),
+            };
+            let Outputs { terms, d_input, d_target } = out.part(class * N..(class + 1) * N);
+            if let Some((out, shares)) = terms.zip(shares.as_ref()) {
+                match generalized {
+                    true => softmax_terms::<_, true, N>(level, Beside(shares), cells, out),
+                    false => softmax_terms::<_, false, N>(level, Beside(shares), cells, out),
+                }
+            }
+            gradients(class, cells, d_input, d_target);
+        }
+    }
+}
+
 /// Something of each lane.
-pub fn each_lane<S, const N: usize>(level: Level, of: impl Fn(usize) -> S) -> Row<S, N> {
+pub fn each_lane<S: Copy + Default, const N: usize>(
+    level: Level,
+    of: impl Fn(usize) -> S,
+) -> Row<S, N> {
+    let mut all = [S::default(); N];
     level.run(
         #[inline(always)]
-        || std::array::from_fn(of),
-    )
+        || {
+            for i in 0..N {
+                all[i] = of(i);
+            }
+        },
+    );
+    all
 }

@@ -28,14 +28,15 @@ pub struct Shifts<T, const N: usize> {
 }
 
 impl<T: Logit, const N: usize> Shifts<T, N> {
-    /// For the rate 1/τ.
+    /// For the rate 1/τ; of no lanes before [`clear`](Self::clear).
+    #[inline(always)]
     pub fn new(rate: T) -> Self {
         let none = [T::ZERO; N];
         Shifts {
-            peaks_p: [-T::INFINITY; N],
-            peaks_q: [-T::INFINITY; N],
-            least_p: [T::INFINITY; N],
-            least_q: [T::INFINITY; N],
+            peaks_p: none,
+            peaks_q: none,
+            least_p: none,
+            least_q: none,
             rate,
             quarters: none,
             hi: none,

@@ -1,5 +1,7 @@
 //! A lane from its logits to its divergence and gradients, pass by pass, whichever way it lies.
 
+use std::ops::Range;
+
 use super::cell::Logit;
 use crate::element::Element;
 use crate::kernel::{Ahead, Level};
@@ -48,6 +50,17 @@ pub struct Outputs<'a, A: Element> {
     pub d_target: Option<&'a mut [A]>,
 }
 
+impl<A: Element> Outputs<'_, A> {
+    /// Where those of some of the items go.
+    pub fn part(&mut self, items: Range<usize>) -> Outputs<'_, A> {
+        Outputs {
+            terms: self.terms.as_mut().map(|out| &mut out[items.clone()]),
+            d_input: self.d_input.as_mut().map(|out| &mut out[items.clone()]),
+            d_target: self.d_target.as_mut().map(|out| &mut out[items.clone()]),
+        }
+    }
+}
+
 /// Lanes that are visited together, block by block of their classes, as often as they ask for it.
 ///
 /// A block starts at a multiple of [`STRIPES`](crate::kernel::STRIPES) classes, of a lane alone at a multiple of
@@ -74,8 +87,8 @@ pub trait Solver<A: Element<Loss: Logit>> {
     fn end_part(&mut self);
     /// Ends a pass over all classes; whether another one is needed.
     fn end_pass(&mut self) -> bool;
-    /// The divergences, once no pass is needed.
-    fn divergences(&self) -> &[f64];
+    /// The divergences, once no pass is needed; nothing else is made of them, so they are the caller's.
+    fn divergences(&mut self) -> &mut [f64];
     /// Visits a block that starts at class `first` once more, for gradients with a factor for each class; of every
     /// lane class 0 comes first.
     fn add_upstream(

@@ -147,8 +147,8 @@ impl<K: Term, A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnsAgai
         true
     }
 
-    fn divergences(&self) -> &[f64] {
-        &self.divergences
+    fn divergences(&mut self) -> &mut [f64] {
+        &mut self.divergences
     }
 
     fn add_upstream(
@@ -184,11 +184,7 @@ impl<K: Term, A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnsAgai
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
             self.fill(input, target);
             let row = class * N..(class + 1) * N;
-            let out = Outputs {
-                terms: out.terms.as_mut().map(|out| &mut out[row.clone()]),
-                d_input: out.d_input.as_mut().map(|out| &mut out[row.clone()]),
-                d_target: out.d_target.as_mut().map(|out| &mut out[row.clone()]),
-            };
+            let out = out.part(row.clone());
             let factor = |i: usize| match factors {
                 Factors::Lanes(factors) => factors[i],
                 Factors::Each(factors) => factors[row.start + i],

@@ -111,8 +111,8 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for LaneAgainst<K, A> {
         true
     }
 
-    fn divergences(&self) -> &[f64] {
-        std::slice::from_ref(&self.divergence)
+    fn divergences(&mut self) -> &mut [f64] {
+        std::slice::from_mut(&mut self.divergence)
     }
 
     fn add_upstream(&mut self, _: usize, input: &[A], target: &[A], factors: &[f64]) {
