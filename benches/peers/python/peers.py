@@ -1,22 +1,24 @@
-"""The peers in Python, on the data of the Rust side.
+"""The peers in Python, on the data of the Rust side, which has everybody take turns.
 
-    peers.py DATA --library torch --axis 1 --threads 2 --jobs batchmean logits
+    peers.py DATA --library torch --axis 1 --threads 2
 
 DATA holds input.npy, probabilities.npy and log_probabilities.npy, whose precision all compute in. Prints a line of
-JSON for each job of each contender: medians, the loss, and where its array was written. Whether it is right is judged
-by the reader.
+JSON, the versions or why the library is skipped; then one for each that it reads, until there are no more:
+
+    ["job", "logits"]            who does it, compiled and run, and who does not and why
+    ["time", "torch", 0.03, 5]   seconds of so many runs, right after others that take at least so many seconds
+    ["answer", "torch"]          the loss, and where the array was written
+
+Whether it is right is judged by the reader.
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
 import time
 
-FULL = {"budget": 0.15, "least": 5, "most": 101}
-QUICK = {"budget": 0.0, "least": 1, "most": 1}
-SAMPLE = 50e-6  # Shorter work is repeated until it takes so long.
-WARMED_UP = 20e-3  # What fits a cache finds it as its last run left it.
 TEMPERATURE = 2.0
 
 
@@ -62,7 +64,7 @@ def torch_jobs(x, p, log_p, axis, threads):
         ways = {"torch": function, "torch.compile": torch.compile(function, dynamic=False)}
         if job == "logits-gradient":
             ways = {name: with_gradient(way) for name, way in ways.items()}
-        yield job, {name: (lambda way=way: way(*operands)) for name, way in ways.items()}
+        yield job, {name: functools.partial(way, *operands) for name, way in ways.items()}
 
 
 def jax_jobs(x, p, log_p, axis, threads):
@@ -91,9 +93,13 @@ def jax_jobs(x, p, log_p, axis, threads):
         "logits": (logits, log_p),
         "logits-gradient": (jax.value_and_grad(logits), log_p),
     }
+
+    def run(compiled, target):
+        return jax.block_until_ready(compiled(x, target))
+
     for job, (function, target) in jobs.items():
         compiled = jax.jit(function)
-        yield job, {"jax.jit": lambda: jax.block_until_ready(compiled(x, target))}
+        yield job, {"jax.jit": functools.partial(run, compiled, target)}
 
 
 def scipy_jobs(x, p, log_p, axis, threads):
@@ -108,9 +114,9 @@ def scipy_jobs(x, p, log_p, axis, threads):
 LIBRARIES = {"torch": torch_jobs, "jax": jax_jobs, "scipy": scipy_jobs}
 
 
-def compiled(ways, job):
-    """Those who run, run once."""
-    running = {}
+def compiled(ways):
+    """Those who run, run twice, and why the others do not."""
+    running, skipped = {}, []
     for name, run in ways.items():
         try:
             run()
@@ -118,44 +124,18 @@ def compiled(ways, job):
             running[name] = run
         except Exception as error:  # As torch.compile without a C++ compiler.
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            print(json.dumps({"skipped": f"{name}, {job}: {reason}"}), flush=True)
-    return running
+            skipped.append(f"{name}: {reason}")
+    return running, skipped
 
 
-def seconds_of(run, repeats):
+def seconds_of(run, warming, repeats):
+    start = time.perf_counter()
+    while time.perf_counter() - start < warming:
+        run()
     start = time.perf_counter()
     for _ in range(repeats):
         run()
-    return (time.perf_counter() - start) / repeats
-
-
-def in_turn(ways, effort):
-    """Seconds of each: samples, in rounds."""
-    once = {name: seconds_of(run, 1) for name, run in ways.items()}
-    repeats = {name: int(SAMPLE / seconds) + 1 for name, seconds in once.items()}
-    samples = {name: [] for name in ways}
-    spent = dict.fromkeys(ways, 0.0)
-    while True:
-        wanting = [
-            name
-            for name, taken in samples.items()
-            if len(taken) < effort["least"]
-            or (len(taken) < effort["most"] and spent[name] < effort["budget"])
-        ]
-        if not wanting:
-            return samples
-        for name in wanting:
-            start = time.perf_counter()
-            if once[name] < WARMED_UP:
-                ways[name]()
-            samples[name].append(seconds_of(ways[name], repeats[name]))
-            spent[name] += time.perf_counter() - start
-
-
-def summary(samples):
-    samples = sorted(samples)
-    at = lambda part: samples[round(part * (len(samples) - 1))]
-    return {"median": at(0.5), "quartiles": [at(0.25), at(0.75)]}
+    return time.perf_counter() - start
 
 
 def answer(found, path):
@@ -179,8 +159,6 @@ def main():
     parser.add_argument("--library", choices=LIBRARIES, required=True)
     parser.add_argument("--axis", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--jobs", nargs="+", required=True)
-    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     # Before anything that starts threads is imported.
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(options.threads)
@@ -195,26 +173,31 @@ def main():
         module = __import__(options.library)
     except ImportError as error:
         how = "get it with `pip install -r benches/peers/python/requirements.txt`"
-        print(json.dumps({"skipped": f"{options.library}: {error}; {how}"}))
+        tell({"skipped": f"{options.library}: {error}; {how}"})
         return
     python = ".".join(map(str, sys.version_info[:3]))
     versions = [f"Python {python}", f"{options.library} {module.__version__}"]
-    print(json.dumps({"versions": versions}))
+    tell({"versions": versions})
 
     names = ("input", "probabilities", "log_probabilities")
     operands = [np.load(os.path.join(options.data, f"{name}.npy")) for name in names]
-    effort = QUICK if options.quick else FULL
-    jobs = LIBRARIES[options.library](*operands, options.axis, options.threads)
-    for job, ways in jobs:
-        if job not in options.jobs:
-            continue
-        ways = compiled(ways, job)
-        samples = in_turn(ways, effort)
-        for name, run in ways.items():
+    jobs = dict(LIBRARIES[options.library](*operands, options.axis, options.threads))
+    job, running = None, {}
+    for line in sys.stdin:
+        what, name, *how = json.loads(line)
+        if what == "job":
+            job = name
+            running, skipped = compiled(jobs.get(job, {}))
+            tell({"contenders": list(running), "skipped": skipped})
+        elif what == "time":
+            tell(seconds_of(running[name], *how))
+        else:
             file = f"{name.replace(' ', '-')}-{job}.npy"
-            found = answer(run(), os.path.join(options.data, file))
-            line = {"contender": name, "job": job, "seconds": summary(samples[name]), **found}
-            print(json.dumps(line), flush=True)
+            tell(answer(running[name](), os.path.join(options.data, file)))
+
+
+def tell(what):
+    print(json.dumps(what), flush=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,6 @@ impl Options {
             script: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/python/peers.py")),
             data: self.data.join("data"),
             threads: rayon::current_num_threads(),
-            quick: self.quick,
         })
     }
 

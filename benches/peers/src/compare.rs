@@ -1,6 +1,8 @@
 //! Everybody on the same data: speed and error.
 
+use std::cell::RefCell;
 use std::error::Error;
+use std::rc::Rc;
 
 use kldiv::half::{bf16, f16};
 use ndarray::Dimension;
@@ -9,7 +11,7 @@ use crate::common::{self, Measure, Number, Problem, Shape};
 use crate::contender::{Contender, Contenders, value};
 use crate::job::Job;
 use crate::oracle::Expected;
-use crate::python::{LIBRARIES, Line, Python};
+use crate::python::{LIBRARIES, Library, Python, Start};
 use crate::record::{self, Comparison, Row};
 use crate::rivals::{self, OURS, half, ours};
 use crate::scaling::pool;
@@ -78,32 +80,56 @@ struct At<'s> {
 
 impl Measure for Comparing {
     fn shape<A: Number, D: Dimension + 'static>(&mut self, shape: &Shape) {
-        let mut problem = Problem::<A, D>::new(shape);
-        let expected = |&job| (job, Expected::of(&problem, job));
-        let jobs: Vec<_> = Job::done_in(A::NAME).iter().map(expected).collect();
-        for (job, expected) in &jobs {
-            let at = At { shape: &shape.name, job: *job, precision: A::NAME };
-            self.in_rust(at, &mut problem, expected);
-            if A::NAME == "f32" && job.is_batch_mean() {
-                self.ours_alone(at, &mut problem, expected);
-            }
-        }
-        if let Some(python) = self.python.clone() {
-            let outcome = self.in_python(&python, shape, &mut problem, &jobs);
-            self.failed = self.failed.take().or(outcome.err().map(|error| error.to_string()));
-        }
+        let outcome = self.jobs::<A, D>(shape);
+        self.failed = self.failed.take().or(outcome.err().map(|error| error.to_string()));
     }
 }
 
 impl Comparing {
-    fn in_rust<A: Number, D: Dimension + 'static>(
+    fn jobs<A: Number, D: Dimension + 'static>(
         &mut self,
-        at: At,
-        problem: &mut Problem<A, D>,
-        expected: &Expected,
-    ) {
-        let contenders = rivals::of(at.job, problem);
-        self.timed(at, problem, &contenders, Some(expected));
+        shape: &Shape,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut problem = Problem::<A, D>::new(shape);
+        let libraries = self.libraries(shape, &problem)?;
+        for &job in Job::done_in(A::NAME) {
+            let at = At { shape: &shape.name, job, precision: A::NAME };
+            let expected = Expected::of(&problem, job);
+            let mut contenders = rivals::of(job, &problem);
+            for library in &libraries {
+                let skipped = Library::join(library, job, &mut contenders)?;
+                let skipped = skipped.iter().map(|line| format!("{}, {line}", job.id())).collect();
+                self.tell(skipped, |record| &mut record.skipped);
+            }
+            self.timed(at, &mut problem, &contenders, Some(&expected));
+            if A::NAME == "f32" && job.is_batch_mean() {
+                self.ours_alone(at, &mut problem, &expected);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those in Python, ready to do a job.
+    fn libraries<A: Number, D: Dimension>(
+        &mut self,
+        shape: &Shape,
+        problem: &Problem<A, D>,
+    ) -> Result<Vec<Rc<RefCell<Library>>>, Box<dyn Error>> {
+        let Some(python) = self.python.clone() else { return Ok(Vec::new()) };
+        python.prepare(problem)?;
+        let mut libraries = Vec::new();
+        for name in LIBRARIES {
+            match python.start(name, shape)? {
+                (library, Start::Versions { versions }) => {
+                    self.tell(versions, |record| &mut record.versions);
+                    libraries.push(Rc::new(RefCell::new(library)));
+                }
+                (_, Start::Skipped { skipped }) => {
+                    self.tell(vec![skipped], |record| &mut record.skipped);
+                }
+            }
+        }
+        Ok(libraries)
     }
 
     /// In one thread, and with 16-bit elements.
@@ -147,45 +173,6 @@ impl Comparing {
         }
     }
 
-    fn in_python<A: Number, D: Dimension + 'static>(
-        &mut self,
-        python: &Python,
-        shape: &Shape,
-        problem: &mut Problem<A, D>,
-        jobs: &[(Job, Expected)],
-    ) -> Result<(), Box<dyn Error>> {
-        python.prepare(problem)?;
-        let names: Vec<Job> = jobs.iter().map(|(job, _)| *job).collect();
-        let mut before = self.rooflines(problem, &names);
-        for library in LIBRARIES {
-            let lines = python.run(library, shape, &names).unwrap_or_else(|error| {
-                vec![Line::Skipped { skipped: format!("{library}: {error}") }]
-            });
-            let after = self.rooflines(problem, &names);
-            for line in lines {
-                let found = match line {
-                    Line::Result(found) => found,
-                    Line::Versions { versions } => {
-                        self.tell(versions, |record| &mut record.versions);
-                        continue;
-                    }
-                    Line::Skipped { skipped } => {
-                        self.tell(vec![skipped], |record| &mut record.skipped);
-                        continue;
-                    }
-                };
-                let job = names.iter().position(|job| job.id() == found.job);
-                let job = job.ok_or("the script did another job")?;
-                let error = jobs[job].1.error(&found.answer::<A>()?);
-                let roofline = (before[job] + after[job]) / 2.0;
-                let at = At { shape: &shape.name, job: names[job], precision: A::NAME };
-                self.row(at, &found.contender, found.seconds, roofline, error);
-            }
-            before = after;
-        }
-        Ok(())
-    }
-
     /// Each line once, whatever the number of shapes.
     fn tell(&mut self, lines: Vec<String>, to: fn(&mut Comparison) -> &mut Vec<String>) {
         let known = to(&mut self.record);
@@ -194,16 +181,6 @@ impl Comparing {
                 known.push(line);
             }
         }
-    }
-
-    /// Seconds of the roofline of each job.
-    fn rooflines<A: Number, D: Dimension + 'static>(
-        &self,
-        problem: &mut Problem<A, D>,
-        jobs: &[Job],
-    ) -> Vec<f64> {
-        let mut alone = |&job| in_turn(problem, &[roofline(job).as_ref()], self.effort)[0].median;
-        jobs.iter().map(&mut alone).collect()
     }
 
     fn row(

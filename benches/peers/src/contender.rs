@@ -16,8 +16,8 @@ pub struct Answer {
 
 pub trait Contender<P> {
     fn name(&self) -> &'static str;
-    /// Seconds of so many runs.
-    fn time(&self, problem: &mut P, repeats: u32) -> f64;
+    /// Seconds of so many runs, right after others that take at least `warming` seconds.
+    fn time(&self, problem: &mut P, warming: f64, repeats: u32) -> f64;
     fn answer(&self, problem: &mut P) -> Answer;
 }
 
@@ -39,7 +39,11 @@ where
         self.name
     }
 
-    fn time(&self, problem: &mut P, repeats: u32) -> f64 {
+    fn time(&self, problem: &mut P, warming: f64, repeats: u32) -> f64 {
+        let start = Instant::now();
+        while start.elapsed().as_secs_f64() < warming {
+            black_box((self.run)(black_box(problem)));
+        }
         let start = Instant::now();
         for _ in 0..repeats {
             black_box((self.run)(black_box(problem)));

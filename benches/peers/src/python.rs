@@ -1,22 +1,30 @@
-//! The peers in Python: a process for each library, the same data, judged here.
+//! The peers in Python: a process for each library, the same data, turns among all others, judged here.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
 
 use ndarray::{Array, ArrayD, Dimension};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::common::{Number, Problem, Shape};
-use crate::contender::Answer;
+use crate::contender::{Answer, Contender, Contenders};
 use crate::job::Job;
-use crate::timing::Seconds;
 
 pub const LIBRARIES: [&str; 3] = ["torch", "jax", "scipy"];
 /// As the script calls them.
 pub const PEERS: [&str; 4] = ["torch", "torch.compile", "jax.jit", "scipy rel_entr"];
+/// Threads of a library spin before they sleep: those of OpenMP for up to three milliseconds.
+const REST: Duration = Duration::from_millis(5);
+/// Seconds until a call takes no longer than in a loop of its own: until those threads are awake.
+const WARMING: f64 = 30e-3;
 
 /// Where the interpreter and the data are.
 #[derive(Clone, Debug)]
@@ -25,31 +33,133 @@ pub struct Python {
     pub script: PathBuf,
     pub data: PathBuf,
     pub threads: usize,
-    pub quick: bool,
 }
 
-/// A line that the script prints.
+/// What a library says first.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub enum Line {
-    Result(Found),
+pub enum Start {
     Versions { versions: Vec<String> },
     Skipped { skipped: String },
 }
 
+/// Who does a job.
 #[derive(Deserialize)]
-pub struct Found {
-    pub contender: String,
-    pub job: String,
-    pub seconds: Seconds,
+struct Ways {
+    contenders: Vec<String>,
+    skipped: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Found {
     value: Option<f64>,
     array: Option<PathBuf>,
 }
 
-impl Found {
-    pub fn answer<A: Number>(&self) -> Result<Answer, Box<dyn Error>> {
-        let array = self.array.as_deref().map(read::<A>).transpose()?;
-        Ok(Answer { value: self.value, array })
+/// A library that answers line by line.
+pub struct Library {
+    name: &'static str,
+    child: Child,
+    /// `None` once it was told to end.
+    to: Option<ChildStdin>,
+    from: BufReader<ChildStdout>,
+}
+
+impl Python {
+    /// Writes what the script reads.
+    pub fn prepare<A: Number, D: Dimension>(
+        &self,
+        problem: &Problem<A, D>,
+    ) -> Result<(), Box<dyn Error>> {
+        std::fs::create_dir_all(&self.data)?;
+        let operands = &problem.operands;
+        write(&self.data.join("input.npy"), &operands.input)?;
+        write(&self.data.join("probabilities.npy"), &operands.probabilities)?;
+        write(&self.data.join("log_probabilities.npy"), &operands.log_probabilities)
+    }
+
+    pub fn start(
+        &self,
+        name: &'static str,
+        shape: &Shape,
+    ) -> Result<(Library, Start), Box<dyn Error>> {
+        let mut command = Command::new(&self.program);
+        command.arg(&self.script).arg(&self.data).args(["--library", name]);
+        command.args(["--axis", &shape.axis.to_string()]);
+        command.args(["--threads", &self.threads.to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn()?;
+        let (to, from) = (child.stdin.take(), child.stdout.take().ok_or("no pipe")?);
+        let mut library = Library { name, child, to, from: BufReader::new(from) };
+        let start = library.hear()?;
+        Ok((library, start))
+    }
+}
+
+impl Library {
+    /// Adds those of its ways that do a job; why others do not.
+    pub fn join<A: Number, D: Dimension + 'static>(
+        this: &Rc<RefCell<Library>>,
+        job: Job,
+        all: &mut Contenders<A, D>,
+    ) -> Result<Vec<String>, Box<dyn Error>> {
+        let Ways { contenders, skipped } = this.borrow_mut().ask(&("job", job.id()))?;
+        for name in contenders {
+            let name = PEERS.iter().find(|peer| **peer == name).ok_or("an unknown contender")?;
+            all.push(Box::new(Way { library: this.clone(), name }));
+        }
+        Ok(skipped)
+    }
+
+    fn ask<R: DeserializeOwned>(
+        &mut self,
+        what: &impl serde::Serialize,
+    ) -> Result<R, Box<dyn Error>> {
+        let to = self.to.as_mut().ok_or("it was told to end")?;
+        writeln!(to, "{}", serde_json::to_string(what)?)?;
+        to.flush()?;
+        self.hear()
+    }
+
+    fn hear<R: DeserializeOwned>(&mut self) -> Result<R, Box<dyn Error>> {
+        let mut line = String::new();
+        match self.from.read_line(&mut line)? {
+            0 => Err(format!("{}: ended, {}", self.name, self.child.wait()?).into()),
+            _ => Ok(serde_json::from_str(&line)?),
+        }
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        self.to = None;
+        let _ = self.child.wait();
+    }
+}
+
+/// A library's way to do the job that it was asked for last.
+struct Way {
+    library: Rc<RefCell<Library>>,
+    name: &'static str,
+}
+
+impl<A: Number, D: Dimension> Contender<Problem<A, D>> for Way {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn time(&self, _: &mut Problem<A, D>, warming: f64, repeats: u32) -> f64 {
+        let warming = if warming > 0.0 { WARMING } else { 0.0 };
+        let seconds = self.library.borrow_mut().ask(&("time", self.name, warming, repeats));
+        std::thread::sleep(REST);
+        seconds.expect("a library that answers")
+    }
+
+    fn answer(&self, _: &mut Problem<A, D>) -> Answer {
+        let found = self.library.borrow_mut().ask(&("answer", self.name));
+        let Found { value, array } = found.expect("a library that answers");
+        let array = array.map(|path| read::<A>(&path).expect("the array it wrote"));
+        Answer { value, array }
     }
 }
 
@@ -68,42 +178,4 @@ fn write<A: Number, D: Dimension>(path: &Path, array: &Array<A, D>) -> Result<()
         _ => wide.mapv(f32::of).write_npy(file),
     };
     Ok(written?)
-}
-
-impl Python {
-    /// Writes what the script reads.
-    pub fn prepare<A: Number, D: Dimension>(
-        &self,
-        problem: &Problem<A, D>,
-    ) -> Result<(), Box<dyn Error>> {
-        std::fs::create_dir_all(&self.data)?;
-        let operands = &problem.operands;
-        write(&self.data.join("input.npy"), &operands.input)?;
-        write(&self.data.join("probabilities.npy"), &operands.probabilities)?;
-        write(&self.data.join("log_probabilities.npy"), &operands.log_probabilities)
-    }
-
-    pub fn run(
-        &self,
-        library: &str,
-        shape: &Shape,
-        jobs: &[Job],
-    ) -> Result<Vec<Line>, Box<dyn Error>> {
-        let mut command = Command::new(&self.program);
-        command.arg(&self.script).arg(&self.data).args(["--library", library]);
-        command.args(["--axis", &shape.axis.to_string()]);
-        command.args(["--threads", &self.threads.to_string()]);
-        command.arg("--jobs").args(jobs.iter().map(|job| job.id()));
-        command.args(self.quick.then_some("--quick")).stderr(Stdio::inherit());
-        let output = command.output()?;
-        if !output.status.success() {
-            return Err(format!("{} {library}: {}", script(&self.script), output.status).into());
-        }
-        let text = String::from_utf8(output.stdout)?;
-        text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
-    }
-}
-
-fn script(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -14,14 +14,16 @@ pub struct Effort {
 }
 
 impl Effort {
-    pub const FULL: Effort = Effort { budget: Duration::from_millis(150), rounds: (5, 101) };
+    pub const FULL: Effort = Effort { budget: Duration::from_millis(250), rounds: (5, 101) };
     pub const QUICK: Effort = Effort { budget: Duration::ZERO, rounds: (1, 1) };
 }
 
 /// Shorter work is repeated until it takes so long.
-const SAMPLE: f64 = 50e-6;
-/// What fits a cache finds it as its last run left it.
+const SAMPLE: f64 = 500e-6;
+/// What fits a cache finds it as its last run left it,
 const WARMED_UP: f64 = 20e-3;
+/// and what is short a processor that has done nothing else for so long.
+const WARMING: f64 = 3e-3;
 
 /// Seconds: the median and the quartiles.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -62,7 +64,6 @@ pub fn in_turn<P>(
 
 struct Sampler<'c, P> {
     contender: &'c dyn Contender<P>,
-    repeats: u32,
     once: f64,
     spent: Duration,
     seconds: Vec<f64>,
@@ -70,10 +71,9 @@ struct Sampler<'c, P> {
 
 impl<'c, P> Sampler<'c, P> {
     fn new(contender: &'c dyn Contender<P>, problem: &mut P) -> Self {
-        contender.time(problem, 1);
-        let once = contender.time(problem, 1);
-        let repeats = (SAMPLE / once) as u32 + 1;
-        Sampler { contender, repeats, once, spent: Duration::ZERO, seconds: Vec::new() }
+        let first = contender.time(problem, 0.0, 1);
+        let once = first.min(contender.time(problem, first.min(WARMING), 1));
+        Sampler { contender, once, spent: Duration::ZERO, seconds: Vec::new() }
     }
 
     fn wants(&self, effort: Effort) -> bool {
@@ -84,11 +84,10 @@ impl<'c, P> Sampler<'c, P> {
 
     fn sample(&mut self, problem: &mut P) {
         let start = Instant::now();
-        if self.once < WARMED_UP {
-            self.contender.time(problem, 1);
-        }
-        let seconds = self.contender.time(problem, self.repeats) / f64::from(self.repeats);
-        self.seconds.push(seconds);
+        let warming = if self.once < WARMED_UP { WARMING } else { 0.0 };
+        let repeats = (SAMPLE / self.once) as u32 + 1;
+        let seconds = self.contender.time(problem, warming, repeats);
+        self.seconds.push(seconds / f64::from(repeats));
         self.spent += start.elapsed();
     }
 }
