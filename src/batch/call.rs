@@ -199,8 +199,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let check = self.check_for(outputs)?;
         let visit = self.visit(wanted, quotient(1.0, divisor));
         let alone = check.is_none() && value.is_none() && gradient.is_none();
-        let small = if alone { self.small_total(&visit) } else { None };
-        let total = if let Some(total) = small {
+        let direct = if alone { self.direct_total(&visit) } else { None };
+        let total = if let Some(total) = direct {
             total
         } else {
             let arrays = self.arrays(value, gradient.as_deref_mut(), None);

@@ -3,9 +3,9 @@
 mod call;
 mod chunk;
 mod diagnose;
+mod direct;
 mod look;
 mod masses;
-mod small;
 mod softmax;
 mod survey;
 mod tally;

@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
-    Aligned, CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level,
+    Aligned, CHUNK, Chunk, Float, GeneralizedLogProbability, GeneralizedProbability, Level,
     LogProbability, Probability, Term,
 };
 use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
@@ -181,6 +181,13 @@ impl Visit {
     ) -> ExactSum {
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
+        if self.is_direct()
+            && unit.has_only_operands()
+            && let (Some(input), Some(target)) = (unit.input.to_slice(), unit.target.to_slice())
+        {
+            self.add_total::<K, A>(Chunk { input, target }, &mut room.0, &mut total);
+            return total;
+        }
         let tally = Tally::new(self, &mut total, moments);
         let mut worker = Worker::new(Room::new(tally, [unit.input, unit.target], &mut room.0));
         if long {
