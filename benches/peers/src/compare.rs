@@ -119,15 +119,16 @@ impl Comparing {
         python.prepare(problem)?;
         let mut libraries = Vec::new();
         for name in LIBRARIES {
-            match python.start(name, shape)? {
-                (library, Start::Versions { versions }) => {
+            let skipped = match python.start(name, shape) {
+                Ok((library, Start::Versions { versions })) => {
                     self.tell(versions, |record| &mut record.versions);
                     libraries.push(Rc::new(RefCell::new(library)));
+                    continue;
                 }
-                (_, Start::Skipped { skipped }) => {
-                    self.tell(vec![skipped], |record| &mut record.skipped);
-                }
-            }
+                Ok((_, Start::Skipped { skipped })) => skipped,
+                Err(error) => format!("{name}: {error}"),
+            };
+            self.tell(vec![skipped], |record| &mut record.skipped);
         }
         Ok(libraries)
     }

@@ -78,6 +78,7 @@ impl Python {
         write(&self.data.join("log_probabilities.npy"), &operands.log_probabilities)
     }
 
+    /// Starts a library, and has its first word.
     pub fn start(
         &self,
         name: &'static str,
@@ -124,7 +125,7 @@ impl Library {
     fn hear<R: DeserializeOwned>(&mut self) -> Result<R, Box<dyn Error>> {
         let mut line = String::new();
         match self.from.read_line(&mut line)? {
-            0 => Err(format!("{}: ended, {}", self.name, self.child.wait()?).into()),
+            0 => Err(format!("the script of {} ended: {}", self.name, self.child.wait()?).into()),
             _ => Ok(serde_json::from_str(&line)?),
         }
     }

@@ -174,6 +174,9 @@ fn beside_by_hand(scaling: &Scaling) -> String {
     })
 }
 
+/// No second thread is asked for so many elements.
+const ALONE: usize = 1 << 16;
+
 /// From where on the threads help.
 fn cut_off(scaling: &Scaling) -> String {
     let gain = |point: &Point| {
@@ -183,12 +186,14 @@ fn cut_off(scaling: &Scaling) -> String {
     };
     let first = scaling
         .sweep(SIZE)
+        .filter(|point| point.elements > ALONE) // What smaller ones gain is noise.
         .filter(|point| gain(point).is_some_and(|gain| gain > 1.1))
         .min_by(|a, b| a.x.total_cmp(&b.x));
     match first {
         Some(point) => format!(
-            "A second thread is asked from 65,537 elements on; the first size measured at which it gains a tenth is {} \
+            "A second thread is asked from {} elements on; the first size measured at which it gains a tenth is {} \
             elements ({}).",
+            grouped(ALONE + 1),
             grouped(point.elements),
             point.series
         ),
