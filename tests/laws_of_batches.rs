@@ -268,9 +268,17 @@ fn check_ways<A: Number<Wide = A>>(shape: [usize; 2], log_target: bool) {
 
 #[test]
 fn totals_are_the_same_beside_whatever_else_is_wanted() {
-    let few = [[1, 1], [1030, 1], [129, 8], [8193, 8], [1040, 64]];
-    let many =
-        [[300, 65], [70, 1000], [33, 1024], [5, 1025], [3, 32_000], [2, 65_536], [2, 65_537]];
+    let few = [[1, 1], [1030, 1], [129, 8], [8193, 8], [16_385, 8], [1040, 64]];
+    let many = [
+        [300, 65],
+        [70, 1000],
+        [140, 1000],
+        [33, 1024],
+        [5, 1025],
+        [3, 32_000],
+        [2, 65_536],
+        [2, 65_537],
+    ];
     for (shape, log_target) in few.into_iter().chain(many).flat_map(|s| [(s, false), (s, true)]) {
         check_ways::<f32>(shape, log_target);
         check_ways::<f64>(shape, log_target);

@@ -17,13 +17,16 @@ use crate::reduction::Reduction;
 
 /// Up to so many elements less room is made.
 const SMALL: usize = 128;
+/// Bytes of numbers that one thread is done with before another has been woken.
+const ALONE: usize = 8 * TASK;
 /// Sums of distributions that are added at once.
 const SUMS: usize = 256;
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// The total, where there is no weight and both operands are short and lie as the kernel wants them.
     pub(super) fn direct_total(&self, visit: &Visit) -> Option<f64> {
-        if self.weights.is_some() || !(1..=TASK).contains(&self.input.len()) {
+        let alone = ALONE / size_of::<A::Loss>();
+        if self.weights.is_some() || !(1..=alone).contains(&self.input.len()) {
             return None;
         }
         if !visit.is_direct() || !visit.few() && self.axis + 1 != self.input.ndim() {

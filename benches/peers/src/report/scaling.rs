@@ -174,8 +174,8 @@ fn beside_by_hand(scaling: &Scaling) -> String {
     })
 }
 
-/// No second thread is asked for so many elements.
-const ALONE: usize = 1 << 16;
+/// No second thread is asked for so many elements of `f32`.
+const ALONE: usize = 1 << 17;
 
 /// From where on the threads help.
 fn cut_off(scaling: &Scaling) -> String {
