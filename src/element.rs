@@ -45,7 +45,7 @@ pub trait Element:
     where
         Self: Sized;
 
-    /// The total of a small batch, unless that is computed in another way.
+    /// The total of a batch that one thread takes, where it lies, unless that is computed in another way.
     #[doc(hidden)]
     fn total(visit: &Visit, chunk: Chunk<'_, Self>) -> Option<f64>
     where

@@ -1,5 +1,5 @@
-//! Totals of operands that lie as the kernel wants them, where nothing else is asked for: no rectangles, no worker, and
-//! of one chunk no units and no limbs, each of which would take as long as the arithmetic or longer.
+//! Totals of operands that lie as the kernel wants them, where nothing else is asked for: no rectangles and no worker; of
+//! a small batch no units either, and of one chunk no limbs, which there take as long as the arithmetic.
 
 use ndarray::Dimension;
 
@@ -12,24 +12,22 @@ use crate::kernel::{
     LogProbability, ManySum, Probability, Running, Term, prefetches_adjacent, sum_each_of_many,
     terms,
 };
-use crate::lanes::TASK;
+use crate::lanes::ALONE;
 use crate::reduction::Reduction;
 
 /// Up to so many elements less room is made.
 const SMALL: usize = 128;
-/// Bytes of numbers that one thread is done with before another has been woken.
-const ALONE: usize = 8 * TASK;
 /// Sums of distributions that are added at once.
 const SUMS: usize = 256;
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// The total, where there is no weight and both operands are short and lie as the kernel wants them.
     pub(super) fn direct_total(&self, visit: &Visit) -> Option<f64> {
-        let alone = ALONE / size_of::<A::Loss>();
-        if self.weights.is_some() || !(1..=alone).contains(&self.input.len()) {
+        let most = ALONE / size_of::<A::Loss>();
+        if self.weights.is_some() || !(1..=most).contains(&self.input.len()) {
             return None;
         }
-        if !visit.is_direct() || !visit.few() && self.axis + 1 != self.input.ndim() {
+        if !visit.totals_whole_parts() || !visit.few() && self.axis + 1 != self.input.ndim() {
             return None;
         }
         let chunk = Chunk { input: self.input.as_slice()?, target: self.target.as_slice()? };
@@ -78,8 +76,8 @@ impl Visit {
         block_sum(self.level, sums)
     }
 
-    /// Whether [`add_total`](Self::add_total) can be asked.
-    pub fn is_direct(&self) -> bool {
+    /// Whether a total is all that is wanted, and no distribution is summed in parts.
+    pub fn totals_whole_parts(&self) -> bool {
         self.wanted == Wanted::Total && self.classes <= PART
     }
 
@@ -101,7 +99,7 @@ impl Visit {
         }
     }
 
-    /// Of as many at a time as a chunk holds.
+    /// The same of distributions that fit a chunk, as many at a time as it holds.
     fn add_short_lanes<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
@@ -122,7 +120,7 @@ impl Visit {
         total.add_block(level, &sums[..waiting]);
     }
 
-    /// Of one after the other, chunk by chunk.
+    /// The same of longer ones, one after the other.
     fn add_long_lanes<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
@@ -140,7 +138,8 @@ impl Visit {
         });
     }
 
-    /// The terms of so many elements, one chunk after the other, and how many each has.
+    /// Computes the terms chunk by chunk, none across a multiple of `len` elements; `add` is given the room and how many
+    /// there are.
     fn each_chunk<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,

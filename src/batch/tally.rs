@@ -33,7 +33,7 @@ impl<'v, L: Float> Tally<'v, L> {
         Tally { visit, total, moments, pending: Vec::new(), weights, output }
     }
 
-    /// Hands on the sums of distributions.
+    /// Hands on the sums of distributions, at most [`BLOCK`].
     pub fn emit(
         &mut self,
         weights: &Option<ArrayView2<'_, L>>,
@@ -70,8 +70,10 @@ impl<'v, L: Float> Tally<'v, L> {
 
     /// Adds what still waits to the total.
     pub fn flush(&mut self) {
-        self.total.add_block(self.visit.level, &self.pending);
-        self.pending.clear();
+        if !self.pending.is_empty() {
+            self.total.add_block(self.visit.level, &self.pending);
+            self.pending.clear();
+        }
         if let Some(moments) = &mut self.moments {
             moments.flush(self.visit.level);
         }

@@ -179,15 +179,15 @@ impl Visit {
         unit: Unit<'_, A>,
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
-        let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        if self.is_direct()
+        if self.totals_whole_parts()
             && unit.has_only_operands()
             && let (Some(input), Some(target)) = (unit.input.to_slice(), unit.target.to_slice())
         {
             self.add_total::<K, A>(Chunk { input, target }, &mut room.0, &mut total);
             return total;
         }
+        let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let tally = Tally::new(self, &mut total, moments);
         let mut worker = Worker::new(Room::new(tally, [unit.input, unit.target], &mut room.0));
         if long {

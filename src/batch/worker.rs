@@ -14,7 +14,8 @@ use crate::kernel::{
 };
 use crate::lanes::{Rect, Scratch, Unit};
 
-const _: () = assert!(CHUNK <= BLOCK);
+// What is summed or handed on at once.
+const _: () = assert!(CHUNK <= BLOCK && COLUMNS <= BLOCK);
 
 /// Neighbouring lanes that are summed beside each other.
 const COLUMNS: usize = 1024;

@@ -29,7 +29,7 @@ pub type Unit<'a, A> = Bundle<'a, A, Ix2>;
 impl<'a, A: Element> Unit<'a, A> {
     /// Whether there is nothing but the operands.
     pub fn has_only_operands(&self) -> bool {
-        let Bundle { weights, upstream, value, d_input, d_target, .. } = self;
+        let Bundle { input: _, target: _, weights, upstream, value, d_input, d_target } = self;
         weights.is_none()
             && upstream.is_none()
             && value.is_none()

@@ -97,7 +97,8 @@ impl Comparing {
             let expected = Expected::of(&problem, job);
             let mut contenders = rivals::of(job, &problem);
             for library in &libraries {
-                let skipped = Library::join(library, job, &mut contenders)?;
+                let skipped = Library::join(library, job, &mut contenders);
+                let skipped = skipped.unwrap_or_else(|error| vec![error.to_string()]);
                 let skipped = skipped.iter().map(|line| format!("{}, {line}", job.id())).collect();
                 self.tell(skipped, |record| &mut record.skipped);
             }
@@ -170,6 +171,11 @@ impl Comparing {
             std::iter::once(&roofline).chain(contenders).map(Box::as_ref).collect();
         let seconds = in_turn(problem, &in_order, self.effort);
         for ((one, &error), &time) in contenders.iter().zip(&errors).zip(&seconds[1..]) {
+            if !time.median.is_finite() {
+                let line = format!("{}, {}: ended in the middle", at.job.id(), one.name());
+                self.tell(vec![line], |record| &mut record.skipped);
+                continue;
+            }
             self.row(at, one.name(), time, seconds[0].median, error);
         }
     }

@@ -45,7 +45,7 @@ pub struct Row {
     pub threads: usize,
     pub contender: String,
     pub seconds: Seconds,
-    /// That of the same rounds; that of `f32` for 16-bit elements.
+    /// That of all rounds, whether or not this took part in each; that of `f32` for 16-bit elements.
     pub roofline: f64,
     /// In ulp; see `oracle`. `None` is infinite, or not known for 16-bit elements.
     pub error: Option<f64>,

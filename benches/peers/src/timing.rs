@@ -20,9 +20,9 @@ impl Effort {
 
 /// Shorter work is repeated until it takes so long.
 const SAMPLE: f64 = 500e-6;
-/// What fits a cache finds it as its last run left it,
+/// Calls shorter than this are warmed up before each sample,
 const WARMED_UP: f64 = 20e-3;
-/// and what is short a processor that has done nothing else for so long.
+/// for so many seconds: caches, clock and threads are then as in a loop of their own.
 const WARMING: f64 = 3e-3;
 
 /// Seconds: the median and the quartiles.

@@ -87,10 +87,12 @@ fn head(comparison: &Comparison) -> String {
         "# Speed and error, beside others\n\n{quick}\
         Measured {on}, {system}, {compiler}; this page and its charts are written by\n\n\
         ```sh\nbenches/peers/run.sh\n```\n\n\
-        `f32` where nothing else is said, medians of rounds in which everybody takes a turn on the same data, each after \
-        as many runs that warm the caches; where everything was run several times, each cell is of its own middle run. The roofline is a multiply-add over both operands, in as many threads, that does \
-        nothing else; where an array is written, one that writes as much into a buffer that exists. The peers in Python \
-        run in a process for each library and take their turns like everybody. The machine may be shared: \
+        `f32` where nothing else is said, medians of rounds in which everybody takes a turn on the same data until it has \
+        taken a quarter of a second or 101 turns; what takes less than 20 ms right after runs of its own, of 3 ms, in Python \
+        of 30 ms, until its threads are awake. Where everything was run several times, each cell is of its own middle run. \
+        The roofline is a multiply-add over both operands, in as many threads, that does nothing else; where an array is \
+        written, one that writes as much into a buffer that exists. It takes part in every round. The peers in Python run in \
+        a process for each library. The machine may be shared: \
         ratios hold, milliseconds less so. The quartiles of a contender lie {spread:.0} % of its median apart (the median of \
         all).\n\n\
         Errors are in units in the last place (ulp) of the precision, against terms and sums in twice the digits of `f64`: of the loss in \

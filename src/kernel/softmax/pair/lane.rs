@@ -1,0 +1,172 @@
+//! One lane against another.
+
+use super::{Pass, scale};
+use crate::element::Element;
+use crate::kernel::softmax::cell::Logit;
+use crate::kernel::softmax::gradient::{
+    One, Slopes, SlopesEach, UpstreamSums, d_inputs, d_inputs_each, d_targets, d_targets_each,
+};
+use crate::kernel::softmax::lane::{Lane, Part, Peaks};
+use crate::kernel::softmax::shift::Shift;
+use crate::kernel::softmax::solver::{Factors, Fork, Next, Outputs, Settings, Solver};
+use crate::kernel::softmax::sums::{Cells, Sums};
+use crate::kernel::softmax::terms::{Shares, softmax_terms};
+use crate::kernel::{CHUNK, Chunk, Float};
+
+/// One lane against another, its classes behind each other.
+#[derive(Clone, Debug)]
+pub struct LanePair<A: Element> {
+    settings: Settings,
+    pass: Pass,
+    /// Of the input and the target.
+    peaks: [Peaks<A::Loss>; 2],
+    shift: Shift<A::Loss>,
+    sums: Sums,
+    parts: Vec<Part>,
+    cells: Box<Cells<A::Loss>>,
+    /// Visited in this pass: after one block the cells are those of the whole lane.
+    blocks: usize,
+    lane: Lane,
+    upstream: UpstreamSums,
+}
+
+impl<A: Element<Loss: Logit>> LanePair<A> {
+    pub fn new(settings: Settings) -> Self {
+        LanePair {
+            settings,
+            pass: Pass::Peaks,
+            peaks: Default::default(),
+            shift: Shift::default(),
+            sums: Sums::default(),
+            parts: Vec::new(),
+            cells: Box::default(),
+            blocks: 0,
+            lane: Lane::default(),
+            upstream: UpstreamSums::new(settings.generalized),
+        }
+    }
+
+    fn fill(&mut self, input: &[A], target: &[A]) {
+        if self.blocks != 1 {
+            self.cells.refill(self.settings.level, Chunk { input, target }, &self.shift);
+        }
+    }
+}
+
+impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
+    type Item = A;
+
+    fn start(&mut self) {
+        self.pass = Pass::Peaks;
+        self.peaks = [Peaks::default(), Peaks::default()];
+        self.blocks = 0;
+        self.parts.clear();
+    }
+
+    fn fetches(&self) -> bool {
+        self.pass == Pass::Sums
+    }
+
+    fn visit(&mut self, _: usize, input: &[A], target: &[A], next: Next<'_, A>) {
+        let Settings { level, outputs, .. } = self.settings;
+        if self.pass == Pass::Peaks {
+            self.peaks[0].add(level, input);
+            self.peaks[1].add(level, target);
+        } else {
+            self.blocks += 1;
+            let chunk = Chunk { input, target };
+            self.sums.add(level, chunk, next.lane, &self.shift, &mut self.cells, outputs);
+        }
+    }
+
+    fn end_part(&mut self) {
+        if self.pass != Pass::Peaks {
+            self.parts.push(self.sums.part());
+            self.sums = Sums::default();
+        }
+    }
+
+    fn end_pass(&mut self) -> bool {
+        let level = self.settings.level;
+        let [q, p] = [self.peaks[0].span(level), self.peaks[1].span(level)];
+        if self.pass == Pass::Peaks {
+            let rate = A::Loss::from_f64(self.settings.rate);
+            self.shift = Shift::between(p, q, rate);
+            self.pass = Pass::Sums;
+            return true;
+        }
+        let mut whole = Part::default();
+        self.parts.drain(..).for_each(|part| whole.join(&part));
+        self.lane = level.run(
+            #[inline(always)]
+            || whole.lane(p[1], q[1]),
+        );
+        let better = self.shift.better(&self.lane);
+        if let Some(better) = better {
+            (self.shift, self.blocks) = (better, 0);
+        }
+        better.is_some()
+    }
+
+    fn divergences(&mut self) -> &mut [f64] {
+        std::slice::from_mut(&mut self.lane.divergence)
+    }
+
+    fn add_upstream(&mut self, first: usize, input: &[A], target: &[A], factors: &[f64]) {
+        if first == 0 {
+            self.upstream = UpstreamSums::new(self.settings.generalized);
+        }
+        self.fill(input, target);
+        let mut scaled = [0.0; CHUNK];
+        let scaled = scale(factors, self.settings.rate, &mut scaled);
+        self.upstream.add(self.settings.level, &self.lane, &self.cells, scaled);
+    }
+
+    fn outputs(&mut self, input: &[A], target: &[A], factors: Factors<'_>, out: Outputs<'_, A>) {
+        self.fill(input, target);
+        let (Settings { level, rate, .. }, cells, lane) = (self.settings, &self.cells, &self.lane);
+        if let Some(out) = out.terms {
+            let shares = One(Shares::new(lane));
+            match self.settings.generalized {
+                true => softmax_terms::<_, true, CHUNK>(level, shares, cells, out),
+                false => softmax_terms::<_, false, CHUNK>(level, shares, cells, out),
+            }
+        }
+        match factors {
+            Factors::Lanes(factors) => {
+                let slopes = One(Slopes::new(lane, factors[0] * rate));
+                out.d_input.into_iter().for_each(|out| d_inputs(level, slopes, cells, out));
+                out.d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
+            }
+            Factors::Each(factors) => {
+                let mut scaled = [0.0; CHUNK];
+                let factors = scale(factors, rate, &mut scaled);
+                let slopes =
+                    One(SlopesEach::new(lane, self.upstream.value(), self.settings.generalized));
+                if let Some(out) = out.d_input {
+                    d_inputs_each(level, slopes, cells, factors, out);
+                }
+                if let Some(out) = out.d_target {
+                    d_targets_each(level, slopes, cells, factors, out);
+                }
+            }
+        }
+    }
+}
+
+impl<A: Element<Loss: Logit>> Fork for LanePair<A> {
+    fn fork(&self) -> Self {
+        LanePair {
+            peaks: Default::default(),
+            sums: Sums::default(),
+            parts: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    fn absorb(&mut self, next: Self) {
+        self.blocks += next.blocks;
+        self.parts.extend(next.parts);
+        self.peaks.iter_mut().zip(&next.peaks).for_each(|(peaks, next)| peaks.merge(next));
+    }
+}
