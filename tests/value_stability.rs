@@ -12,15 +12,22 @@ use ndarray::{Array1, Array2};
 
 const ROWS: usize = 5;
 
-/// Dyadic fractions, which need no rounding: x in (−8, 0], t in [0, 1) or y in (−16, 0], a few of
-/// them without mass or as small as can be.
-fn operands<A: Number>(log_target: bool, classes: usize) -> [Array2<A>; 2] {
+/// The digits of fractions of which ln t − x is rounded but once,
+const SHORT: u32 = 12;
+/// and of numbers whose squares fill an `f64`, and are rounded to any other type.
+const FULL: u32 = 53;
+
+/// Dyadic fractions or squares: x in (−8, 0], t in [0, 1) or y in (−16, 0], a few of them without mass or as small as can be.
+fn operands<A: Number>(log_target: bool, classes: usize, digits: u32) -> [Array2<A>; 2] {
     let mut random = Random(classes as u64);
-    let mut dyadic = |digits: u64, scale: f64| random.below(1 << digits) as f64 * scale;
-    let x = Array2::from_shape_simple_fn((ROWS, classes), || -dyadic(13, 1.0 / 1024.0));
+    let mut dyadic = |digits: u32| random.below(1 << digits) as f64 * 0.5_f64.powi(digits as i32);
+    let x = Array2::from_shape_simple_fn((ROWS, classes), || -8.0 * dyadic(digits + 1));
     let mut t = Array2::from_shape_simple_fn((ROWS, classes), || match log_target {
-        true => -dyadic(13, 1.0 / 512.0),
-        false => dyadic(12, 1.0 / 4096.0),
+        true => -16.0 * dyadic(digits + 1),
+        false => {
+            let t = dyadic(digits);
+            if digits == FULL { t * t } else { t }
+        }
     });
     t[[1, 0]] = if log_target { f64::NEG_INFINITY } else { 0.0 };
     t[[2, classes - 1]] = if log_target { -100.0 } else { A::TINY };
@@ -37,8 +44,8 @@ fn hash<'a, A: Number>(numbers: impl IntoIterator<Item = &'a A>) -> u64 {
 
 /// `Sum`, `Mean`, `BatchMean`, `DistributionMean`, `SumOver(7)`, weighted `DistributionMean`; hashes of
 /// `Pointwise`, `PerDistribution`, the gradient of `Mean`, and both of weighted `PerDistribution`.
-fn bits<A: Number>(log_target: bool, generalized: bool, classes: usize) -> [u64; 11] {
-    let [x, t] = operands::<A>(log_target, classes);
+fn bits<A: Number>(log_target: bool, generalized: bool, classes: usize, digits: u32) -> [u64; 11] {
+    let [x, t] = operands::<A>(log_target, classes, digits);
     let weights = Array1::from_iter([1.0, 0.5, 0.0, 1.75, 3.0].map(A::Loss::of));
     let upstream = Array1::from_iter([1.0, -0.25, 3.0, 0.375, 2.0].map(A::Loss::of));
     macro_rules! criterion {
@@ -66,7 +73,7 @@ fn bits<A: Number>(log_target: bool, generalized: bool, classes: usize) -> [u64;
 
 fn line<A: Number>(log_target: bool, classes: usize) -> String {
     let kind = if log_target { "log-probabilities" } else { "probabilities" };
-    let bits = bits::<A>(log_target, false, classes).map(|bits| format!("{bits:x}"));
+    let bits = bits::<A>(log_target, false, classes, SHORT).map(|bits| format!("{bits:x}"));
     let (scalars, hashes) = bits.split_at(6);
     let name = A::NAME;
     format!("{name} {kind} {classes}\n    {}\n    {}\n", scalars.join(" "), hashes.join(" "))
@@ -97,7 +104,7 @@ fn bits_of_16_bit_operands_are_as_they_were() {
 /// `Mean` and `DistributionMean` from logits at τ = 1.7, times τ²; hashes of `Pointwise`, generalized
 /// `Pointwise`, `PerDistribution`, and of both gradients of the last and of `Pointwise`.
 fn line_of_logits<A: Number>(target: Target, classes: usize) -> String {
-    let [x, t] = operands::<A>(target != Target::Probabilities, classes);
+    let [x, t] = operands::<A>(target != Target::Probabilities, classes, SHORT);
     let upstream = Array1::from_iter([1.0, -0.25, 3.0, 0.375, 2.0].map(A::Loss::of));
     macro_rules! criterion {
         ($reduction:expr) => {
@@ -137,19 +144,45 @@ fn bits_from_logits_are_as_they_were() {
 }
 
 /// One hash of everything that is computed of a kind of target.
-fn hash_of_generalized<A: Number>(log_target: bool) -> u64 {
-    let bits = [3, 64, 65, 1000].map(|classes| bits::<A>(log_target, true, classes));
+fn hash_of_all<A: Number>(log_target: bool, generalized: bool, digits: u32) -> u64 {
+    let bits = [3, 64, 65, 1000].map(|classes| bits::<A>(log_target, generalized, classes, digits));
     bits.as_flattened().iter().fold(0, |hash, bits| (hash ^ bits).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Of probabilities and log-probabilities, in single and double precision.
+fn hashes(generalized: bool, digits: u32) -> [[u64; 2]; 2] {
+    [false, true].map(|log_target| {
+        let single = hash_of_all::<f32>(log_target, generalized, digits);
+        [single, hash_of_all::<f64>(log_target, generalized, digits)]
+    })
 }
 
 #[test]
 fn generalized_bits_are_as_they_were() {
-    let computed =
-        [false, true].map(|log| [hash_of_generalized::<f32>(log), hash_of_generalized::<f64>(log)]);
+    let computed = hashes(true, SHORT);
     assert!(computed == GENERALIZED, "not the golden hashes, but {computed:x?}");
 }
 
-/// Of probabilities and log-probabilities, in single and double precision.
+/// Few roundings happen to short numbers, so that the order of operations hardly shows in them.
+#[test]
+fn bits_of_full_numbers_are_as_they_were() {
+    let computed = [false, true].map(|generalized| hashes(generalized, FULL));
+    assert!(computed == GOLDEN_FULL, "not the golden hashes, but {computed:x?}");
+}
+
+/// As [`hashes`] returns them, plain and generalized.
+const GOLDEN_FULL: [[[u64; 2]; 2]; 2] = [
+    [
+        [0xe9c4_97f7_2047_9afb, 0x80d0_8ff0_3558_2365],
+        [0xd119_1d49_0fa8_50b7, 0xa464_1ca4_ff3d_9d2a],
+    ],
+    [
+        [0x260a_2c61_cf79_9cfb, 0x70ef_c8e5_3de4_58df],
+        [0xf877_83f2_fbaf_2eda, 0xdc13_b0de_2046_9297],
+    ],
+];
+
+/// As [`hashes`] returns them.
 const GENERALIZED: [[u64; 2]; 2] = [
     [0x5636_a57e_2e04_9d84, 0x8e91_1a36_0870_07db],
     [0x33c7_43e6_399a_6c22, 0x972b_ec68_e9e2_0333],

@@ -14,6 +14,7 @@
 //! **Error.** The worst of `tests/fixtures/generalized.py`, `exp` and `ln` included, in ulp of itself: log
 //! target, term 2.1 (f32) and 2.2 (f64), slope 1.7 and 1.7; probability target, beside 2η/|d| of the term
 //! and η/|d| of the slope, 2.2 and 2.0, 1.6 and 1.3, with η = 1.4e−8 and 2.8e−17 the error of ln t.
+//! Of 4·10⁷ random pairs in f32 the worst term was 5.9 ulp off, and 5.7 beside 2η/|d|.
 //!
 //! **Two loops**, one for ln t − x or eʸ and one for the rest: in one the chain of dependent operations is longer
 //! than a machine looks ahead, and it waits.
@@ -140,7 +141,7 @@ impl Term for GeneralizedProbability {
         (normal | nothing) & (x <= -T::LOWEST)
     }
 
-    /// x − ln t.
+    /// x − ln t, whose every rounding counts twice in φ: of the pair there are fewest.
     #[inline(always)]
     fn prepare<T: Real, const ANY: bool>(x: T, t: T) -> T {
         let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };

@@ -5,7 +5,7 @@
 
 use super::exp::{Exp, exp, exp_of_normal};
 use super::generalized::Phi;
-use super::ln::{Ln, ln_of_any, ln_of_normal};
+use super::ln::{Ln, log_ratio_of_any, log_ratio_of_normal};
 
 /// What a loss is computed in.
 pub trait Real: Ln + Exp + Phi {}
@@ -106,11 +106,10 @@ impl Term for Probability {
     }
 }
 
-/// ln t − x. The low part of ln t is added after the subtraction, which is exact near t = eˣ (Sterbenz).
+/// ln t − x.
 #[inline(always)]
 pub(super) fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
-    let (hi, lo) = if ANY { ln_of_any(t) } else { ln_of_normal(t) };
-    (hi - x) + lo
+    if ANY { log_ratio_of_any(x, t) } else { log_ratio_of_normal(x, t) }
 }
 
 #[inline(always)]

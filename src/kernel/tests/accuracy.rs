@@ -137,7 +137,8 @@ pub fn over_fixtures(name: &str, function: impl Fn(f64) -> (f64, f64)) -> Worst<
     worst
 }
 
-fn f64_place(value: f64) -> f64 {
+/// The distance to the next number.
+pub fn f64_place(value: f64) -> f64 {
     let next = f64::from_bits(value.abs().to_bits() + 1);
     next - value.abs()
 }

@@ -1,8 +1,9 @@
 use rand::Rng;
 
-use super::accuracy::{Worst, f32_ulps, over_all_f32, over_fixtures};
+use super::accuracy::{Worst, f32_ulps, f64_place, over_all_f32, over_fixtures};
 use super::{any_f32, any_f64, bits, random};
-use crate::kernel::ln::{Ln, ln, ln_of_any, ln_of_normal};
+use crate::fixtures;
+use crate::kernel::ln::{Ln, ln, ln_of_any, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
 
 /// The worst found of ln, in ulp.
 const F32: Worst<f32> = Worst { error: 0.944_03, input: 0.673_819_54 };
@@ -14,41 +15,59 @@ const F32_PAIR: [Worst<f32>; 2] = [
 ];
 const F64_PAIR: Worst<f64> = Worst { error: 0.415_92, input: 0.706_962_566_209_146_4 };
 
-/// The errors of ln t in ulp, and of hi + lo in ulp and as it is.
+/// The worst found of ln t − x: in ulp of ln t at x = 0, and as it is at x = ln t rounded.
+const F32_RATIO: [Worst<f32>; 2] = [
+    Worst { error: 1.707_9, input: 2.700_790_6 },
+    Worst { error: 1.3961e-8, input: 0.020_838_764 },
+];
+const F64_RATIO: [Worst<f64>; 2] = [
+    Worst { error: 0.990_40, input: 45.238_111_678_954_59 },
+    Worst { error: 2.3088e-17, input: 0.706_962_566_209_146_4 },
+];
+
+/// The errors of ln t in ulp, of hi + lo in ulp and as it is, and of ln t − x at x = 0 and near ln t.
 #[inline(always)]
-fn errors(t: f32, exact: f64) -> [f64; 3] {
+fn errors(t: f32, exact: f64) -> [f64; 5] {
     let (hi, lo) = ln_of_any(t);
     let pair = f64::from(hi) + f64::from(lo);
-    let apart = if exact.abs() <= f64::MAX { (pair - exact).abs() } else { 0.0 };
-    [f32_ulps(f64::from(ln(t)), exact), f32_ulps(pair, exact), apart]
+    let apart = |found: f64, exact: f64| {
+        if exact.abs() <= f64::MAX { (found - exact).abs() } else { 0.0 }
+    };
+    let x = exact as f32;
+    let (far, near) = (log_ratio_of_any(0.0, t), log_ratio_of_any(x, t));
+    [
+        f32_ulps(f64::from(ln(t)), exact),
+        f32_ulps(pair, exact),
+        apart(pair, exact),
+        f32_ulps(f64::from(far), exact),
+        apart(f64::from(near), exact - f64::from(x)),
+    ]
 }
+
+const STATED: [Worst<f32>; 5] = [F32, F32_PAIR[0], F32_PAIR[1], F32_RATIO[0], F32_RATIO[1]];
 
 /// Against double precision as computed here, which takes a fraction of the time of the system's; that
 /// is tested against mpmath, and the two against each other.
 #[test]
 #[ignore = "exhaustive: run by .ci/run in release"]
 fn every_f32() {
-    let [value, pair, apart] = over_all_f32(
+    let found = over_all_f32(
         1,
         #[inline(always)]
         |t| errors(t, ln(f64::from(t))),
     );
-    value.assert_is(F32);
-    pair.assert_is(F32_PAIR[0]);
-    apart.assert_is(F32_PAIR[1]);
+    found.into_iter().zip(STATED).for_each(|(found, stated)| found.assert_is(stated));
 }
 
 #[test]
 fn every_4099th_f32() {
-    let [value, pair, apart] = over_all_f32(4099, |t| errors(t, f64::from(t).ln()));
-    value.assert_within(F32);
-    pair.assert_within(F32_PAIR[0]);
-    apart.assert_within(F32_PAIR[1]);
+    let found = over_all_f32(4099, |t| errors(t, f64::from(t).ln()));
+    found.into_iter().zip(STATED).for_each(|(found, stated)| found.assert_within(stated));
 }
 
 #[test]
 fn the_worst_f32_is_where_it_is_stated() {
-    for (which, stated) in [F32, F32_PAIR[0], F32_PAIR[1]].into_iter().enumerate() {
+    for (which, stated) in STATED.into_iter().enumerate() {
         let error = errors(stated.input, f64::from(stated.input).ln())[which];
         Worst { error, ..stated }.assert_is(stated);
     }
@@ -59,6 +78,13 @@ fn the_worst_f32_is_where_it_is_stated() {
 fn f64_against_mpmath() {
     over_fixtures("ln", |t| (ln(t), 0.0)).assert_is(F64);
     over_fixtures("ln", ln_of_any).assert_is(F64_PAIR);
+    over_fixtures("ln", |t| (log_ratio_of_any(0.0, t), 0.0)).assert_is(F64_RATIO[0]);
+    let mut near = Worst::none();
+    for [t, x, left_over] in fixtures::elementary("ln").into_iter().filter(|row| row[0] < f64::MAX)
+    {
+        near.note((log_ratio_of_any(x, t) - left_over * f64_place(x)).abs(), t);
+    }
+    near.assert_is(F64_RATIO[1]);
     const { assert!(F64.error <= 2.0) };
 }
 
@@ -96,6 +122,10 @@ fn specials_of_both_precisions() {
 fn same_pair<T: Ln>(t: T) {
     let ((hi, lo), (any_hi, any_lo)) = (ln_of_normal(t), ln_of_any(t));
     assert_eq!([bits(hi), bits(lo)], [bits(any_hi), bits(any_lo)], "ln({t:?})");
+    for x in [T::ZERO, hi, -T::ONE, T::MAX, -T::INFINITY] {
+        let (ratio, any) = (log_ratio_of_normal(x, t), log_ratio_of_any(x, t));
+        assert_eq!(bits(ratio), bits(any), "ln({t:?}) − {x:?}");
+    }
 }
 
 #[test]
