@@ -172,7 +172,7 @@ fn is_to_be_fetched<A>(chunk: &[A], next: &[A]) -> bool {
 
 /// The terms, if they are wanted, and the slopes, if there is room for them.
 #[inline]
-fn compute<'r, K: Term, A: Element>(
+pub fn compute<'r, K: Term, A: Element>(
     level: Level,
     chunk: Chunk<'_, A>,
     ahead: Ahead<'_, A>,

@@ -1,18 +1,20 @@
-//! Totals of operands that lie as the kernel wants them, where nothing else is asked for: no rectangles and no worker; of
-//! a small batch no units either, and of one chunk no limbs, which there take as long as the arithmetic.
+//! Arrays that lie as the kernel wants them, without weights and upstreams: one loop over their chunks, no rectangles and no
+//! worker, and what is written is computed in its place. Of the total of a small batch there are no units either, and of
+//! one chunk no limbs, which there take as long as the arithmetic.
 
-use ndarray::Dimension;
+use ndarray::{ArrayViewMut2, Dimension};
 
+use super::chunk::compute;
 use super::visit::{FEW, PART, Visit, Wanted};
 use super::{Batch, Rule};
 use crate::element::Element;
 use crate::exact::{ExactSum, RUN, block_sum};
 use crate::kernel::{
-    Ahead, Aligned, CHUNK, Chunk, GeneralizedLogProbability, GeneralizedProbability,
-    LogProbability, ManySum, Probability, Running, Term, prefetches_adjacent, sum_each_of_many,
-    terms,
+    Ahead, Aligned, CHUNK, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability,
+    LogProbability, ManySum, Probability, Running, Term, d_input, d_target, narrow,
+    prefetches_adjacent, sum_each, sum_each_of_many, terms,
 };
-use crate::lanes::ALONE;
+use crate::lanes::{ALONE, Scratch, Unit};
 use crate::reduction::Reduction;
 
 /// Up to so many elements less room is made.
@@ -59,7 +61,7 @@ impl Visit {
             return self.total_in::<K, A>(chunk, room);
         }
         let mut sum = ExactSum::default();
-        self.add_total::<K, A>(chunk, room, &mut sum);
+        self.visit_chunks::<K, A>(chunk, Places::none(), room, &mut sum);
         sum.value()
     }
 
@@ -77,84 +79,175 @@ impl Visit {
     }
 
     /// Whether a total is all that is wanted, and no distribution is summed in parts.
-    pub fn totals_whole_parts(&self) -> bool {
+    fn totals_whole_parts(&self) -> bool {
         self.wanted == Wanted::Total && self.classes <= PART
     }
 
-    /// Adds the total of whole distributions, one behind the other unless they have few classes.
-    pub fn add_total<K: Term, A: Element>(
+    /// Does what is wanted of a unit and returns its total, if that is as simple as this page can.
+    pub fn direct<K: Term, A: Element>(
+        &self,
+        unit: &mut Unit<'_, A>,
+        room: &mut [A::Loss; CHUNK],
+    ) -> Option<ExactSum> {
+        let Unit { input, target, weights: None, upstream: None, value, d_input, d_target } = unit
+        else {
+            return None;
+        };
+        if self.wanted == Wanted::Partial || self.sums_lanes() && self.classes > PART {
+            return None;
+        }
+        let all = Chunk { input: input.to_slice()?, target: target.to_slice()? };
+        let (value, d_input, d_target) = (dense(value)?, dense(d_input)?, dense(d_target)?);
+        let (terms, sums): (&mut [_], &mut [_]) = match self.wanted {
+            Wanted::Terms => (value, &mut []),
+            _ => (&mut [], value),
+        };
+        let mut total = ExactSum::default();
+        self.visit_chunks::<K, A>(all, Places { terms, sums, d_input, d_target }, room, &mut total);
+        Some(total)
+    }
+
+    /// Does what is wanted of whole distributions, one behind the other where those are summed.
+    fn visit_chunks<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
+        places: Places<'_, A>,
         room: &mut [A::Loss; CHUNK],
         total: &mut ExactSum,
     ) {
-        if self.few() {
-            return self.each_chunk::<K, A>(all, CHUNK, room, |room, len| {
-                total.add_block(self.level, &room[..len]);
+        if !self.sums_lanes() {
+            let totals = self.totals_terms();
+            return self.each_chunk::<K, A>(all, places, CHUNK, room, |room, len| {
+                if totals {
+                    total.add_block(self.level, &room[..len]);
+                }
             });
         }
         match self.classes <= CHUNK {
-            true => self.add_short_lanes::<K, A>(all, room, total),
-            false => self.add_long_lanes::<K, A>(all, room, total),
+            true => self.short_lanes::<K, A>(all, places, room, total),
+            false => self.long_lanes::<K, A>(all, places, room, total),
         }
     }
 
-    /// The same of distributions that fit a chunk, as many at a time as it holds.
-    fn add_short_lanes<K: Term, A: Element>(
+    /// Distributions that fit a chunk, as many at a time as it holds.
+    fn short_lanes<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
+        mut places: Places<'_, A>,
         room: &mut [A::Loss; CHUNK],
         total: &mut ExactSum,
     ) {
         let Visit { level, classes, .. } = *self;
+        let mut out = std::mem::take(&mut places.sums);
+        let sum_each = if self.few() { sum_each } else { sum_each_of_many };
         let (mut sums, mut waiting) = ([0.0; SUMS], 0);
-        self.each_chunk::<K, A>(all, CHUNK / classes * classes, room, |room, len| {
+        let most = (CHUNK / classes).min(SUMS) * classes;
+        self.each_chunk::<K, A>(all, places, most, room, |room, len| {
             let lanes = len / classes;
             if waiting + lanes > SUMS {
                 total.add_block(level, &sums[..waiting]);
                 waiting = 0;
             }
-            sum_each_of_many(level, room, classes, &mut sums[waiting..waiting + lanes]);
-            waiting += lanes;
+            let sums = &mut sums[waiting..waiting + lanes];
+            sum_each(level, room, classes, sums);
+            match take(&mut out, lanes) {
+                [] => waiting += lanes,
+                out => narrow(level, sums, out),
+            }
         });
         total.add_block(level, &sums[..waiting]);
     }
 
-    /// The same of longer ones, one after the other.
-    fn add_long_lanes<K: Term, A: Element>(
+    /// Longer ones, one after the other.
+    fn long_lanes<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
+        mut places: Places<'_, A>,
         room: &mut [A::Loss; CHUNK],
         total: &mut ExactSum,
     ) {
+        let mut out = std::mem::take(&mut places.sums);
         let (mut sum, mut so_far) = (ManySum::default(), 0);
-        self.each_chunk::<K, A>(all, self.classes, room, |room, len| {
+        self.each_chunk::<K, A>(all, places, self.classes, room, |room, len| {
             sum.add(self.level, room, len);
             so_far += len;
             if so_far == self.classes {
-                total.add(std::mem::take(&mut sum).value());
                 so_far = 0;
+                let sum = std::mem::take(&mut sum).value();
+                match take(&mut out, 1) {
+                    [] => total.add(sum),
+                    out => narrow(self.level, &[sum], out),
+                }
             }
         });
     }
 
-    /// Computes the terms chunk by chunk, none across a multiple of `len` elements; `add` is given the room and how many
-    /// there are.
+    /// Computes the terms chunk by chunk, none across a multiple of `len` elements, and the gradients; `add` is given
+    /// the room, if the terms go nowhere else, and how many there are.
     fn each_chunk<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
+        mut places: Places<'_, A>,
         len: usize,
         room: &mut [A::Loss; CHUNK],
         mut add: impl FnMut(&[A::Loss; CHUNK], usize),
     ) {
+        let Visit { level, wanted, scale, .. } = *self;
+        let factor = Factor::Uniform(scale);
+        let mut slopes = Scratch::EMPTY;
         let chunks = |array| <[A]>::chunks(array, len).flat_map(|part| part.chunks(CHUNK));
         let mut chunks = chunks(all.input).zip(chunks(all.target)).peekable();
         while let Some((input, target)) = chunks.next() {
+            let (chunk, len) = (Chunk { input, target }, input.len());
+            let terms = take(&mut places.terms, len);
+            let to_input = take(&mut places.d_input, len);
+            let to_target = take(&mut places.d_target, len);
             let next = chunks.peek().filter(|_| prefetches_adjacent());
             let (x, t) = next.copied().unwrap_or((&[], &[]));
-            let (chunk, ahead) = (Chunk { input, target }, Ahead::new([x, t, &[]], &[]));
-            terms::<K, A>(self.level, chunk, ahead, &mut room[..input.len()]);
-            add(room, input.len());
+            let gradient = if to_input.is_empty() { &*to_target } else { &*to_input };
+            // (Asking for the place of the next terms too took up to a fifth longer.)
+            let ahead = Ahead::new([x, t, gradient], &[]);
+
+            let with_slopes = K::D_INPUT_IS_COSTLY && !to_input.is_empty();
+            let slopes = if with_slopes { Some(slopes.get(len)) } else { None };
+            let terms = if terms.is_empty() { &mut room[..len] } else { terms };
+            let slopes = compute::<K, A>(level, chunk, ahead, wanted, terms, slopes);
+            add(room, len);
+            if !to_input.is_empty() {
+                d_input::<K, A>(level, chunk, slopes, factor, to_input);
+            }
+            if !to_target.is_empty() {
+                d_target::<K, A>(level, chunk, factor, to_target);
+            }
         }
     }
+}
+
+/// Where results go; empty where they are not wanted.
+struct Places<'a, A: Element> {
+    terms: &'a mut [A::Loss],
+    /// Of the distributions.
+    sums: &'a mut [A::Loss],
+    d_input: &'a mut [A],
+    d_target: &'a mut [A],
+}
+
+impl<A: Element> Places<'_, A> {
+    fn none() -> Self {
+        Places { terms: &mut [], sums: &mut [], d_input: &mut [], d_target: &mut [] }
+    }
+}
+
+/// An array where it lies row by row, empty if there is none; `None` where it lies otherwise.
+fn dense<'a, T>(array: &'a mut Option<ArrayViewMut2<'_, T>>) -> Option<&'a mut [T]> {
+    match array {
+        None => Some(&mut []),
+        Some(array) => array.as_slice_mut(),
+    }
+}
+
+/// The first `len` places, or none if there are none.
+#[inline]
+fn take<'a, T>(places: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    places.split_off_mut(..len).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
-    Aligned, CHUNK, Chunk, Float, GeneralizedLogProbability, GeneralizedProbability, Level,
+    Aligned, CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level,
     LogProbability, Probability, Term,
 };
 use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
@@ -176,17 +176,14 @@ impl Visit {
 
     fn unit<K: Term, A: Element>(
         &self,
-        unit: Unit<'_, A>,
+        mut unit: Unit<'_, A>,
         moments: Option<&mut Waiting>,
     ) -> ExactSum {
-        let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        if self.totals_whole_parts()
-            && unit.has_only_operands()
-            && let (Some(input), Some(target)) = (unit.input.to_slice(), unit.target.to_slice())
-        {
-            self.add_total::<K, A>(Chunk { input, target }, &mut room.0, &mut total);
+        let mut room = room::<A>();
+        if let Some(total) = self.direct::<K, A>(&mut unit, &mut room.0) {
             return total;
         }
+        let mut total = ExactSum::default();
         let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
         let tally = Tally::new(self, &mut total, moments);
         let mut worker = Worker::new(Room::new(tally, [unit.input, unit.target], &mut room.0));

@@ -18,6 +18,9 @@ use crate::element::Element;
 /// How many elements are visited at a time.
 pub const CHUNK: usize = 1024;
 
+/// Derivatives that are computed before they are multiplied.
+const GROUP: usize = 64;
+
 /// A chunk of both operands.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a, A> {
@@ -44,6 +47,33 @@ impl<A: Element> Chunk<'_, A> {
         for (place, (x, t)) in places.into_iter().zip(pairs) {
             put(place, x.widen(), t.widen());
         }
+    }
+
+    /// A derivative of each pair times a factor that is not 0. (In one loop the wider numbers would halve the vectors of
+    /// the narrower.)
+    #[inline(always)]
+    fn multiply(
+        &self,
+        level: Level,
+        derivative: impl Fn(A::Loss, A::Loss) -> A::Loss,
+        factor: f64,
+        out: &mut [A],
+    ) {
+        let (inputs, input) = self.input.as_chunks::<GROUP>();
+        let (targets, target) = self.target.as_chunks::<GROUP>();
+        let (groups, rest) = out.as_chunks_mut::<GROUP>();
+        for ((x, t), out) in inputs.iter().zip(targets).zip(groups) {
+            let mut slopes = [A::Loss::ZERO; GROUP];
+            for i in 0..GROUP {
+                slopes[i] = derivative(x[i].widen(), t[i].widen());
+            }
+            A::multiply(level, &slopes, factor, out);
+        }
+        let mut slopes = [A::Loss::ZERO; GROUP];
+        for ((slope, x), t) in slopes.iter_mut().zip(input).zip(target) {
+            *slope = derivative(x.widen(), t.widen());
+        }
+        A::multiply(level, &slopes[..rest.len()], factor, rest);
     }
 
     /// A derivative of each pair, beside the pair.
@@ -145,11 +175,14 @@ pub fn d_input<K: Term, A: Element>(
             (Some(slopes), Factor::Uniform(factor)) if factor != 0.0 => {
                 A::multiply(level, slopes, factor, out);
             }
+            (None, Factor::Uniform(factor)) if factor != 0.0 => {
+                chunk.multiply(level, K::d_input::<_, true>, factor, out);
+            }
             (Some(slopes), _) => {
                 let slopes = slopes.iter().zip(chunk.input).zip(chunk.target);
-                scaled(level, slopes.map(|((&slope, x), t)| (slope, x, t)), factor, out);
+                scaled(slopes.map(|((&slope, x), t)| (slope, x, t)), factor, out);
             }
-            (None, _) => scaled(level, chunk.derivatives(K::d_input::<_, true>), factor, out),
+            (None, _) => scaled(chunk.derivatives(K::d_input::<_, true>), factor, out),
         },
     );
 }
@@ -163,7 +196,12 @@ pub fn d_target<K: Term, A: Element>(
 ) {
     level.run(
         #[inline(always)]
-        || scaled(level, chunk.derivatives(K::d_target::<_, true>), factor, out),
+        || match factor {
+            Factor::Uniform(factor) if factor != 0.0 => {
+                chunk.multiply(level, K::d_target::<_, true>, factor, out);
+            }
+            _ => scaled(chunk.derivatives(K::d_target::<_, true>), factor, out),
+        },
     );
 }
 
@@ -182,17 +220,11 @@ pub fn times<T: Real>(level: Level, values: &mut [T], factors: &[T]) {
 /// Derivatives times factors, where a factor of 0 gives 0 unless an operand is NaN.
 #[inline(always)]
 fn scaled<'a, A: Element>(
-    level: Level,
     derivatives: impl Iterator<Item = (A::Loss, &'a A, &'a A)>,
     factor: Factor<'_>,
     out: &mut [A],
 ) {
     match factor {
-        Factor::Uniform(factor) if factor != 0.0 => {
-            let mut slopes = [A::Loss::ZERO; CHUNK];
-            slopes.iter_mut().zip(derivatives).for_each(|(place, (slope, ..))| *place = slope);
-            A::multiply(level, &slopes[..out.len()], factor, out);
-        }
         Factor::Uniform(factor) => {
             let out = out.iter_mut().zip(derivatives);
             out.for_each(|(out, (slope, x, t))| *out = product(x, t, slope, factor));

@@ -27,16 +27,6 @@ pub struct Bundle<'a, A: Element, D> {
 pub type Unit<'a, A> = Bundle<'a, A, Ix2>;
 
 impl<'a, A: Element> Unit<'a, A> {
-    /// Whether there is nothing but the operands.
-    pub fn has_only_operands(&self) -> bool {
-        let Bundle { input: _, target: _, weights, upstream, value, d_input, d_target } = self;
-        weights.is_none()
-            && upstream.is_none()
-            && value.is_none()
-            && d_input.is_none()
-            && d_target.is_none()
-    }
-
     /// The parts before and from class `index` on. What there is one of for each distribution both
     /// parts have, but for `value`, which must hold terms.
     pub fn split_classes(self, index: usize) -> (Self, Self) {
