@@ -76,7 +76,7 @@
 //! unnormalised models), or where p and q are close. For it is not computed as it is written, which cancels, but as t·φ(d) with
 //! d = ln t − x and φ(d) = e^(−d) − 1 + d a function of its own: every term is right to a few ulp of itself
 //! for a log target, and for a target of probabilities to a few ulp and 2η/|d|, η ≈ 1.4e−8 (`f32`) or 2.8e−17
-//! (`f64`) the error of ln t. Found: 5.9 ulp (`f32`) and 2.2 (`f64`), 5.7 and 2.0 beside 2η/|d|.
+//! (`f64`) the error of ln t. Found: less than 6 ulp (`f32`, 4·10⁷ pairs), for probabilities beside 2η/|d|.
 //!
 //! The relative error of one sum over `f32` distributions whose scores differ by normal noise, the worst of
 //! twenty; the truth is the exact generalized divergence of the inputs as stored
@@ -139,7 +139,8 @@
 //!   the distributions' sums, each in an order fixed by the class index. It is rounded once. (Under
 //!   the default floating-point environment.)
 //! - **Accuracy.** Our own `exp` and `ln` are within 1 ulp for `f32` (over all inputs) and within 0.91
-//!   ulp for `f64` on all inputs tried; a term is right to a few ulp of max(|t·ln t|, |t·x|).
+//!   ulp for `f64` on all inputs tried; ln t − x is one sum, in which ln t is not rounded, and a term is right to a few ulp of
+//!   max(|t·ln t|, |t·x|).
 //! - **Memory.** Beside what is returned, only scratch of a fixed size a piece of work is allocated.
 //!
 //! # Features

@@ -134,6 +134,31 @@ fn accuracy() {
     assert!(found.as_flattened().iter().all(|&ulps| ulps < 4.0), "{found:?}");
 }
 
+/// Terms in single precision against those in double, which are a few ulp of `f64` off.
+#[test]
+fn accuracy_of_random_terms() {
+    let mut random = Random(26);
+    for (log_target, reach) in
+        [false, true].into_iter().flat_map(|log| [0.2, 2.0, 20.0].map(|reach| (log, reach)))
+    {
+        let mut unit = || random.unit();
+        let x = Array1::from_shape_simple_fn(100_000, || (-10.0 * unit()) as f32);
+        let y = x.mapv(|x| x + (reach * (unit() - 0.5)) as f32);
+        let target = if log_target { y } else { y.exp() };
+        let criterion = KLDivLoss::new(Pointwise).log_target(log_target).generalized(true);
+        let terms = criterion.forward(&x, &target).unwrap();
+        let (x, target) = (x.mapv(f64::from), target.mapv(f64::from));
+        let exact = criterion.forward(&x, &target).unwrap();
+        for i in 0..x.len() {
+            let d = if log_target { target[i] - x[i] } else { target[i].ln() - x[i] };
+            let eta = if log_target { 0.0 } else { 2.8e-8 / d.abs().min(1.0) };
+            let place = 2_f64.powi(exact[i].log2().floor() as i32) * f64::from(f32::EPSILON);
+            let off = (f64::from(terms[i]) - exact[i]).abs() - eta * exact[i];
+            assert!(off <= 6.0 * place, "{} ulp at {}, {}", off / place, x[i], target[i]);
+        }
+    }
+}
+
 /// Layouts, weights, reductions, parts: the same bits.
 #[test]
 fn promises_hold() {

@@ -69,8 +69,8 @@ fn check_oracle<A: Number>(case: &Case) {
     let ones = ArrayD::from_elem(input.raw_dim(), A::Loss::of(1.0));
     let gradients = terms.backward(&x, &t, &ones).unwrap();
     let terms = terms.forward(&x, &t).unwrap().mapv(A::Loss::to);
-    // ln t or eʸ: 2 roundings (f32) or 4, times |ln t − x| ≤ 2 max; the difference, the product, in
-    // f64 the oracle's own 4, on twice the size at most.
+    // eʸ: 2 roundings (f32) or 4, times |y − x| ≤ 2 max; or ln t − x in three, of at most 2 max; the difference, the
+    // product, in f64 the oracle's own 4, on twice the size at most.
     let roundings = 2.0 * if A::EPSILON == f64::EPSILON { 10.0 } else { 4.0 };
     let bounds = oracle.size.mapv(|size| bound::<A::Loss>(roundings, size));
     close("terms", &terms, &oracle.terms, &bounds);

@@ -83,8 +83,7 @@ impl<'v, A: Element> Room<'v, A> {
         }
 
         let terms = &mut self.terms[..len];
-        let with_slopes = K::D_INPUT_IS_COSTLY && unit.d_input.is_some();
-        let slopes = if with_slopes { Some(self.slopes.get(len)) } else { None };
+        let slopes = room_for_slopes::<K, _>(unit.d_input.is_some(), len, &mut self.slopes);
         let slopes = compute::<K, A>(level, chunk, ahead, wanted, terms, slopes);
         match (wanted, &mut unit.value) {
             (Wanted::Nothing, _) => {}
@@ -168,6 +167,16 @@ fn ahead<'a, A: Element>(
 #[inline]
 fn is_to_be_fetched<A>(chunk: &[A], next: &[A]) -> bool {
     prefetches_adjacent() || chunk.as_ptr_range().end != next.as_ptr()
+}
+
+/// Room for the slopes, where they are wanted and come with the terms.
+#[inline]
+pub fn room_for_slopes<K: Term, L: Float>(
+    wanted: bool,
+    len: usize,
+    scratch: &mut Scratch<L>,
+) -> Option<&mut [L]> {
+    if K::D_INPUT_IS_COSTLY && wanted { Some(scratch.get(len)) } else { None }
 }
 
 /// The terms, if they are wanted, and the slopes, if there is room for them.

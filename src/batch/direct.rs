@@ -4,7 +4,7 @@
 
 use ndarray::{ArrayViewMut2, Dimension};
 
-use super::chunk::compute;
+use super::chunk::{compute, room_for_slopes};
 use super::visit::{FEW, PART, Visit, Wanted};
 use super::{Batch, Rule};
 use crate::element::Element;
@@ -12,7 +12,7 @@ use crate::exact::{ExactSum, RUN, block_sum};
 use crate::kernel::{
     Ahead, Aligned, CHUNK, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability,
     LogProbability, ManySum, Probability, Running, Term, d_input, d_target, narrow,
-    prefetches_adjacent, sum_each, sum_each_of_many, terms,
+    prefetches_adjacent, terms,
 };
 use crate::lanes::{ALONE, Scratch, Unit};
 use crate::reduction::Reduction;
@@ -61,7 +61,7 @@ impl Visit {
             return self.total_in::<K, A>(chunk, room);
         }
         let mut sum = ExactSum::default();
-        self.visit_chunks::<K, A>(chunk, Places::none(), room, &mut sum);
+        self.visit_chunks::<K, A>(chunk, Places::default(), room, &mut sum);
         sum.value()
     }
 
@@ -74,7 +74,7 @@ impl Visit {
         }
         let mut sums = [0.0; CHUNK / FEW];
         let sums = &mut sums[..terms.len() / self.classes];
-        sum_each_of_many(self.level, terms, self.classes, sums);
+        self.sum_each(terms, sums);
         block_sum(self.level, sums)
     }
 
@@ -83,7 +83,7 @@ impl Visit {
         self.wanted == Wanted::Total && self.classes <= PART
     }
 
-    /// Does what is wanted of a unit and returns its total, if that is as simple as this page can.
+    /// Does what is wanted of a unit and returns its total, where this page can.
     pub fn direct<K: Term, A: Element>(
         &self,
         unit: &mut Unit<'_, A>,
@@ -93,11 +93,12 @@ impl Visit {
         else {
             return None;
         };
-        if self.wanted == Wanted::Partial || self.sums_lanes() && self.classes > PART {
+        // Parts of a long distribution are visited beside each other.
+        if self.wanted == Wanted::Partial || input.ncols() > PART {
             return None;
         }
         let all = Chunk { input: input.to_slice()?, target: target.to_slice()? };
-        let (value, d_input, d_target) = (dense(value)?, dense(d_input)?, dense(d_target)?);
+        let (value, d_input, d_target) = (all_of(value)?, all_of(d_input)?, all_of(d_target)?);
         let (terms, sums): (&mut [_], &mut [_]) = match self.wanted {
             Wanted::Terms => (value, &mut []),
             _ => (&mut [], value),
@@ -107,7 +108,7 @@ impl Visit {
         Some(total)
     }
 
-    /// Does what is wanted of whole distributions, one behind the other where those are summed.
+    /// Does what is wanted of whole distributions; where those are summed they lie one behind the other.
     fn visit_chunks<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
@@ -116,11 +117,8 @@ impl Visit {
         total: &mut ExactSum,
     ) {
         if !self.sums_lanes() {
-            let totals = self.totals_terms();
             return self.each_chunk::<K, A>(all, places, CHUNK, room, |room, len| {
-                if totals {
-                    total.add_block(self.level, &room[..len]);
-                }
+                total.add_block(self.level, &room[..len]);
             });
         }
         match self.classes <= CHUNK {
@@ -139,7 +137,6 @@ impl Visit {
     ) {
         let Visit { level, classes, .. } = *self;
         let mut out = std::mem::take(&mut places.sums);
-        let sum_each = if self.few() { sum_each } else { sum_each_of_many };
         let (mut sums, mut waiting) = ([0.0; SUMS], 0);
         let most = (CHUNK / classes).min(SUMS) * classes;
         self.each_chunk::<K, A>(all, places, most, room, |room, len| {
@@ -149,8 +146,8 @@ impl Visit {
                 waiting = 0;
             }
             let sums = &mut sums[waiting..waiting + lanes];
-            sum_each(level, room, classes, sums);
-            match take(&mut out, lanes) {
+            self.sum_each(room, sums);
+            match split_first(&mut out, lanes) {
                 [] => waiting += lanes,
                 out => narrow(level, sums, out),
             }
@@ -174,7 +171,7 @@ impl Visit {
             if so_far == self.classes {
                 so_far = 0;
                 let sum = std::mem::take(&mut sum).value();
-                match take(&mut out, 1) {
+                match split_first(&mut out, 1) {
                     [] => total.add(sum),
                     out => narrow(self.level, &[sum], out),
                 }
@@ -182,48 +179,58 @@ impl Visit {
         });
     }
 
-    /// Computes the terms chunk by chunk, none across a multiple of `len` elements, and the gradients; `add` is given
-    /// the room, if the terms go nowhere else, and how many there are.
+    /// Computes what is wanted chunk by chunk, none across a multiple of `most` elements. Where terms are summed they
+    /// are in the room, and `add` is told how many.
     fn each_chunk<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
         mut places: Places<'_, A>,
-        len: usize,
+        most: usize,
         room: &mut [A::Loss; CHUNK],
         mut add: impl FnMut(&[A::Loss; CHUNK], usize),
     ) {
-        let Visit { level, wanted, scale, .. } = *self;
-        let factor = Factor::Uniform(scale);
-        let mut slopes = Scratch::EMPTY;
-        let chunks = |array| <[A]>::chunks(array, len).flat_map(|part| part.chunks(CHUNK));
+        let adds = self.sums_lanes() || self.totals_terms();
+        let mut scratch = Scratch::EMPTY;
+        let chunks = |array| <[A]>::chunks(array, most).flat_map(|part| part.chunks(CHUNK));
         let mut chunks = chunks(all.input).zip(chunks(all.target)).peekable();
         while let Some((input, target)) = chunks.next() {
             let (chunk, len) = (Chunk { input, target }, input.len());
-            let terms = take(&mut places.terms, len);
-            let to_input = take(&mut places.d_input, len);
-            let to_target = take(&mut places.d_target, len);
+            let Places { terms, d_input, d_target, .. } = places.split_first(len);
             let next = chunks.peek().filter(|_| prefetches_adjacent());
             let (x, t) = next.copied().unwrap_or((&[], &[]));
-            let gradient = if to_input.is_empty() { &*to_target } else { &*to_input };
+            let gradient = if d_input.is_empty() { &*d_target } else { &*d_input };
             // (Asking for the place of the next terms too took up to a fifth longer.)
             let ahead = Ahead::new([x, t, gradient], &[]);
-
-            let with_slopes = K::D_INPUT_IS_COSTLY && !to_input.is_empty();
-            let slopes = if with_slopes { Some(slopes.get(len)) } else { None };
             let terms = if terms.is_empty() { &mut room[..len] } else { terms };
-            let slopes = compute::<K, A>(level, chunk, ahead, wanted, terms, slopes);
-            add(room, len);
-            if !to_input.is_empty() {
-                d_input::<K, A>(level, chunk, slopes, factor, to_input);
+            let slopes = room_for_slopes::<K, _>(!d_input.is_empty(), len, &mut scratch);
+            let slopes = compute::<K, A>(self.level, chunk, ahead, self.wanted, terms, slopes);
+            if adds {
+                add(room, len);
             }
-            if !to_target.is_empty() {
-                d_target::<K, A>(level, chunk, factor, to_target);
-            }
+            self.write_gradients::<K, A>(chunk, slopes, d_input, d_target);
+        }
+    }
+
+    /// Those that are wanted.
+    fn write_gradients<K: Term, A: Element>(
+        &self,
+        chunk: Chunk<'_, A>,
+        slopes: Option<&[A::Loss]>,
+        to_input: &mut [A],
+        to_target: &mut [A],
+    ) {
+        let (level, factor) = (self.level, Factor::Uniform(self.scale));
+        if !to_input.is_empty() {
+            d_input::<K, A>(level, chunk, slopes, factor, to_input);
+        }
+        if !to_target.is_empty() {
+            d_target::<K, A>(level, chunk, factor, to_target);
         }
     }
 }
 
 /// Where results go; empty where they are not wanted.
+#[derive(Default)]
 struct Places<'a, A: Element> {
     terms: &'a mut [A::Loss],
     /// Of the distributions.
@@ -232,14 +239,21 @@ struct Places<'a, A: Element> {
     d_target: &'a mut [A],
 }
 
-impl<A: Element> Places<'_, A> {
-    fn none() -> Self {
-        Places { terms: &mut [], sums: &mut [], d_input: &mut [], d_target: &mut [] }
+impl<'a, A: Element> Places<'a, A> {
+    /// Those of the first `len` elements.
+    #[inline]
+    fn split_first(&mut self, len: usize) -> Self {
+        Places {
+            terms: split_first(&mut self.terms, len),
+            sums: &mut [],
+            d_input: split_first(&mut self.d_input, len),
+            d_target: split_first(&mut self.d_target, len),
+        }
     }
 }
 
-/// An array where it lies row by row, empty if there is none; `None` where it lies otherwise.
-fn dense<'a, T>(array: &'a mut Option<ArrayViewMut2<'_, T>>) -> Option<&'a mut [T]> {
+/// All of an array that lies row by row, and nothing where there is none; `None` where it lies otherwise.
+fn all_of<'a, T>(array: &'a mut Option<ArrayViewMut2<'_, T>>) -> Option<&'a mut [T]> {
     match array {
         None => Some(&mut []),
         Some(array) => array.as_slice_mut(),
@@ -248,6 +262,7 @@ fn dense<'a, T>(array: &'a mut Option<ArrayViewMut2<'_, T>>) -> Option<&'a mut [
 
 /// The first `len` places, or none if there are none.
 #[inline]
-fn take<'a, T>(places: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+fn split_first<'a, T>(places: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    debug_assert!(places.is_empty() || len <= places.len());
     places.split_off_mut(..len).unwrap_or_default()
 }

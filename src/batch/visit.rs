@@ -13,7 +13,7 @@ use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
     Aligned, CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level,
-    LogProbability, Probability, Term,
+    LogProbability, Probability, Term, sum_each, sum_each_of_many,
 };
 use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
 use crate::partial::moments::Moments;
@@ -167,6 +167,14 @@ impl Visit {
 
     fn adds_terms(&self) -> bool {
         self.few() && !matches!(self.rule, Rule::Logits(_))
+    }
+
+    /// The sums of distributions that lie one behind the other and fit a chunk.
+    pub fn sum_each<T: Float>(&self, terms: &[T], sums: &mut [f64]) {
+        match self.few() {
+            true => sum_each(self.level, terms, self.classes, sums),
+            false => sum_each_of_many(self.level, terms, self.classes, sums),
+        }
     }
 
     /// Whether there are so few classes that the total is the sum of the terms.

@@ -10,7 +10,6 @@ use crate::element::Element;
 use crate::exact::{BLOCK, ExactSum};
 use crate::kernel::{
     CHUNK, FEW_STRIPES, FOUR, Float, Level, ManySum, Running, Term, add_four_to_each, add_to_each,
-    sum_each, sum_each_of_many,
 };
 use crate::lanes::{Rect, Scratch, Unit};
 
@@ -55,12 +54,11 @@ impl<'v, A: Element> Worker<'v, A> {
     /// As many lanes at a time as a chunk holds.
     fn short_lanes<K: Term>(&mut self, unit: &mut Unit<'_, A>) {
         let (lanes, classes) = unit.input.dim();
-        let level = self.visit.level;
-        let sum_each = if self.visit.few() { sum_each } else { sum_each_of_many };
+        let visit = self.visit;
         let mut sums = Scratch::EMPTY;
         for (rect, next) in with_next(tiles(lanes, classes, tile(classes).0, classes)) {
             let sums = sums.get(rect.0.len());
-            self.room.chunk::<K>(unit, &rect, &next, |terms| sum_each(level, terms, classes, sums));
+            self.room.chunk::<K>(unit, &rect, &next, |terms| visit.sum_each(terms, sums));
             self.room.tally.emit(&unit.weights, &mut unit.value, rect.0, sums);
         }
     }

@@ -225,6 +225,7 @@ fn scaled<'a, A: Element>(
     out: &mut [A],
 ) {
     match factor {
+        // (Any but 0 is multiplied in groups.)
         Factor::Uniform(factor) => {
             let out = out.iter_mut().zip(derivatives);
             out.for_each(|(out, (slope, x, t))| *out = product(x, t, slope, factor));

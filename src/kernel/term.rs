@@ -108,7 +108,7 @@ impl Term for Probability {
 
 /// ln t − x.
 #[inline(always)]
-pub(super) fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
+fn log_ratio<T: Real, const ANY: bool>(x: T, t: T) -> T {
     if ANY { log_ratio_of_any(x, t) } else { log_ratio_of_normal(x, t) }
 }
 
