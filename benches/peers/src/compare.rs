@@ -170,13 +170,13 @@ impl Comparing {
         let in_order: Vec<&dyn Contender<_>> =
             std::iter::once(&roofline).chain(contenders).map(Box::as_ref).collect();
         let seconds = in_turn(problem, &in_order, self.effort);
-        for ((one, &error), &time) in contenders.iter().zip(&errors).zip(&seconds[1..]) {
+        for ((one, &error), time) in contenders.iter().zip(&errors).zip(&seconds[1..]) {
             if !time.median.is_finite() {
                 let line = format!("{}, {}: ended in the middle", at.job.id(), one.name());
                 self.tell(vec![line], |record| &mut record.skipped);
                 continue;
             }
-            self.row(at, one.name(), time, seconds[0].median, error);
+            self.row(at, one.name(), [time, &seconds[0]], error);
         }
     }
 
@@ -194,8 +194,7 @@ impl Comparing {
         &mut self,
         At { shape, job, precision }: At,
         contender: &str,
-        seconds: Seconds,
-        roofline: f64,
+        [seconds, roofline]: [&Seconds; 2],
         error: f64,
     ) {
         let row = Row {
@@ -205,8 +204,8 @@ impl Comparing {
             precision: precision.to_owned(),
             threads: rayon::current_num_threads(),
             contender: contender.to_owned(),
-            seconds,
-            roofline,
+            seconds: seconds.clone(),
+            roofline: roofline.clone(),
             error: error.is_finite().then_some(error),
         };
         println!(

@@ -45,8 +45,8 @@ pub struct Row {
     pub threads: usize,
     pub contender: String,
     pub seconds: Seconds,
-    /// That of all rounds, whether or not this took part in each; that of `f32` for 16-bit elements.
-    pub roofline: f64,
+    /// In the same rounds; that of `f32` for 16-bit elements.
+    pub roofline: Seconds,
     /// In ulp; see `oracle`. `None` is infinite, or not known for 16-bit elements.
     pub error: Option<f64>,
 }
@@ -59,7 +59,7 @@ impl Row {
 
     /// Time as a multiple of the roofline's.
     pub fn multiple(&self) -> f64 {
-        self.seconds.median / self.roofline
+        self.seconds.multiple_of(&self.roofline)
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    pub const FULL: Effort = Effort { budget: Duration::from_millis(250), rounds: (5, 101) };
+    pub const FULL: Effort = Effort { budget: Duration::from_millis(150), rounds: (5, 101) };
     pub const QUICK: Effort = Effort { budget: Duration::ZERO, rounds: (1, 1) };
 }
 
@@ -25,18 +25,26 @@ const WARMED_UP: f64 = 20e-3;
 /// for so many seconds: caches, clock and threads are then as in a loop of their own.
 const WARMING: f64 = 3e-3;
 
-/// Seconds: the median and the quartiles.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+/// Seconds: the median and the quartiles, and those of each round, the first of which everybody takes part in.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Seconds {
     pub median: f64,
     pub quartiles: [f64; 2],
+    pub rounds: Vec<f64>,
 }
 
 impl Seconds {
-    pub fn of(mut samples: Vec<f64>) -> Seconds {
-        samples.sort_by(f64::total_cmp);
-        let at = |part: f64| samples[(part * (samples.len() - 1) as f64).round() as usize];
-        Seconds { median: at(0.5), quartiles: [at(0.25), at(0.75)] }
+    pub fn of(rounds: Vec<f64>) -> Seconds {
+        let mut sorted = rounds.clone();
+        sorted.sort_by(f64::total_cmp);
+        let at = |part: f64| sorted[(part * (sorted.len() - 1) as f64).round() as usize];
+        Seconds { median: at(0.5), quartiles: [at(0.25), at(0.75)], rounds }
+    }
+
+    /// As a multiple of others', round by round, of which the median: both saw the same moments of the machine.
+    pub fn multiple_of(&self, others: &Seconds) -> f64 {
+        let multiples = self.rounds.iter().zip(&others.rounds).map(|(one, other)| one / other);
+        Seconds::of(multiples.collect()).median
     }
 }
 

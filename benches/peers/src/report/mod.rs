@@ -88,7 +88,7 @@ fn head(comparison: &Comparison) -> String {
         Measured {on}, {system}, {compiler}; this page and its charts are written by\n\n\
         ```sh\nbenches/peers/run.sh\n```\n\n\
         `f32` where nothing else is said, medians of rounds in which everybody takes a turn on the same data until it has \
-        taken a quarter of a second or 101 turns; what takes less than 20 ms right after runs of its own, of 3 ms, in Python \
+        taken 0.15 seconds and 5 turns, or 101; multiples are those of each round, of which the median; what takes less than 20 ms right after runs of its own, of 3 ms, in Python \
         of 30 ms, until its threads are awake. Where everything was run several times, each cell is of its own middle run. \
         The roofline is a multiply-add over both operands, in as many threads, that does nothing else; where an array is \
         written, one that writes as much into a buffer that exists. It takes part in every round. The peers in Python run in \

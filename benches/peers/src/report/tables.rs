@@ -15,13 +15,21 @@ impl Comparison {
             .find(|row| row.shape == shape && row.job == job.id() && row.contender == contender)
     }
 
-    /// Of the others.
-    pub fn fastest(&self, shape: &str, job: Job, among: impl Fn(&str) -> bool) -> Option<&Row> {
+    /// How many times as long as ours the fastest of the others takes in the same rounds, and which that is.
+    pub fn lead(
+        &self,
+        (shape, job): (&str, Job),
+        ours: &str,
+        among: impl Fn(&str) -> bool,
+    ) -> Option<(f64, &str)> {
+        let ours = self.row(shape, job, ours)?;
         let others = self.rows.iter().filter(|row| {
             let name = &row.contender;
             row.shape == shape && row.job == job.id() && !name.starts_with(OURS) && among(name)
         });
-        others.min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))
+        let leads =
+            others.map(|row| (row.seconds.multiple_of(&ours.seconds), row.contender.as_str()));
+        leads.min_by(|a, b| a.0.total_cmp(&b.0))
     }
 
     /// Everybody who does a job, in the order of the record.
@@ -56,15 +64,15 @@ fn line(first: &str, comparison: &Comparison, cell: impl Fn(&str) -> String) -> 
     std::iter::once(first.to_owned()).chain(cells).collect()
 }
 
-/// In the run in the middle, how many times as long as ours one of the others took, and which.
+/// The same in the run in the middle.
 fn lead(
     comparison: &Comparison,
-    (shape, job): (&str, Job),
-    other: impl Fn(&Comparison) -> Option<&Row>,
+    at: (&str, Job),
+    among: impl Fn(&str) -> bool,
 ) -> Option<(f64, String)> {
     let of = |run: Comparison| {
-        let (ours, other) = (run.row(shape, job, OURS)?, other(&run)?);
-        Some((other.seconds.median / ours.seconds.median, other.contender.clone()))
+        let (lead, name) = run.lead(at, OURS, &among)?;
+        Some((lead, name.to_owned()))
     };
     let runs = (0..comparison.runs).map(|run| of(comparison.only(|row| row.run == run)));
     let mut leads: Vec<_> = runs.collect::<Option<_>>()?;
@@ -75,7 +83,7 @@ fn lead(
 /// The fastest of the others, job by job.
 pub fn summary(single: &Comparison, double: &Comparison) -> String {
     let cell = |comparison: &Comparison, job: Job, shape: &str| {
-        let (lead, name) = lead(comparison, (shape, job), |run| run.fastest(shape, job, |_| true))?;
+        let (lead, name) = lead(comparison, (shape, job), |_| true)?;
         Some(format!("{} × ({name})", short(lead)))
     };
     let row = |comparison: &Comparison, job: Job, precision: &str| {
@@ -124,7 +132,7 @@ fn times_and_errors(comparison: &Comparison, job: Job) -> String {
         contenders.iter().map(of).collect()
     };
     let roofline = line("the roofline takes", comparison, |shape| {
-        comparison.row(shape, job, OURS).map_or(String::new(), |row| time(row.roofline))
+        comparison.row(shape, job, OURS).map_or(String::new(), |row| time(row.roofline.median))
     });
     let mut times = vec![roofline];
     times.extend(lines(&|row| short(row.multiple())));
@@ -136,7 +144,7 @@ fn times_and_errors(comparison: &Comparison, job: Job) -> String {
 /// The table and the chart in README.md.
 pub fn readme(comparison: &Comparison) -> String {
     let cell = |shape: &str, job: Job, contender: &str| {
-        Some(short(lead(comparison, (shape, job), |run| run.row(shape, job, contender))?.0))
+        Some(short(lead(comparison, (shape, job), |name| name == contender)?.0))
     };
     let row = |shape: &Shape| {
         let both = |contender: &&str| {
