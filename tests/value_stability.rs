@@ -14,7 +14,7 @@ const ROWS: usize = 5;
 
 /// The digits of fractions of which ln t − x is rounded but once,
 const SHORT: u32 = 12;
-/// and of such as fill an `f64`, t with its square, and are rounded to any other type.
+/// and such as fill an `f64` (of t, its root's), rounded to other types.
 const FULL: u32 = 53;
 
 /// Dyadic fractions or squares: x in (−8, 0], t in [0, 1) or y in (−16, 0], a few of them without mass or as small as can be.
@@ -145,7 +145,7 @@ fn bits_from_logits_are_as_they_were() {
 
 /// One hash of everything that is computed of a kind of target.
 fn hash_of_all<A: Number>(log_target: bool, generalized: bool, digits: u32) -> u64 {
-    let longest = if digits == FULL { 1025 } else { 1000 };
+    let longest = if digits == FULL { 1025 } else { 1000 }; // The former is more than a chunk.
     let bits =
         [3, 64, 65, longest].map(|classes| bits::<A>(log_target, generalized, classes, digits));
     bits.as_flattened().iter().fold(0, |hash, bits| (hash ^ bits).wrapping_mul(0x100_0000_01b3))

@@ -199,7 +199,7 @@ impl Visit {
             let next = chunks.peek().filter(|_| prefetches_adjacent());
             let (x, t) = next.copied().unwrap_or((&[], &[]));
             let gradient = if d_input.is_empty() { &*d_target } else { &*d_input };
-            // (Asking for the place of the next terms too took up to a fifth longer.)
+            // (Asking for the place of terms too took up to a fifth longer.)
             let ahead = Ahead::new([x, t, gradient], &[]);
             let terms = if terms.is_empty() { &mut room[..len] } else { terms };
             let slopes = room_for_slopes::<K, _>(!d_input.is_empty(), len, &mut scratch);

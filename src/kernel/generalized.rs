@@ -161,8 +161,8 @@ impl Term for GeneralizedProbability {
 
     #[inline(always)]
     fn d_target<T: Real, const ANY: bool>(x: T, t: T) -> T {
-        // As without φ, less its 1.
-        let slope = -Self::prepare::<T, true>(x, t);
+        // ln t − x, of the pair; a zero is a positive one.
+        let slope = T::ZERO - Self::prepare::<T, true>(x, t);
         if (t == T::ZERO) & (x == -T::INFINITY) { T::INFINITY } else { slope }
     }
 }

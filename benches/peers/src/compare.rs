@@ -171,7 +171,7 @@ impl Comparing {
             std::iter::once(&roofline).chain(contenders).map(Box::as_ref).collect();
         let seconds = in_turn(problem, &in_order, self.effort);
         for ((one, &error), time) in contenders.iter().zip(&errors).zip(&seconds[1..]) {
-            if !time.median.is_finite() {
+            if !time.is_whole() {
                 let line = format!("{}, {}: ended in the middle", at.job.id(), one.name());
                 self.tell(vec![line], |record| &mut record.skipped);
                 continue;

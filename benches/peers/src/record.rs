@@ -45,7 +45,7 @@ pub struct Row {
     pub threads: usize,
     pub contender: String,
     pub seconds: Seconds,
-    /// In the same rounds; that of `f32` for 16-bit elements.
+    /// Of all rounds, of which this took part in the first; that of `f32` for 16-bit elements.
     pub roofline: Seconds,
     /// In ulp; see `oracle`. `None` is infinite, or not known for 16-bit elements.
     pub error: Option<f64>,
@@ -76,9 +76,10 @@ pub struct Comparison {
 
 impl Comparison {
     pub fn only(&self, wanted: impl Fn(&Row) -> bool) -> Comparison {
-        let mut rows = self.rows.clone();
-        rows.retain(wanted);
-        Comparison { rows, ..self.clone() }
+        let rows = self.rows.iter().filter(|row| wanted(row)).cloned().collect();
+        let (machine, shapes) = (self.machine.clone(), self.shapes.clone());
+        let (versions, skipped) = (self.versions.clone(), self.skipped.clone());
+        Comparison { machine, shapes, rows, versions, skipped, ..*self }
     }
 
     /// In one precision, in as many threads as the machine has.

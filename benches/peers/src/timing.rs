@@ -25,7 +25,7 @@ const WARMED_UP: f64 = 20e-3;
 /// for so many seconds: caches, clock and threads are then as in a loop of their own.
 const WARMING: f64 = 3e-3;
 
-/// Seconds: the median and the quartiles, and those of each round, the first of which everybody takes part in.
+/// Seconds: the median and the quartiles, and those of each round that it took part in, which are the first ones.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Seconds {
     pub median: f64,
@@ -35,17 +35,27 @@ pub struct Seconds {
 
 impl Seconds {
     pub fn of(rounds: Vec<f64>) -> Seconds {
-        let mut sorted = rounds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let at = |part: f64| sorted[(part * (sorted.len() - 1) as f64).round() as usize];
-        Seconds { median: at(0.5), quartiles: [at(0.25), at(0.75)], rounds }
+        let [low, median, high] = quartiles(rounds.clone());
+        Seconds { median, quartiles: [low, high], rounds }
     }
 
-    /// As a multiple of others', round by round, of which the median: both saw the same moments of the machine.
+    /// As a multiple of others', the median over the rounds that both took part in: they saw neighbouring moments of
+    /// the machine.
     pub fn multiple_of(&self, others: &Seconds) -> f64 {
         let multiples = self.rounds.iter().zip(&others.rounds).map(|(one, other)| one / other);
-        Seconds::of(multiples.collect()).median
+        quartiles(multiples.collect())[1]
     }
+
+    /// Whether it took part to the end.
+    pub fn is_whole(&self) -> bool {
+        self.rounds.iter().all(|seconds| seconds.is_finite())
+    }
+}
+
+/// With the median in the middle.
+pub fn quartiles(mut numbers: Vec<f64>) -> [f64; 3] {
+    numbers.sort_by(f64::total_cmp);
+    [0.25, 0.5, 0.75].map(|part| numbers[(part * (numbers.len() - 1) as f64).round() as usize])
 }
 
 /// Seconds of each. The first is the roofline, which takes part in every round.

@@ -16,7 +16,7 @@ use plotters::style::{BLACK, RGBColor};
 
 use crate::job::Job;
 use crate::record::{Comparison, Machine, Row, Scaling};
-use crate::timing::Seconds;
+use crate::timing::quartiles;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const FONT: &str = "sans-serif";
@@ -88,7 +88,8 @@ fn head(comparison: &Comparison) -> String {
         Measured {on}, {system}, {compiler}; this page and its charts are written by\n\n\
         ```sh\nbenches/peers/run.sh\n```\n\n\
         `f32` where nothing else is said, medians of rounds in which everybody takes a turn on the same data until it has \
-        taken 0.15 seconds and 5 turns, or 101; multiples are those of each round, of which the median; what takes less than 20 ms right after runs of its own, of 3 ms, in Python \
+        taken 0.15 seconds and 5 turns, or 101. Multiples are medians over the rounds that both took part in, but under \
+        “Scaling”, and of the gain of threads, quotients of medians. What takes less than 20 ms right after runs of its own, of 3 ms, in Python \
         of 30 ms, until its threads are awake. Where everything was run several times, each cell is of its own middle run. \
         The roofline is a multiply-add over both operands, in as many threads, that does nothing else; where an array is \
         written, one that writes as much into a buffer that exists. It takes part in every round. The peers in Python run in \
@@ -109,7 +110,7 @@ fn head(comparison: &Comparison) -> String {
 
 fn spread(comparison: &Comparison) -> f64 {
     let of = |row: &Row| (row.seconds.quartiles[1] - row.seconds.quartiles[0]) / row.seconds.median;
-    Seconds::of(comparison.rows.iter().map(of).collect()).median
+    quartiles(comparison.rows.iter().map(of).collect())[1]
 }
 
 fn foot(comparison: &Comparison) -> String {

@@ -64,8 +64,8 @@ fn line(first: &str, comparison: &Comparison, cell: impl Fn(&str) -> String) -> 
     std::iter::once(first.to_owned()).chain(cells).collect()
 }
 
-/// The same in the run in the middle.
-fn lead(
+/// [`Comparison::lead`] in the run in the middle.
+fn middle_lead(
     comparison: &Comparison,
     at: (&str, Job),
     among: impl Fn(&str) -> bool,
@@ -83,7 +83,7 @@ fn lead(
 /// The fastest of the others, job by job.
 pub fn summary(single: &Comparison, double: &Comparison) -> String {
     let cell = |comparison: &Comparison, job: Job, shape: &str| {
-        let (lead, name) = lead(comparison, (shape, job), |_| true)?;
+        let (lead, name) = middle_lead(comparison, (shape, job), |_| true)?;
         Some(format!("{} × ({name})", short(lead)))
     };
     let row = |comparison: &Comparison, job: Job, precision: &str| {
@@ -144,7 +144,7 @@ fn times_and_errors(comparison: &Comparison, job: Job) -> String {
 /// The table and the chart in README.md.
 pub fn readme(comparison: &Comparison) -> String {
     let cell = |shape: &str, job: Job, contender: &str| {
-        Some(short(lead(comparison, (shape, job), |name| name == contender)?.0))
+        Some(short(middle_lead(comparison, (shape, job), |name| name == contender)?.0))
     };
     let row = |shape: &Shape| {
         let both = |contender: &&str| {

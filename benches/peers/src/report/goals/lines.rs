@@ -59,7 +59,7 @@ impl Goals {
 
     fn ahead(&mut self, job: Job, shape: &str, bar: f64, ours: &str, others: Others) {
         let (line, unit) = (format!("{}, {shape}", named(job, ours)), format!("× {}", others.name));
-        self.ratio(line, bar, &unit, |run| run.single.lead_over(shape, job, ours, others));
+        self.ratio(line, bar, &unit, |run| run.single.times_as_long(shape, job, ours, others));
     }
 
     fn large(&mut self, job: Job) {
@@ -88,7 +88,7 @@ impl Goals {
             job.title().to_owned(),
             (1.0, &format!("× {}", BY_HAND.name)),
             &ALL,
-            |run, shape| run.single.lead_over(shape, job, OURS, BY_HAND),
+            |run, shape| run.single.times_as_long(shape, job, OURS, BY_HAND),
         );
     }
 
@@ -104,7 +104,7 @@ impl Goals {
         for &job in Job::done_in("f64") {
             let line = format!("{}, `f64`", job.title());
             self.least(line, (1.0, &format!("× {}", ANY.name)), &ALL, |run, shape| {
-                run.double.lead_over(shape, job, OURS, ANY)
+                run.double.times_as_long(shape, job, OURS, ANY)
             });
         }
     }
@@ -157,7 +157,7 @@ impl Comparison {
     }
 
     /// How many times as long the fastest of the others takes.
-    fn lead_over(&self, shape: &str, job: Job, ours: &str, others: Others) -> Option<f64> {
+    fn times_as_long(&self, shape: &str, job: Job, ours: &str, others: Others) -> Option<f64> {
         Some(self.lead((shape, job), ours, others.are)?.0)
     }
 }

@@ -18,7 +18,7 @@ fn check_totals<A: Number<Wide = A>>(
     let alone = batch.forward().unwrap().bits();
     assert_eq!(weighted.forward().unwrap().bits(), alone, "{what}, weights");
     let (beside, gradient) = batch.value_and_grad().unwrap();
-    assert_eq!(beside.bits(), alone, "{what}, gradient");
+    assert_eq!(beside.bits(), alone, "{what}, beside a gradient");
     assert_eq!(bits(&gradient), bits(&weighted.value_and_grad().unwrap().1), "{what}, gradient");
     let partial = batch.partial().unwrap();
     assert_eq!(criterion.finish::<A>(&partial).unwrap().bits(), alone, "{what}, partial");
