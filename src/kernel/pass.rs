@@ -49,6 +49,23 @@ impl<A: Element> Chunk<'_, A> {
         }
     }
 
+    /// A derivative of each pair times the factor.
+    #[inline(always)]
+    fn scaled(
+        &self,
+        level: Level,
+        derivative: impl Fn(A::Loss, A::Loss) -> A::Loss,
+        factor: Factor<'_>,
+        out: &mut [A],
+    ) {
+        match factor {
+            Factor::Uniform(factor) if factor != 0.0 => {
+                self.multiply(level, derivative, factor, out);
+            }
+            _ => scaled(self.derivatives(derivative), factor, out),
+        }
+    }
+
     /// A derivative of each pair times a factor that is not 0. (In one loop the wider numbers would halve the vectors of
     /// the narrower.)
     #[inline(always)]
@@ -172,17 +189,14 @@ pub fn d_input<K: Term, A: Element>(
     level.run(
         #[inline(always)]
         || match (slopes, factor) {
+            (None, _) => chunk.scaled(level, K::d_input::<_, true>, factor, out),
             (Some(slopes), Factor::Uniform(factor)) if factor != 0.0 => {
                 A::multiply(level, slopes, factor, out);
-            }
-            (None, Factor::Uniform(factor)) if factor != 0.0 => {
-                chunk.multiply(level, K::d_input::<_, true>, factor, out);
             }
             (Some(slopes), _) => {
                 let slopes = slopes.iter().zip(chunk.input).zip(chunk.target);
                 scaled(slopes.map(|((&slope, x), t)| (slope, x, t)), factor, out);
             }
-            (None, _) => scaled(chunk.derivatives(K::d_input::<_, true>), factor, out),
         },
     );
 }
@@ -196,12 +210,7 @@ pub fn d_target<K: Term, A: Element>(
 ) {
     level.run(
         #[inline(always)]
-        || match factor {
-            Factor::Uniform(factor) if factor != 0.0 => {
-                chunk.multiply(level, K::d_target::<_, true>, factor, out);
-            }
-            _ => scaled(chunk.derivatives(K::d_target::<_, true>), factor, out),
-        },
+        || chunk.scaled(level, K::d_target::<_, true>, factor, out),
     );
 }
 

@@ -14,7 +14,7 @@ use crate::kernel::softmax::lane::Lanes;
 use crate::kernel::softmax::solver::{Factors, Next, Outputs, Settings, Solver};
 use crate::kernel::softmax::sums::Cells;
 use crate::kernel::softmax::terms::{Shares, softmax_terms};
-use crate::kernel::{CHUNK, Float};
+use crate::kernel::{CHUNK, Float, Level};
 
 /// Lanes beside each other, class after class.
 #[derive(Clone, Debug)]
@@ -23,10 +23,32 @@ pub struct ColumnPair<A: Element, const N: usize> {
     pass: Pass,
     columns: Columns<A::Loss, N>,
     lanes: Lanes<N>,
-    /// Of one class, or of all where there are few and gradients are wanted.
-    cells: Vec<Cells<A::Loss, N>>,
-    kept: bool,
+    cells: ClassCells<A::Loss, N>,
     upstream: UpstreamColumns<N>,
+}
+
+/// Of all classes, where there are few and gradients are wanted, or of one.
+#[derive(Clone, Debug)]
+struct ClassCells<T, const N: usize> {
+    cells: Vec<Cells<T, N>>,
+    kept: bool,
+}
+
+impl<T: Logit, const N: usize> ClassCells<T, N> {
+    /// Those of a class, as they were kept or filled anew.
+    #[inline(always)]
+    fn of(
+        &mut self,
+        level: Level,
+        columns: &Columns<T, N>,
+        class: usize,
+        [input, target]: [&Row<T, N>; 2],
+    ) -> &Cells<T, N> {
+        match self.kept {
+            true => &self.cells[class],
+            false => columns.filled(level, target, input, &mut self.cells[0]),
+        }
+    }
 }
 
 impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
@@ -40,8 +62,7 @@ impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
             pass: Pass::Peaks,
             columns: Columns::new(classes, A::Loss::from_f64(settings.rate)),
             lanes: Lanes::default(),
-            cells,
-            kept,
+            cells: ClassCells { cells, kept },
             upstream: UpstreamColumns::new(classes, settings.generalized),
         }
     }
@@ -58,10 +79,7 @@ impl<A: Element<Loss: Logit>, const N: usize> ColumnPair<A, N> {
         let shares = out.terms.is_some();
         let shares = shares.then(|| each_lane::<_, N>(level, |i| Shares::new(&lanes.lane(i))));
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
-            let cells = match self.kept {
-                true => &self.cells[class],
-                false => self.columns.filled(level, target, input, &mut self.cells[0]),
-            };
+            let cells = self.cells.of(level, &self.columns, class, [input, target]);
             let Outputs { terms, d_input, d_target } = out.part(class * N..(class + 1) * N);
             if let Some((out, shares)) = terms.zip(shares.as_ref()) {
                 match generalized {
@@ -97,10 +115,12 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         let level = self.settings.level;
         if self.pass == Pass::Peaks {
             self.columns.add_peaks(level, target, input);
-        } else if self.kept {
-            self.columns.add_and_keep(level, target, input, &mut self.cells, next.rows);
-        } else {
-            self.columns.add(level, first, target, input, &mut self.cells[0], next.rows);
+            return;
+        }
+        let ClassCells { cells, kept } = &mut self.cells;
+        match kept {
+            true => self.columns.add_and_keep(level, target, input, cells, next.rows),
+            false => self.columns.add(level, first, target, input, &mut cells[0], next.rows),
         }
     }
 
@@ -139,10 +159,7 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         let Settings { level, rate, .. } = self.settings;
         let rows = input.iter().zip(target).zip(factors.as_chunks().0).enumerate();
         for (class, ((input, target), factors)) in rows {
-            let cells = match self.kept {
-                true => &self.cells[class],
-                false => self.columns.filled(level, target, input, &mut self.cells[0]),
-            };
+            let cells = self.cells.of(level, &self.columns, class, [input, target]);
             let factors = factors.map(|factor| factor * rate);
             self.upstream.add(level, first + class, &self.lanes, cells, &factors);
         }
