@@ -264,4 +264,7 @@ fn losses_from_logits_are_those_of_the_same_numbers_in_single_precision() {
             }
         }
     }
+    // Enough lanes beside each other that some are copied while others are summed.
+    check_logits::<f16>(&[10, 400], 0, AnyReduction::PerDistribution, Target::Logits);
+    check_logits::<bf16>(&[10, 400], 0, AnyReduction::PerDistribution, Target::Logits);
 }

@@ -104,6 +104,30 @@ fn neighbours_change_no_bit_of<A: Number<Wide = A>>() {
         let bits = |gradient: ArrayView1<'_, A>| gradient.mapv(|slope| slope.bits());
         assert_eq!(bits(gradient.row(lane)), bits(slope.view()), "gradient of lane {lane}");
     }
+    lanes_that_lie_together_are_the_same(&input, &target);
+}
+
+/// Some of them of no weight, and NaN.
+fn lanes_that_lie_together_are_the_same<A: Number<Wide = A>>(
+    input: &Array2<A>,
+    target: &Array2<A>,
+) {
+    let (mut input, mut weights) = (input.clone(), Array1::from_elem(input.nrows(), A::of(0.75)));
+    for lane in [0, 5, 127, 128, 255, 256, 301, 760] {
+        input[[lane, 3]] = A::of(f64::NAN);
+        weights[lane] = A::of(0.0);
+    }
+    let upstream = Array1::from_shape_fn(input.nrows(), |lane| A::of(lane as f64 - 450.0));
+    let answers = |input: &Array2<A>, target: &Array2<A>| {
+        let criterion = KLDivWithLogitsLoss::new(PerDistribution).temperature(1.7);
+        let batch = criterion.batch(input, target).unwrap().weights(&weights).unwrap();
+        let gradients = batch.backward(&upstream).unwrap();
+        let values = batch.forward().unwrap().into_iter();
+        let numbers = values.chain(gradients.input).chain(gradients.target);
+        numbers.map(|number| number.bits()).collect::<Vec<_>>()
+    };
+    let together = |array: &Array2<A>| array.t().as_standard_layout().into_owned().reversed_axes();
+    assert_eq!(answers(&input, target), answers(&together(&input), &together(target)));
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! How lanes are laid before a solver: one alone, its classes behind each other, or many beside each other.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use crate::element::Element;
-use crate::kernel::softmax::{FEW, Row, transpose, transpose_back};
-use crate::kernel::{CHUNK, Level};
-use crate::lanes::{Reader, Rect, Scratch, write};
+use crate::kernel::softmax::{Coming, FEW, Row, transpose, transpose_back};
+use crate::kernel::{CHUNK, Level, fetch_rest};
+use crate::lanes::{Reader, Rect, Scratch, dense, write};
 
 /// Classes of lanes beside each other that are loaded at a time.
 const ROWS: usize = 64;
+/// Classes whose places are on their way while those before them are written: memory takes as long as some of them.
+const AHEAD: usize = 4;
 // Few classes come in one block.
 const _: () = assert!(FEW <= ROWS);
 
@@ -28,6 +30,19 @@ pub trait Panel<A: Element> {
         skipped: &[usize],
         room: &'a mut Room<'_, A, Self::Item>,
     ) -> &'a [Self::Item];
+
+    /// A block of both, and what copies the next one meanwhile, where that is worth it.
+    fn load_both<'a>(
+        level: Level,
+        rect: &Rect,
+        skipped: &[usize],
+        rooms: &'a mut [Room<'_, A, Self::Item>; 2],
+        _next: Rect,
+    ) -> ([&'a [Self::Item]; 2], Coming<'a, A>) {
+        let [input, target] = rooms;
+        let load = |room| Self::load(level, rect, skipped, room);
+        ([load(input), load(target)], Coming::nothing())
+    }
 
     /// Puts what was computed of a block, a number for each class of each lane, where it belongs.
     fn place<T: Element>(
@@ -50,19 +65,44 @@ pub struct Room<'v, A: Element, I> {
     items: Vec<I>,
     /// What is in `items`.
     loaded: Option<Rect>,
+    /// Each of few classes, where neighbouring lanes lie together.
+    classes: Vec<&'v [A]>,
+    coming: Vec<I>,
+    /// What is in `coming`.
+    next: Option<Rect>,
 }
 
 impl<'v, A: Element, I> Room<'v, A, I> {
     /// Nothing is loaded yet.
     pub fn new(matrix: ArrayView2<'v, A>) -> Self {
-        let operand = Reader::new(matrix);
-        let (wide, items) = (Vec::new(), Vec::new());
-        Room { operand, skipped: Scratch::EMPTY, wide, items, loaded: None }
+        let few = matrix.strides()[0] == 1 && matrix.ncols() <= FEW;
+        let class = |class| matrix.index_axis_move(Axis(1), class).to_slice().unwrap_or(&[]);
+        Room {
+            operand: Reader::new(matrix),
+            skipped: Scratch::EMPTY,
+            wide: Vec::new(),
+            items: Vec::new(),
+            loaded: None,
+            classes: (0..if few { matrix.ncols() } else { 0 }).map(class).collect(),
+            coming: Vec::new(),
+            next: None,
+        }
     }
 
     /// Other lanes from here on.
     pub fn clear(&mut self) {
         self.loaded = None;
+    }
+}
+
+impl<A: Element, const N: usize> Room<'_, A, Row<A::Loss, N>> {
+    /// The block that was loaded, without the logits of lanes that are skipped.
+    fn without(&mut self, rect: &Rect, skipped: &[usize]) -> &[Row<A::Loss, N>] {
+        for row in &mut self.items {
+            skipped.iter().for_each(|&lane| row[lane] = Default::default());
+        }
+        self.loaded = Some(rect.clone());
+        &self.items
     }
 }
 
@@ -116,6 +156,10 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
             return &room.items;
         }
         let (lanes, classes) = rect;
+        if room.next.take().as_ref() == Some(rect) {
+            std::mem::swap(&mut room.items, &mut room.coming);
+            return room.without(rect, skipped);
+        }
         room.items.resize(classes.len(), [Default::default(); N]);
         if !room.operand.lanes_lie_together()
             && let Some(lanes) = room.operand.dense(rect)
@@ -129,11 +173,32 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
                 row[column.len()..].fill(Default::default());
             }
         }
-        for row in &mut room.items {
-            skipped.iter().for_each(|&lane| row[lane] = Default::default());
+        room.without(rect, skipped)
+    }
+
+    fn load_both<'a>(
+        level: Level,
+        rect: &Rect,
+        skipped: &[usize],
+        rooms: &'a mut [Room<'_, A, Self::Item>; 2],
+        next: Rect,
+    ) -> ([&'a [Self::Item]; 2], Coming<'a, A>) {
+        for room in rooms.iter_mut() {
+            Self::load(level, rect, skipped, room);
         }
-        room.loaded = Some(rect.clone());
-        &room.items
+        let [input, target] = rooms;
+        let is_here = input.next.is_some() || target.next.is_some();
+        if is_here || input.classes.is_empty() || target.classes.is_empty() || next.0.len() < N {
+            return ([&input.items, &target.items], Coming::nothing());
+        }
+        let (lanes, classes) = next.clone();
+        for room in [&mut *input, &mut *target] {
+            room.coming.resize(classes.len(), [Default::default(); N]);
+            room.next = Some(next.clone());
+        }
+        let from = [&*input.classes, &*target.classes];
+        let to = [&mut input.coming, &mut target.coming].map(|rows| rows.as_flattened_mut());
+        ([&input.items, &target.items], Coming::new(from, lanes, to))
     }
 
     fn place<T: Element>(
@@ -148,9 +213,11 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         if matrix.strides()[0] != 1 {
             return write(matrix, rect, scratch, |out| transpose_back(level, rows, out));
         }
+        let column = |class| (lanes.clone(), class..class + 1);
         for (row, class) in rows.iter().zip(classes.clone()) {
-            let column = (lanes.clone(), class..class + 1);
-            write(matrix, &column, scratch, |out| out.copy_from_slice(&row[..out.len()]));
+            let ahead = (class + AHEAD).min(classes.end - 1);
+            fetch_rest(dense(matrix, &column(ahead)).unwrap_or(&[]), 0);
+            write(matrix, &column(class), scratch, |out| out.copy_from_slice(&row[..out.len()]));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::batch::tally::Tally;
 use crate::batch::visit::{PART, Wanted};
 use crate::batch::worker::steps;
 use crate::element::Element;
-use crate::kernel::softmax::{FEW, Factors, Next, Outputs, Solver};
+use crate::kernel::softmax::{Coming, FEW, Factors, Next, Outputs, Solver};
 use crate::kernel::{Ahead, Float, Level};
 use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 
@@ -35,6 +35,11 @@ impl<A: Element, P: Panel<A>> Rooms<'_, A, P> {
         let (level, skipped) = (self.level, &self.skipped);
         let [input, target] = &mut self.each;
         [P::load(level, rect, skipped, input), P::load(level, rect, skipped, target)]
+    }
+
+    /// The same, and what copies the next one.
+    fn load_both(&mut self, rect: &Rect, next: Rect) -> ([&[P::Item]; 2], Coming<'_, A>) {
+        P::load_both(self.level, rect, &self.skipped, &mut self.each, next)
     }
 }
 
@@ -155,19 +160,19 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         Ahead::new([lane(input), lane(target), place.unwrap_or(&[])], &[])
     }
 
-    /// As many [pieces] as there are classes: of the next lanes of either side, and of where a gradient of these goes.
-    fn beside<'a>(unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Vec<[&'a [A]; 3]> {
-        let after = lanes.end..lanes.end + P::LANES;
-        let few = unit.input.ncols() <= FEW;
-        if P::LANES == 1 || !few || after.end > unit.input.nrows() {
+    /// As many [pieces] as there are classes: of the next lanes of either side, and of where a gradient of these goes;
+    /// none where those lanes are copied.
+    fn beside<'a>(unit: &'a Unit<'_, A>, here: &Rect) -> Vec<[&'a [A]; 3]> {
+        let (after, few) = (after(unit, here), unit.input.ncols() <= FEW);
+        let copied = unit.input.strides()[0] == 1 && unit.target.strides()[0] == 1;
+        if P::LANES == 1 || !few || copied || after.0.len() < P::LANES {
             return Vec::new();
         }
-        let (here, after) = ((lanes.clone(), classes.clone()), (after, classes.clone()));
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
         let (input, target) = (pieces(&unit.input, &after), pieces(&unit.target, &after));
-        let place = gradient.map(|array| pieces(array, &here));
+        let place = gradient.map(|array| pieces(array, here));
         let three = |i| [input(i), target(i), place.as_ref().map_or(&[], |place| place(i))];
-        (0..classes.len()).map(three).collect()
+        (0..here.1.len()).map(three).collect()
     }
 
     /// One pass over some classes.
@@ -179,12 +184,14 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     ) {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
-                let (lane, rows) = match solver.fetches() {
-                    true => (self.ahead(unit, &rect), Self::beside(unit, &rect)),
-                    false => (Ahead::NOTHING, Vec::new()),
+                let (lane, rows, after) = match solver.fetches() {
+                    true => {
+                        (self.ahead(unit, &rect), Self::beside(unit, &rect), after(unit, &rect))
+                    }
+                    false => (Ahead::NOTHING, Vec::new(), (0..0, 0..0)),
                 };
-                let [input, target] = self.rooms.load(&rect);
-                solver.visit(first, input, target, Next { lane, rows: &rows });
+                let ([input, target], coming) = self.rooms.load_both(&rect, after);
+                solver.visit(first, input, target, &mut Next { lane, rows: &rows, coming });
             }
             solver.end_part();
         }
@@ -303,6 +310,12 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             }
         }
     }
+}
+
+/// The same classes of as many lanes behind these, or of those that are left.
+fn after<A: Element>(unit: &Unit<'_, A>, (lanes, classes): &Rect) -> Rect {
+    let end = unit.input.nrows().min(lanes.end + lanes.len());
+    (lanes.end..end, classes.clone())
 }
 
 /// A rectangle in as many pieces as it has classes, each as long as it has lanes, in the order in which they lie: one

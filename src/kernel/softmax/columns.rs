@@ -5,7 +5,9 @@ use super::cell::{Logit, finite_part};
 use super::few::{GROUP, Group, group_mut};
 use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
-use super::sums::{Cells, EARLY, PAIR_STRIPES};
+use super::solver::Next;
+use super::sums::{Cells, EARLY_FEW, PAIR_STRIPES};
+use crate::element::Element;
 use crate::kernel::Level;
 use crate::kernel::sum::tree;
 
@@ -22,10 +24,10 @@ pub type Row<T, const N: usize = COLUMNS> = [T; N];
 pub struct Columns<T, const N: usize = COLUMNS> {
     shifts: Shifts<T, N>,
     stripes: usize,
-    /// Sums over [`EARLY`] classes at most, one row a stripe; none where there are few classes.
+    /// Sums over [`EARLY_FEW`] classes a stripe at most, one row a stripe; none before they are [cleared](Self::clear), which
+    /// few classes of moderate lanes never ask for.
     early: [Vec<Row<T, N>>; 3],
-    /// Σe, Σeε and Σe·φ(ε), one row a stripe; none before they are [cleared](Self::clear), which few classes of moderate
-    /// lanes never ask for.
+    /// Σe, Σeε and Σe·φ(ε), as many.
     weight: Vec<Row<f64, N>>,
     mean: Vec<Row<f64, N>>,
     curvature: Vec<Row<f64, N>>,
@@ -84,11 +86,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             rows.clear();
             rows.resize(self.stripes, [0.0; N]);
         }
-        if self.stripes > 1 {
-            for rows in &mut self.early {
-                rows.clear();
-                rows.resize(self.stripes, [T::ZERO; N]);
-            }
+        for rows in &mut self.early {
+            rows.clear();
+            rows.resize(self.stripes, [T::ZERO; N]);
         }
         self.far = [0.0; N];
     }
@@ -111,20 +111,20 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     /// Adds classes to the sums, the first of them number `first` of its part.
-    pub fn add<A>(
+    pub fn add<A: Element<Loss = T>>(
         &mut self,
         level: Level,
         first: usize,
         z_p: &[Row<T, N>],
         z_q: &[Row<T, N>],
         cells: &mut Cells<T, N>,
-        next: &[[&[A]; 3]],
+        next: &mut Next<'_, A>,
     ) {
         level.run(
             #[inline(always)]
             || {
                 if self.is_simple() {
-                    return self.add_few::<A, false>(first, z_p, z_q, &mut [], next);
+                    return self.add_few::<A, false>(level, first, z_p, z_q, &mut [], next);
                 }
                 for (class, (z_p, z_q)) in (first..).zip(z_p.iter().zip(z_q)) {
                     self.add_class::<false>(class, z_p, z_q, cells);
@@ -134,19 +134,19 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     /// The same, with all that gradients need left in the cells, one for each class.
-    pub fn add_and_keep<A>(
+    pub fn add_and_keep<A: Element<Loss = T>>(
         &mut self,
         level: Level,
         z_p: &[Row<T, N>],
         z_q: &[Row<T, N>],
         cells: &mut [Cells<T, N>],
-        next: &[[&[A]; 3]],
+        next: &mut Next<'_, A>,
     ) {
         level.run(
             #[inline(always)]
             || {
                 if self.is_simple() {
-                    return self.add_few::<A, true>(0, z_p, z_q, cells, next);
+                    return self.add_few::<A, true>(level, 0, z_p, z_q, cells, next);
                 }
                 let rows = z_p.iter().zip(z_q).zip(cells).enumerate();
                 for (class, ((z_p, z_q), cells)) in rows {
@@ -162,13 +162,14 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     #[inline(always)]
-    fn add_few<A, const KEEP: bool>(
+    fn add_few<A: Element<Loss = T>, const KEEP: bool>(
         &mut self,
+        level: Level,
         first: usize,
         z_p: &[Row<T, N>],
         z_q: &[Row<T, N>],
         cells: &mut [Cells<T, N>],
-        next: &[[&[A]; 3]],
+        next: &mut Next<'_, A>,
     ) {
         let [weights, means, curvatures, far] = &mut self.parts;
         for start in (0..N).step_by(GROUP) {
@@ -178,10 +179,17 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             };
             let Some(curvature) = group_mut(curvatures, start) else { return };
             let so_far = match first {
-                0 => Group::NOTHING,
+                0 => Group::nothing(),
                 _ => Group { weight: *weight, mean: *mean, curvature: *curvature },
             };
-            let sums = so_far.add::<T, A, N, KEEP>(start, [z_p, z_q], &self.shifts, cells, next);
+            let sums = so_far.add_classes::<T, A, N, KEEP>(
+                level,
+                start,
+                [z_p, z_q],
+                &self.shifts,
+                cells,
+                next,
+            );
             (*weight, *mean, *curvature) = (sums.weight, sums.mean, sums.curvature);
         }
         *far = [0.0; N];
@@ -212,27 +220,17 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     #[inline(always)]
     fn add_row(&mut self, class: usize, cells: &Cells<T, N>, ratios: &Row<T, N>) {
         let [weights, means, curvatures] = &mut self.early;
-        let stripe = class % PAIR_STRIPES;
+        let stripe = class % self.stripes;
         let rows =
             weights.get_mut(stripe).zip(means.get_mut(stripe)).zip(curvatures.get_mut(stripe));
-        if let Some(((weight, mean), curvature)) = rows {
-            for i in 0..N {
-                weight[i] += cells.weight[i];
-                mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
-                curvature[i] += cells.curvature[i];
-            }
-            if (class + 1).is_multiple_of(EARLY) {
-                self.add_early();
-            }
-            return;
-        }
-        let (weight, mean) = (&mut self.weight[0], &mut self.mean[0]);
-        let curvature = &mut self.curvature[0];
+        let Some(((weight, mean), curvature)) = rows else { return };
         for i in 0..N {
-            let e = cells.weight[i].to_f64();
-            weight[i] += e;
-            mean[i] = e.mul_add(ratios[i].to_f64(), mean[i]);
-            curvature[i] += cells.curvature[i].to_f64();
+            weight[i] += cells.weight[i];
+            mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
+            curvature[i] += cells.curvature[i];
+        }
+        if (class + 1).is_multiple_of(EARLY_FEW * self.stripes) {
+            self.add_early();
         }
     }
 

@@ -22,10 +22,10 @@
 //! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
 //! ([`cell::cell`]).
 //!
-//! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond, of two lanes of logits: class c in
-//! sum c mod [`sums::PAIR_STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; of a lane
-//! against a given target, and of upstreams: in sum c mod [`STRIPES`](super::STRIPES), in `f64`; then as a tree.
-//! The sums of parts of a lane are added in turn.
+//! **Order of sums.** Up to [`FEW`] classes one after the other, beyond in stripes, which are added as a tree. Of two lanes of
+//! logits in the computing type over [`sums::EARLY_FEW`] classes a stripe and those in `f64`, class c in stripe c mod
+//! [`sums::PAIR_STRIPES`]; of a lane against a given target, and of upstreams, in `f64`, in stripe c mod
+//! [`STRIPES`](super::STRIPES). The sums of parts of a lane are added in turn.
 //!
 //! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
 //! class ([`columns`]); short lanes are turned into the latter. The bits are the same.
@@ -33,6 +33,7 @@
 mod against;
 mod cell;
 mod columns;
+mod coming;
 mod few;
 mod given;
 mod gradient;
@@ -49,6 +50,7 @@ use super::Level;
 pub use against::{ColumnsAgainst, LaneAgainst};
 pub use cell::Logit;
 pub use columns::{COLUMNS, Row};
+pub use coming::Coming;
 pub use pair::{ColumnPair, LanePair};
 pub use solver::{Factors, Fork, Next, Outputs, Settings, Solver};
 pub use turn::{CLASSES, LANES, transpose, transpose_back, turn, turn_back};

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::cell::Logit;
+use super::coming::Coming;
 use crate::element::Element;
 use crate::kernel::{Ahead, Level};
 
@@ -20,14 +21,24 @@ pub struct Settings {
     pub generalized: bool,
 }
 
-/// What will be asked for next, to be brought into the cache.
-#[derive(Clone, Copy, Debug)]
+/// What will be asked for next, to be brought near meanwhile.
+#[derive(Debug)]
 pub struct Next<'a, A: Element> {
     /// Of a lane alone: the same classes of the next one, and this block's place in a gradient.
     pub lane: Ahead<'a, A>,
     /// Of lanes beside each other: the next ones of either side, and these lanes' place in a gradient, in as many pieces
     /// as there are classes, each as long as there are lanes, in whichever order they lie.
     pub rows: &'a [[&'a [A]; 3]],
+    /// Lanes beside each other that are copied.
+    pub coming: Coming<'a, A>,
+}
+
+#[cfg(test)]
+impl<A: Element> Next<'_, A> {
+    /// Nothing is known of what comes.
+    pub fn nothing() -> Self {
+        Next { lane: Ahead::NOTHING, rows: &[], coming: Coming::nothing() }
+    }
 }
 
 /// What outputs are multiplied by, 1/τ apart.
@@ -71,7 +82,8 @@ pub trait Solver<A: Element<Loss: Logit>> {
 
     /// Other lanes from here on.
     fn start(&mut self);
-    /// Whether [`visit`](Self::visit) fetches what comes next in this pass; otherwise it is told nothing of it.
+    /// Whether [`visit`](Self::visit) fetches what comes next in this pass, and copies all that is to be copied; otherwise
+    /// it is told nothing of it.
     fn fetches(&self) -> bool {
         false
     }
@@ -81,7 +93,7 @@ pub trait Solver<A: Element<Loss: Logit>> {
         first: usize,
         input: &[Self::Item],
         target: &[Self::Item],
-        next: Next<'_, A>,
+        next: &mut Next<'_, A>,
     );
     /// Ends a part of the lanes.
     fn end_part(&mut self);

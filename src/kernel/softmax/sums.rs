@@ -11,7 +11,9 @@ use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 /// registers.
 pub const PAIR_STRIPES: usize = 16;
 /// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
-pub const EARLY: usize = 8 * PAIR_STRIPES;
+pub const EARLY: usize = EARLY_FEW * PAIR_STRIPES;
+/// The same where there are few classes, and one stripe.
+pub const EARLY_FEW: usize = 8;
 
 /// Those sums.
 #[derive(Clone, Copy, Debug)]

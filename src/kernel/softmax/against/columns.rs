@@ -94,7 +94,13 @@ impl<K: Term, A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnsAgai
         }
     }
 
-    fn visit(&mut self, first: usize, input: &[Self::Item], target: &[Self::Item], _: Next<'_, A>) {
+    fn visit(
+        &mut self,
+        first: usize,
+        input: &[Self::Item],
+        target: &[Self::Item],
+        _: &mut Next<'_, A>,
+    ) {
         let Settings { level, rate, gradients, .. } = self.settings;
         for (class, (input, target)) in (first..).zip(input.iter().zip(target)) {
             match self.pass {

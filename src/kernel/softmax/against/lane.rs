@@ -64,7 +64,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for LaneAgainst<K, A> {
         self.upstream = LaneSum::default();
     }
 
-    fn visit(&mut self, _: usize, input: &[A], target: &[A], _: Next<'_, A>) {
+    fn visit(&mut self, _: usize, input: &[A], target: &[A], _: &mut Next<'_, A>) {
         let Settings { level, rate, gradients, .. } = self.settings;
         match self.pass {
             Pass::Peaks => self.peaks.add(level, input),

@@ -110,7 +110,7 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         first: usize,
         input: &[Self::Item],
         target: &[Self::Item],
-        next: Next<'_, A>,
+        next: &mut Next<'_, A>,
     ) {
         let level = self.settings.level;
         if self.pass == Pass::Peaks {
@@ -119,9 +119,10 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         }
         let ClassCells { cells, kept } = &mut self.cells;
         match kept {
-            true => self.columns.add_and_keep(level, target, input, cells, next.rows),
-            false => self.columns.add(level, first, target, input, &mut cells[0], next.rows),
+            true => self.columns.add_and_keep(level, target, input, cells, next),
+            false => self.columns.add(level, first, target, input, &mut cells[0], next),
         }
+        next.coming.finish(level);
     }
 
     fn end_part(&mut self) {

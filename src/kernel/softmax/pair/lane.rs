@@ -67,7 +67,7 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         self.pass == Pass::Sums
     }
 
-    fn visit(&mut self, _: usize, input: &[A], target: &[A], next: Next<'_, A>) {
+    fn visit(&mut self, _: usize, input: &[A], target: &[A], next: &mut Next<'_, A>) {
         let Settings { level, outputs, .. } = self.settings;
         if self.pass == Pass::Peaks {
             self.peaks[0].add(level, input);

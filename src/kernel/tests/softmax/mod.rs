@@ -7,8 +7,8 @@ mod value;
 
 use crate::element::Element;
 use crate::kernel::softmax::{
-    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, Part, Peaks, Row, Shift, Slopes, Sums,
-    d_inputs, d_targets, transpose,
+    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Logit, Next, Part, Peaks, Row, Shift, Slopes,
+    Sums, d_inputs, d_targets, transpose,
 };
 use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 
@@ -43,7 +43,7 @@ pub fn along<A: Element<Loss: Logit>>(
 }
 
 /// Lanes beside each other.
-pub fn across<T: Logit>(
+pub fn across<T: Logit + Element<Loss = T>>(
     level: Level,
     z_p: &[Row<T>],
     z_q: &[Row<T>],
@@ -56,7 +56,7 @@ pub fn across<T: Logit>(
     columns.shift(level);
     loop {
         columns.clear();
-        columns.add::<T>(level, 0, z_p, z_q, cells, &[]);
+        columns.add::<T>(level, 0, z_p, z_q, cells, &mut Next::nothing());
         columns.end_part(level);
         columns.lanes(level, lanes);
         if !columns.improve(level, lanes) {
@@ -110,8 +110,8 @@ pub fn beside<A: Element<Loss = A> + Logit>(
         columns.shift(level);
         loop {
             columns.clear();
-            for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
-                columns.add::<A>(level, 3 * k, p, q, &mut cells, &[]);
+            for (k, (p, q)) in rows.0.chunks(8).zip(rows.1.chunks(8)).enumerate() {
+                columns.add::<A>(level, 8 * k, p, q, &mut cells, &mut Next::nothing());
             }
             columns.end_part(level);
             columns.lanes(level, &mut lanes);
@@ -181,7 +181,7 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
     columns.add_peaks(level, &z_p, &z_q);
     columns.shift(level);
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
-        columns.add::<f32>(level, 0, z_p, z_q, &mut Cells::default(), &[]);
+        columns.add::<f32>(level, 0, z_p, z_q, &mut Cells::default(), &mut Next::nothing());
         columns.end_part(level);
     }
     let mut lanes = Lanes::default();
