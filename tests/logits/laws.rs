@@ -127,7 +127,10 @@ fn lanes_that_lie_together_are_the_same<A: Number<Wide = A>>(
         numbers.map(|number| number.bits()).collect::<Vec<_>>()
     };
     let together = |array: &Array2<A>| array.t().as_standard_layout().into_owned().reversed_axes();
-    assert_eq!(answers(&input, target), answers(&together(&input), &together(target)));
+    let expected = answers(&input, target);
+    assert_eq!(answers(&together(&input), &together(target)), expected);
+    assert_eq!(answers(&together(&input), target), expected);
+    assert_eq!(answers(&input, &together(target)), expected);
 }
 
 #[test]

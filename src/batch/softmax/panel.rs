@@ -76,17 +76,25 @@ impl<'v, A: Element, I> Room<'v, A, I> {
     /// Nothing is loaded yet.
     pub fn new(matrix: ArrayView2<'v, A>) -> Self {
         let few = matrix.strides()[0] == 1 && matrix.ncols() <= FEW;
-        let class = |class| matrix.index_axis_move(Axis(1), class).to_slice().unwrap_or(&[]);
+        let class = |class| matrix.index_axis_move(Axis(1), class).to_slice();
         Room {
             operand: Reader::new(matrix),
             skipped: Scratch::EMPTY,
             wide: Vec::new(),
             items: Vec::new(),
             loaded: None,
-            classes: (0..if few { matrix.ncols() } else { 0 }).map(class).collect(),
+            classes: (0..if few { matrix.ncols() } else { 0 })
+                .map(class)
+                .collect::<Option<_>>()
+                .unwrap_or_default(),
             coming: Vec::new(),
             next: None,
         }
+    }
+
+    /// Whether there are few classes, and of each neighbouring lanes lie together.
+    pub fn lies_by_classes(&self) -> bool {
+        !self.classes.is_empty()
     }
 
     /// Other lanes from here on.
@@ -187,8 +195,10 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
             Self::load(level, rect, skipped, room);
         }
         let [input, target] = rooms;
-        let is_here = input.next.is_some() || target.next.is_some();
-        if is_here || input.classes.is_empty() || target.classes.is_empty() || next.0.len() < N {
+        // Copied already where this is another pass over the same lanes.
+        let copied = input.next.is_some();
+        let by_classes = input.lies_by_classes() && target.lies_by_classes();
+        if copied || !by_classes || next.0.len() < N {
             return ([&input.items, &target.items], Coming::nothing());
         }
         let (lanes, classes) = next.clone();
@@ -196,7 +206,7 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
             room.coming.resize(classes.len(), [Default::default(); N]);
             room.next = Some(next.clone());
         }
-        let from = [&*input.classes, &*target.classes];
+        let from = [&input.classes[classes.clone()], &target.classes[classes]];
         let to = [&mut input.coming, &mut target.coming].map(|rows| rows.as_flattened_mut());
         ([&input.items, &target.items], Coming::new(from, lanes, to))
     }
@@ -215,8 +225,9 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         }
         let column = |class| (lanes.clone(), class..class + 1);
         for (row, class) in rows.iter().zip(classes.clone()) {
-            let ahead = (class + AHEAD).min(classes.end - 1);
-            fetch_rest(dense(matrix, &column(ahead)).unwrap_or(&[]), 0);
+            if class + AHEAD < classes.end {
+                fetch_rest(dense(matrix, &column(class + AHEAD)).unwrap_or(&[]), 0);
+            }
             write(matrix, &column(class), scratch, |out| out.copy_from_slice(&row[..out.len()]));
         }
     }

@@ -62,6 +62,8 @@ pub struct Table<'v, A: Element, P: Panel<A>> {
 }
 
 impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
+    /// Apart, so that it is made where it stays, not copied there.
+    #[inline(never)]
     pub fn new(panels: Panels<'v>, [input, target]: [ArrayView2<'v, A>; 2]) -> Self {
         Table {
             panels,
@@ -162,9 +164,9 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
 
     /// As many [pieces] as there are classes: of the next lanes of either side, and of where a gradient of these goes;
     /// none where those lanes are copied.
-    fn beside<'a>(unit: &'a Unit<'_, A>, here: &Rect) -> Vec<[&'a [A]; 3]> {
+    fn beside<'a>(&self, unit: &'a Unit<'_, A>, here: &Rect) -> Vec<[&'a [A]; 3]> {
         let (after, few) = (after(unit, here), unit.input.ncols() <= FEW);
-        let copied = unit.input.strides()[0] == 1 && unit.target.strides()[0] == 1;
+        let copied = self.rooms.each.iter().all(Room::lies_by_classes);
         if P::LANES == 1 || !few || copied || after.0.len() < P::LANES {
             return Vec::new();
         }
@@ -185,13 +187,14 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
                 let (lane, rows, after) = match solver.fetches() {
-                    true => {
-                        (self.ahead(unit, &rect), Self::beside(unit, &rect), after(unit, &rect))
-                    }
+                    true => (self.ahead(unit, &rect), self.beside(unit, &rect), after(unit, &rect)),
                     false => (Ahead::NOTHING, Vec::new(), (0..0, 0..0)),
                 };
+                let level = self.rooms.level;
                 let ([input, target], coming) = self.rooms.load_both(&rect, after);
-                solver.visit(first, input, target, &mut Next { lane, rows: &rows, coming });
+                let mut next = Next { lane, rows: &rows, coming };
+                solver.visit(first, input, target, &mut next);
+                next.coming.finish(level);
             }
             solver.end_part();
         }

@@ -6,7 +6,7 @@ use super::few::{GROUP, Group, group_mut};
 use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
 use super::solver::Next;
-use super::sums::{Cells, EARLY_FEW, PAIR_STRIPES};
+use super::sums::{Cells, EARLY_EACH, PAIR_STRIPES};
 use crate::element::Element;
 use crate::kernel::Level;
 use crate::kernel::sum::tree;
@@ -24,7 +24,7 @@ pub type Row<T, const N: usize = COLUMNS> = [T; N];
 pub struct Columns<T, const N: usize = COLUMNS> {
     shifts: Shifts<T, N>,
     stripes: usize,
-    /// Sums over [`EARLY_FEW`] classes a stripe at most, one row a stripe; none before they are [cleared](Self::clear), which
+    /// Sums over [`EARLY_EACH`] classes a stripe at most, one row a stripe; none before they are [cleared](Self::clear), which
     /// few classes of moderate lanes never ask for.
     early: [Vec<Row<T, N>>; 3],
     /// Σe, Σeε and Σe·φ(ε), as many.
@@ -110,7 +110,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         cells
     }
 
-    /// Adds classes to the sums, the first of them number `first` of its part.
+    /// Adds classes to the sums, the first of them number `first` of its part, a multiple of [`EARLY_EACH`].
     pub fn add<A: Element<Loss = T>>(
         &mut self,
         level: Level,
@@ -124,7 +124,14 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             #[inline(always)]
             || {
                 if self.is_simple() {
-                    return self.add_few::<A, false>(level, first, z_p, z_q, &mut [], next);
+                    return match next.coming.is_some() {
+                        true => {
+                            self.add_few::<A, false, true>(level, first, z_p, z_q, &mut [], next)
+                        }
+                        false => {
+                            self.add_few::<A, false, false>(level, first, z_p, z_q, &mut [], next)
+                        }
+                    };
                 }
                 for (class, (z_p, z_q)) in (first..).zip(z_p.iter().zip(z_q)) {
                     self.add_class::<false>(class, z_p, z_q, cells);
@@ -146,7 +153,10 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             #[inline(always)]
             || {
                 if self.is_simple() {
-                    return self.add_few::<A, true>(level, 0, z_p, z_q, cells, next);
+                    return match next.coming.is_some() {
+                        true => self.add_few::<A, true, true>(level, 0, z_p, z_q, cells, next),
+                        false => self.add_few::<A, true, false>(level, 0, z_p, z_q, cells, next),
+                    };
                 }
                 let rows = z_p.iter().zip(z_q).zip(cells).enumerate();
                 for (class, ((z_p, z_q), cells)) in rows {
@@ -162,7 +172,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     }
 
     #[inline(always)]
-    fn add_few<A: Element<Loss = T>, const KEEP: bool>(
+    fn add_few<A: Element<Loss = T>, const KEEP: bool, const COPY: bool>(
         &mut self,
         level: Level,
         first: usize,
@@ -171,6 +181,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         cells: &mut [Cells<T, N>],
         next: &mut Next<'_, A>,
     ) {
+        debug_assert!(first.is_multiple_of(EARLY_EACH));
         let [weights, means, curvatures, far] = &mut self.parts;
         for start in (0..N).step_by(GROUP) {
             let (Some(weight), Some(mean)) = (group_mut(weights, start), group_mut(means, start))
@@ -182,7 +193,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
                 0 => Group::nothing(),
                 _ => Group { weight: *weight, mean: *mean, curvature: *curvature },
             };
-            let sums = so_far.add_classes::<T, A, N, KEEP>(
+            let sums = so_far.add_classes::<T, A, N, KEEP, COPY>(
                 level,
                 start,
                 [z_p, z_q],
@@ -229,7 +240,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
             curvature[i] += cells.curvature[i];
         }
-        if (class + 1).is_multiple_of(EARLY_FEW * self.stripes) {
+        if (class + 1).is_multiple_of(EARLY_EACH * self.stripes) {
             self.add_early();
         }
     }

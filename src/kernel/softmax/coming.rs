@@ -1,9 +1,9 @@
 //! The next lanes beside each other, copied while those before them are summed.
 //!
-//! A class of them is a short run of memory, and that of the next class often lies a power of two away: few such lines
-//! fit a cache's sets at a time. Fetched all at once they are gone again before they are asked for, which took half of
-//! all time at 21 classes of 256 × 256 on Zen 4. So a group of each operand is copied for every group of cells, and
-//! asked for [`AHEAD`] classes before. (A class at a time, eight times as seldom, took a third longer.)
+//! A class of them is a short run of memory, and that of the next class often lies a power of two away: few lines that lie
+//! so fit a set of the cache. Fetched all at once, most are gone before they are used, which took half of all time at
+//! 21 classes of 256 × 256 on Zen 4. So a group of either operand is copied for every group of cells, and asked for
+//! [`AHEAD`] classes before. (Whole classes, an eighth as often, took a third longer.)
 
 use std::ops::Range;
 
@@ -23,11 +23,11 @@ pub struct Coming<'a, A: Element> {
     /// Where in them those that are copied lie.
     lanes: Range<usize>,
     to: [&'a mut [A::Loss]; 2],
-    /// The next class,
+    /// The class after the one that is being copied,
     class: usize,
-    /// what is left of this one,
+    /// what is left of that one,
     left: [&'a [A]; 2],
-    /// and of that which is asked for.
+    /// and what is left to be asked for of the one [`AHEAD`] of it.
     ahead: [&'a [A]; 2],
 }
 
@@ -37,15 +37,21 @@ impl<'a, A: Element> Coming<'a, A> {
         Coming::new([&[]; 2], 0..0, [&mut [], &mut []])
     }
 
-    /// Some of the numbers of each class, one behind the other.
+    /// Those lanes of each class, put one class behind the other.
     pub fn new(from: [&'a [&'a [A]]; 2], lanes: Range<usize>, to: [&'a mut [A::Loss]; 2]) -> Self {
         Coming { from, lanes, to, class: 0, left: [&[]; 2], ahead: [&[]; 2] }
+    }
+
+    /// Whether anything is to be copied.
+    #[inline(always)]
+    pub fn is_some(&self) -> bool {
+        !self.from[0].is_empty()
     }
 
     /// Copies the next group of either operand; whether there was one.
     #[inline(always)]
     pub fn advance(&mut self, level: Level) -> bool {
-        if self.left[0].is_empty() && !self.turn() {
+        if self.left[0].is_empty() && !self.next_class() {
             return false;
         }
         for i in 0..2 {
@@ -65,7 +71,7 @@ impl<'a, A: Element> Coming<'a, A> {
 
     /// Turns to the next class; whether there is one.
     #[inline(always)]
-    fn turn(&mut self) -> bool {
+    fn next_class(&mut self) -> bool {
         if self.class >= self.from[0].len() {
             return false;
         }
@@ -74,7 +80,7 @@ impl<'a, A: Element> Coming<'a, A> {
                 self.from[i].get(class).and_then(|row| row.get(self.lanes.clone())).unwrap_or(&[])
             };
             (self.left[i], self.ahead[i]) = (row(self.class), row(self.class + AHEAD));
-            // Seldom do they begin where a line does.
+            // A class that begins inside a line ends in one more.
             fetch::<_, 1>(self.ahead[i], self.ahead[i].len().saturating_sub(1));
         }
         self.class += 1;

@@ -5,7 +5,7 @@ use super::columns::Row;
 use super::shift::Shift;
 use super::shifts::Shifts;
 use super::solver::Next;
-use super::sums::{Cells, EARLY_FEW};
+use super::sums::{Cells, EARLY_EACH};
 use crate::element::Element;
 use crate::kernel::ahead::fetch;
 use crate::kernel::{Float, Level};
@@ -32,10 +32,17 @@ impl<T: Float> Group<T> {
 }
 
 impl Group<f64> {
-    /// Adds classes of the lanes from `start` on, [`EARLY_FEW`] at a time. With `KEEP` the cells, one for each class, then
-    /// hold all that gradients need.
+    /// Adds classes of the lanes from `start` on, [`EARLY_EACH`] at a time. With `KEEP` the cells, one for each class, then
+    /// hold all that gradients need; with `COPY` what comes is copied, and without fetched. (A loop that might do either
+    /// took a twentieth longer.)
     #[inline(always)]
-    pub fn add_classes<T: Logit, A: Element<Loss = T>, const N: usize, const KEEP: bool>(
+    pub fn add_classes<
+        T: Logit,
+        A: Element<Loss = T>,
+        const N: usize,
+        const KEEP: bool,
+        const COPY: bool,
+    >(
         mut self,
         level: Level,
         start: usize,
@@ -45,13 +52,16 @@ impl Group<f64> {
         next: &mut Next<'_, A>,
     ) -> Self {
         let (rate, wholes, offsets) = shifts.group(start);
-        let [z_p, z_q] = rows.map(|rows| rows.chunks(EARLY_FEW));
-        for (first, (z_p, z_q)) in (0..).step_by(EARLY_FEW).zip(z_p.zip(z_q)) {
+        let [z_p, z_q] = rows.map(|rows| rows.chunks(EARLY_EACH));
+        for (first, (z_p, z_q)) in (0..).step_by(EARLY_EACH).zip(z_p.zip(z_q)) {
             let mut early = Group::nothing();
             for (class, (z_p, z_q)) in (first..).zip(z_p.iter().zip(z_q)) {
-                next.coming.advance(level);
-                for row in next.rows.get(class).into_iter().flatten() {
-                    fetch::<_, GROUP>(row, start);
+                if COPY {
+                    next.coming.advance(level);
+                } else {
+                    for row in next.rows.get(class).into_iter().flatten() {
+                        fetch::<_, GROUP>(row, start);
+                    }
                 }
                 let (Some(z_p), Some(z_q)) = (group(z_p, start), group(z_q, start)) else { break };
                 let mut found = Cells::<T, GROUP>::default();

@@ -29,7 +29,7 @@ pub struct Next<'a, A: Element> {
     /// Of lanes beside each other: the next ones of either side, and these lanes' place in a gradient, in as many pieces
     /// as there are classes, each as long as there are lanes, in whichever order they lie.
     pub rows: &'a [[&'a [A]; 3]],
-    /// Lanes beside each other that are copied.
+    /// Lanes beside each other that are copied, as far as the visit gets.
     pub coming: Coming<'a, A>,
 }
 
@@ -82,8 +82,7 @@ pub trait Solver<A: Element<Loss: Logit>> {
 
     /// Other lanes from here on.
     fn start(&mut self);
-    /// Whether [`visit`](Self::visit) fetches what comes next in this pass, and copies all that is to be copied; otherwise
-    /// it is told nothing of it.
+    /// Whether [`visit`](Self::visit) brings near what comes next in this pass; otherwise it is told nothing of it.
     fn fetches(&self) -> bool {
         false
     }

@@ -10,10 +10,10 @@ use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 /// Sums of a pair of lanes that run beside each other: one vector, since the constants of [`moderate_cell`] fill the
 /// registers.
 pub const PAIR_STRIPES: usize = 16;
-/// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
-pub const EARLY: usize = EARLY_FEW * PAIR_STRIPES;
-/// The same where there are few classes, and one stripe.
-pub const EARLY_FEW: usize = 8;
+/// Classes of a stripe that are summed in the computing type before their sum is added in `f64`,
+pub const EARLY_EACH: usize = 8;
+/// and of all stripes.
+pub const EARLY: usize = EARLY_EACH * PAIR_STRIPES;
 
 /// Those sums.
 #[derive(Clone, Copy, Debug)]

@@ -122,7 +122,6 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
             true => self.columns.add_and_keep(level, target, input, cells, next),
             false => self.columns.add(level, first, target, input, &mut cells[0], next),
         }
-        next.coming.finish(level);
     }
 
     fn end_part(&mut self) {
