@@ -6,7 +6,7 @@ use super::few::{GROUP, Group, group_mut};
 use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
 use super::solver::Next;
-use super::sums::{Cells, EARLY_EACH, PAIR_STRIPES};
+use super::sums::{Cells, EARLY, PAIR_STRIPES};
 use crate::element::Element;
 use crate::kernel::Level;
 use crate::kernel::sum::tree;
@@ -24,10 +24,10 @@ pub type Row<T, const N: usize = COLUMNS> = [T; N];
 pub struct Columns<T, const N: usize = COLUMNS> {
     shifts: Shifts<T, N>,
     stripes: usize,
-    /// Sums over [`EARLY_EACH`] classes a stripe at most, one row a stripe; none before they are [cleared](Self::clear), which
-    /// few classes of moderate lanes never ask for.
+    /// Sums over [`EARLY`] classes at most, one row a stripe; none where there are few classes.
     early: [Vec<Row<T, N>>; 3],
-    /// Σe, Σeε and Σe·φ(ε), as many.
+    /// Σe, Σeε and Σe·φ(ε), one row a stripe; none before they are [cleared](Self::clear), which few classes of moderate
+    /// lanes never ask for.
     weight: Vec<Row<f64, N>>,
     mean: Vec<Row<f64, N>>,
     curvature: Vec<Row<f64, N>>,
@@ -86,9 +86,11 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             rows.clear();
             rows.resize(self.stripes, [0.0; N]);
         }
-        for rows in &mut self.early {
-            rows.clear();
-            rows.resize(self.stripes, [T::ZERO; N]);
+        if self.stripes > 1 {
+            for rows in &mut self.early {
+                rows.clear();
+                rows.resize(self.stripes, [T::ZERO; N]);
+            }
         }
         self.far = [0.0; N];
     }
@@ -110,7 +112,7 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         cells
     }
 
-    /// Adds classes to the sums, the first of them number `first` of its part, a multiple of [`EARLY_EACH`].
+    /// Adds classes to the sums, the first of them number `first` of its part.
     pub fn add<A: Element<Loss = T>>(
         &mut self,
         level: Level,
@@ -181,7 +183,6 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         cells: &mut [Cells<T, N>],
         next: &mut Next<'_, A>,
     ) {
-        debug_assert!(first.is_multiple_of(EARLY_EACH));
         let [weights, means, curvatures, far] = &mut self.parts;
         for start in (0..N).step_by(GROUP) {
             let (Some(weight), Some(mean)) = (group_mut(weights, start), group_mut(means, start))
@@ -190,10 +191,10 @@ impl<T: Logit, const N: usize> Columns<T, N> {
             };
             let Some(curvature) = group_mut(curvatures, start) else { return };
             let so_far = match first {
-                0 => Group::nothing(),
+                0 => Group::NOTHING,
                 _ => Group { weight: *weight, mean: *mean, curvature: *curvature },
             };
-            let sums = so_far.add_classes::<T, A, N, KEEP, COPY>(
+            let sums = so_far.add::<T, A, N, KEEP, COPY>(
                 level,
                 start,
                 [z_p, z_q],
@@ -231,17 +232,27 @@ impl<T: Logit, const N: usize> Columns<T, N> {
     #[inline(always)]
     fn add_row(&mut self, class: usize, cells: &Cells<T, N>, ratios: &Row<T, N>) {
         let [weights, means, curvatures] = &mut self.early;
-        let stripe = class % self.stripes;
+        let stripe = class % PAIR_STRIPES;
         let rows =
             weights.get_mut(stripe).zip(means.get_mut(stripe)).zip(curvatures.get_mut(stripe));
-        let Some(((weight, mean), curvature)) = rows else { return };
-        for i in 0..N {
-            weight[i] += cells.weight[i];
-            mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
-            curvature[i] += cells.curvature[i];
+        if let Some(((weight, mean), curvature)) = rows {
+            for i in 0..N {
+                weight[i] += cells.weight[i];
+                mean[i] = cells.weight[i].mul_add(ratios[i], mean[i]);
+                curvature[i] += cells.curvature[i];
+            }
+            if (class + 1).is_multiple_of(EARLY) {
+                self.add_early();
+            }
+            return;
         }
-        if (class + 1).is_multiple_of(EARLY_EACH * self.stripes) {
-            self.add_early();
+        let (weight, mean) = (&mut self.weight[0], &mut self.mean[0]);
+        let curvature = &mut self.curvature[0];
+        for i in 0..N {
+            let e = cells.weight[i].to_f64();
+            weight[i] += e;
+            mean[i] = e.mul_add(ratios[i].to_f64(), mean[i]);
+            curvature[i] += cells.curvature[i].to_f64();
         }
     }
 

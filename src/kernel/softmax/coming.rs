@@ -89,6 +89,9 @@ impl<'a, A: Element> Coming<'a, A> {
 
     /// Copies what is left.
     pub fn finish(&mut self, level: Level) {
+        if !self.is_some() {
+            return;
+        }
         level.run(
             #[inline(always)]
             || while self.advance(level) {},

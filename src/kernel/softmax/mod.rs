@@ -22,10 +22,10 @@
 //! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
 //! ([`cell::cell`]).
 //!
-//! **Order of sums.** Up to [`FEW`] classes are one stripe; beyond, class c is in stripe c mod [`STRIPES`](super::STRIPES), of
-//! two lanes of logits c mod [`sums::PAIR_STRIPES`], and stripes are added as a tree. A stripe is summed class after class
-//! in `f64`; of two lanes of logits [`sums::EARLY_EACH`] of its classes at a time in the computing type, and those sums
-//! in `f64`. The sums of parts of a lane are added in turn.
+//! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond, of two lanes of logits: class c in
+//! sum c mod [`sums::PAIR_STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; of a lane
+//! against a given target, and of upstreams: in sum c mod [`STRIPES`](super::STRIPES), in `f64`; then as a tree.
+//! The sums of parts of a lane are added in turn.
 //!
 //! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
 //! class ([`columns`]); short lanes are turned into the latter. The bits are the same.
@@ -57,7 +57,7 @@ pub use turn::{CLASSES, LANES, transpose, transpose_back, turn, turn_back};
 #[cfg(target_arch = "x86_64")]
 pub use turn::{turn_back_f32, turn_f32};
 
-/// Up to so many classes are summed in one stripe.
+/// Up to so many classes are summed one after the other.
 pub const FEW: usize = 64;
 
 #[cfg(test)]

@@ -10,10 +10,8 @@ use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 /// Sums of a pair of lanes that run beside each other: one vector, since the constants of [`moderate_cell`] fill the
 /// registers.
 pub const PAIR_STRIPES: usize = 16;
-/// Classes of a stripe that are summed in the computing type before their sum is added in `f64`,
-pub const EARLY_EACH: usize = 8;
-/// and of all stripes.
-pub const EARLY: usize = EARLY_EACH * PAIR_STRIPES;
+/// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
+pub const EARLY: usize = 8 * PAIR_STRIPES;
 
 /// Those sums.
 #[derive(Clone, Copy, Debug)]

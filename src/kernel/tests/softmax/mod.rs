@@ -110,8 +110,8 @@ pub fn beside<A: Element<Loss = A> + Logit>(
         columns.shift(level);
         loop {
             columns.clear();
-            for (k, (p, q)) in rows.0.chunks(8).zip(rows.1.chunks(8)).enumerate() {
-                columns.add::<A>(level, 8 * k, p, q, &mut cells, &mut Next::nothing());
+            for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
+                columns.add::<A>(level, 3 * k, p, q, &mut cells, &mut Next::nothing());
             }
             columns.end_part(level);
             columns.lanes(level, &mut lanes);
