@@ -38,10 +38,10 @@ pub trait Panel<A: Element> {
         skipped: &[usize],
         rooms: &'a mut [Room<'_, A, Self::Item>; 2],
         _next: Rect,
-    ) -> ([&'a [Self::Item]; 2], Coming<'a, A>) {
+    ) -> ([&'a [Self::Item]; 2], Option<Coming<'a, A>>) {
         let [input, target] = rooms;
         let load = |room| Self::load(level, rect, skipped, room);
-        ([load(input), load(target)], Coming::nothing())
+        ([load(input), load(target)], None)
     }
 
     /// Puts what was computed of a block, a number for each class of each lane, where it belongs.
@@ -190,7 +190,7 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         skipped: &[usize],
         rooms: &'a mut [Room<'_, A, Self::Item>; 2],
         next: Rect,
-    ) -> ([&'a [Self::Item]; 2], Coming<'a, A>) {
+    ) -> ([&'a [Self::Item]; 2], Option<Coming<'a, A>>) {
         for room in rooms.iter_mut() {
             Self::load(level, rect, skipped, room);
         }
@@ -199,7 +199,7 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         let copied = input.next.is_some();
         let by_classes = input.lies_by_classes() && target.lies_by_classes();
         if copied || !by_classes || next.0.len() < N {
-            return ([&input.items, &target.items], Coming::nothing());
+            return ([&input.items, &target.items], None);
         }
         let (lanes, classes) = next.clone();
         for room in [&mut *input, &mut *target] {
@@ -208,7 +208,7 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         }
         let from = [&input.classes[classes.clone()], &target.classes[classes]];
         let to = [&mut input.coming, &mut target.coming].map(|rows| rows.as_flattened_mut());
-        ([&input.items, &target.items], Coming::new(from, lanes, to))
+        ([&input.items, &target.items], Some(Coming::new(from, lanes, to)))
     }
 
     fn place<T: Element>(

@@ -38,7 +38,7 @@ impl<A: Element, P: Panel<A>> Rooms<'_, A, P> {
     }
 
     /// The same, and what copies the next one.
-    fn load_both(&mut self, rect: &Rect, next: Rect) -> ([&[P::Item]; 2], Coming<'_, A>) {
+    fn load_both(&mut self, rect: &Rect, next: Rect) -> ([&[P::Item]; 2], Option<Coming<'_, A>>) {
         P::load_both(self.level, rect, &self.skipped, &mut self.each, next)
     }
 }
@@ -194,7 +194,9 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
                 let ([input, target], coming) = self.rooms.load_both(&rect, after);
                 let mut next = Next { lane, rows: &rows, coming };
                 solver.visit(first, input, target, &mut next);
-                next.coming.finish(level);
+                if let Some(coming) = &mut next.coming {
+                    coming.finish(level);
+                }
             }
             solver.end_part();
         }

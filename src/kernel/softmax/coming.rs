@@ -32,20 +32,9 @@ pub struct Coming<'a, A: Element> {
 }
 
 impl<'a, A: Element> Coming<'a, A> {
-    /// Nothing is to be copied.
-    pub fn nothing() -> Self {
-        Coming::new([&[]; 2], 0..0, [&mut [], &mut []])
-    }
-
     /// Those lanes of each class, put one class behind the other.
     pub fn new(from: [&'a [&'a [A]]; 2], lanes: Range<usize>, to: [&'a mut [A::Loss]; 2]) -> Self {
         Coming { from, lanes, to, class: 0, left: [&[]; 2], ahead: [&[]; 2] }
-    }
-
-    /// Whether anything is to be copied.
-    #[inline(always)]
-    pub fn is_some(&self) -> bool {
-        !self.from[0].is_empty()
     }
 
     /// Copies the next group of either operand; whether there was one.
@@ -89,9 +78,6 @@ impl<'a, A: Element> Coming<'a, A> {
 
     /// Copies what is left.
     pub fn finish(&mut self, level: Level) {
-        if !self.is_some() {
-            return;
-        }
         level.run(
             #[inline(always)]
             || while self.advance(level) {},

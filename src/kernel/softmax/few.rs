@@ -51,7 +51,9 @@ impl Group {
         for (class, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
             let (Some(z_p), Some(z_q)) = (group(z_p, start), group(z_q, start)) else { break };
             if COPY {
-                next.coming.advance(level);
+                if let Some(coming) = &mut next.coming {
+                    coming.advance(level);
+                }
             } else {
                 for row in next.rows.get(class).into_iter().flatten() {
                     fetch::<_, GROUP>(row, start);

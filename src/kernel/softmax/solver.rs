@@ -30,14 +30,14 @@ pub struct Next<'a, A: Element> {
     /// as there are classes, each as long as there are lanes, in whichever order they lie.
     pub rows: &'a [[&'a [A]; 3]],
     /// Lanes beside each other that are copied, as far as the visit gets.
-    pub coming: Coming<'a, A>,
+    pub coming: Option<Coming<'a, A>>,
 }
 
 #[cfg(test)]
 impl<A: Element> Next<'_, A> {
     /// Nothing is known of what comes.
     pub fn nothing() -> Self {
-        Next { lane: Ahead::NOTHING, rows: &[], coming: Coming::nothing() }
+        Next { lane: Ahead::NOTHING, rows: &[], coming: None }
     }
 }
 
