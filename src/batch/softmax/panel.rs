@@ -68,25 +68,23 @@ pub struct Room<'v, A: Element, I> {
     /// Each of few classes, where neighbouring lanes lie together.
     classes: Vec<&'v [A]>,
     coming: Vec<I>,
-    /// What is in `coming`.
+    /// What is in `coming` once it has been copied.
     next: Option<Rect>,
 }
 
 impl<'v, A: Element, I> Room<'v, A, I> {
     /// Nothing is loaded yet.
     pub fn new(matrix: ArrayView2<'v, A>) -> Self {
-        let few = matrix.strides()[0] == 1 && matrix.ncols() <= FEW;
         let class = |class| matrix.index_axis_move(Axis(1), class).to_slice();
+        let by_classes = matrix.strides()[0] == 1 && matrix.ncols() <= FEW;
+        let classes = if by_classes { 0..matrix.ncols() } else { 0..0 };
         Room {
             operand: Reader::new(matrix),
             skipped: Scratch::EMPTY,
             wide: Vec::new(),
             items: Vec::new(),
             loaded: None,
-            classes: (0..if few { matrix.ncols() } else { 0 })
-                .map(class)
-                .collect::<Option<_>>()
-                .unwrap_or_default(),
+            classes: classes.map(class).collect::<Option<_>>().unwrap_or_default(),
             coming: Vec::new(),
             next: None,
         }
