@@ -1,6 +1,7 @@
 //! Units of logits: lanes are laid before a solver pass by pass, then what is wanted is written.
 
 mod panel;
+mod rooms;
 mod table;
 
 use std::ops::Range;

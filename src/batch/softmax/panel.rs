@@ -1,7 +1,8 @@
 //! How lanes are laid before a solver: one alone, its classes behind each other, or many beside each other.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::rooms::Copied;
 use crate::element::Element;
 use crate::kernel::softmax::{Coming, FEW, Row, transpose, transpose_back};
 use crate::kernel::{CHUNK, Level, fetch_rest};
@@ -31,17 +32,9 @@ pub trait Panel<A: Element> {
         room: &'a mut Room<'_, A, Self::Item>,
     ) -> &'a [Self::Item];
 
-    /// A block of both, and what copies the next one meanwhile, where that is worth it.
-    fn load_both<'a>(
-        level: Level,
-        rect: &Rect,
-        skipped: &[usize],
-        rooms: &'a mut [Room<'_, A, Self::Item>; 2],
-        _next: Rect,
-    ) -> ([&'a [Self::Item]; 2], Option<Coming<'a, A>>) {
-        let [input, target] = rooms;
-        let load = |room| Self::load(level, rect, skipped, room);
-        ([load(input), load(target)], None)
+    /// What copies a block of both operands, where that is worth it.
+    fn copy<'a>(_: &'a mut Copied<'_, A, Self::Item>, _: Rect) -> Option<Coming<'a, A>> {
+        None
     }
 
     /// Puts what was computed of a block, a number for each class of each lane, where it belongs.
@@ -65,50 +58,48 @@ pub struct Room<'v, A: Element, I> {
     items: Vec<I>,
     /// What is in `items`.
     loaded: Option<Rect>,
-    /// Each of few classes, where neighbouring lanes lie together.
-    classes: Vec<&'v [A]>,
-    coming: Vec<I>,
-    /// What is in `coming` once it has been copied.
-    next: Option<Rect>,
 }
 
 impl<'v, A: Element, I> Room<'v, A, I> {
     /// Nothing is loaded yet.
     pub fn new(matrix: ArrayView2<'v, A>) -> Self {
-        let class = |class| matrix.index_axis_move(Axis(1), class).to_slice();
-        let by_classes = matrix.strides()[0] == 1 && matrix.ncols() <= FEW;
-        let classes = if by_classes { 0..matrix.ncols() } else { 0..0 };
         Room {
             operand: Reader::new(matrix),
             skipped: Scratch::EMPTY,
             wide: Vec::new(),
             items: Vec::new(),
             loaded: None,
-            classes: classes.map(class).collect::<Option<_>>().unwrap_or_default(),
-            coming: Vec::new(),
-            next: None,
         }
-    }
-
-    /// Whether there are few classes, and of each neighbouring lanes lie together.
-    pub fn lies_by_classes(&self) -> bool {
-        !self.classes.is_empty()
     }
 
     /// Other lanes from here on.
     pub fn clear(&mut self) {
         self.loaded = None;
     }
+
+    /// Takes a block that was copied.
+    pub fn take(&mut self, rect: &Rect, items: &mut Vec<I>) {
+        std::mem::swap(&mut self.items, items);
+        self.loaded = Some(rect.clone());
+    }
 }
 
 impl<A: Element, const N: usize> Room<'_, A, Row<A::Loss, N>> {
-    /// The block that was loaded, without the logits of lanes that are skipped.
-    fn without(&mut self, rect: &Rect, skipped: &[usize]) -> &[Row<A::Loss, N>] {
-        for row in &mut self.items {
-            skipped.iter().for_each(|&lane| row[lane] = Default::default());
+    /// Reads a block, class by class.
+    fn read(&mut self, level: Level, rect: &Rect) {
+        let (lanes, classes) = rect;
+        self.items.resize(classes.len(), [Default::default(); N]);
+        if !self.operand.lanes_lie_together()
+            && let Some(lanes) = self.operand.dense(rect)
+        {
+            let lanes = A::widened(level, lanes, &mut self.wide);
+            return transpose(level, lanes, &mut self.items);
         }
-        self.loaded = Some(rect.clone());
-        &self.items
+        for (row, class) in self.items.iter_mut().zip(classes.clone()) {
+            let column = self.operand.read(&(lanes.clone(), class..class + 1));
+            row.iter_mut().zip(column).for_each(|(logit, from)| *logit = from.widen());
+            row[column.len()..].fill(Default::default());
+        }
     }
 }
 
@@ -158,55 +149,20 @@ impl<A: Element, const N: usize> Panel<A> for Beside<N> {
         skipped: &[usize],
         room: &'a mut Room<'_, A, Self::Item>,
     ) -> &'a [Self::Item] {
-        if room.loaded.as_ref() == Some(rect) {
-            return &room.items;
+        if room.loaded.as_ref() != Some(rect) {
+            room.read(level, rect);
+            room.loaded = Some(rect.clone());
         }
-        let (lanes, classes) = rect;
-        if room.next.take().as_ref() == Some(rect) {
-            std::mem::swap(&mut room.items, &mut room.coming);
-            return room.without(rect, skipped);
-        }
-        room.items.resize(classes.len(), [Default::default(); N]);
-        if !room.operand.lanes_lie_together()
-            && let Some(lanes) = room.operand.dense(rect)
-        {
-            let lanes = A::widened(level, lanes, &mut room.wide);
-            transpose(level, lanes, &mut room.items);
-        } else {
-            for (row, class) in room.items.iter_mut().zip(classes.clone()) {
-                let column = room.operand.read(&(lanes.clone(), class..class + 1));
-                row.iter_mut().zip(column).for_each(|(logit, from)| *logit = from.widen());
-                row[column.len()..].fill(Default::default());
+        if !skipped.is_empty() {
+            for row in &mut room.items {
+                skipped.iter().for_each(|&lane| row[lane] = Default::default());
             }
         }
-        room.without(rect, skipped)
+        &room.items
     }
 
-    fn load_both<'a>(
-        level: Level,
-        rect: &Rect,
-        skipped: &[usize],
-        rooms: &'a mut [Room<'_, A, Self::Item>; 2],
-        next: Rect,
-    ) -> ([&'a [Self::Item]; 2], Option<Coming<'a, A>>) {
-        for room in rooms.iter_mut() {
-            Self::load(level, rect, skipped, room);
-        }
-        let [input, target] = rooms;
-        // Copied already where this is another pass over the same lanes.
-        let copied = input.next.is_some();
-        let by_classes = input.lies_by_classes() && target.lies_by_classes();
-        if copied || !by_classes || next.0.len() < N {
-            return ([&input.items, &target.items], None);
-        }
-        let (lanes, classes) = next.clone();
-        for room in [&mut *input, &mut *target] {
-            room.coming.resize(classes.len(), [Default::default(); N]);
-            room.next = Some(next.clone());
-        }
-        let from = [&input.classes[classes.clone()], &target.classes[classes]];
-        let to = [&mut input.coming, &mut target.coming].map(|rows| rows.as_flattened_mut());
-        ([&input.items, &target.items], Some(Coming::new(from, lanes, to)))
+    fn copy<'a>(next: &'a mut Copied<'_, A, Self::Item>, rect: Rect) -> Option<Coming<'a, A>> {
+        next.begin(rect)
     }
 
     fn place<T: Element>(

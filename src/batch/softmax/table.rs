@@ -6,12 +6,13 @@ use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::Panels;
 use super::panel::{Panel, Room};
+use super::rooms::Rooms;
 use crate::batch::tally::Tally;
 use crate::batch::visit::{PART, Wanted};
 use crate::batch::worker::steps;
 use crate::element::Element;
-use crate::kernel::softmax::{Coming, FEW, Factors, Next, Outputs, Solver};
-use crate::kernel::{Ahead, Float, Level};
+use crate::kernel::softmax::{FEW, Factors, Next, Outputs, Solver};
+use crate::kernel::{Ahead, Float};
 use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 
 /// A lane without upstream: its gradients are 0, or NaN if one of its numbers is.
@@ -19,28 +20,6 @@ use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
 pub struct Silent {
     lane: usize,
     nan: bool,
-}
-
-/// Both operands, and room for a block of each.
-struct Rooms<'v, A: Element, P: Panel<A>> {
-    level: Level,
-    /// Lanes of weight 0.
-    skipped: Vec<usize>,
-    each: [Room<'v, A, P::Item>; 2],
-}
-
-impl<A: Element, P: Panel<A>> Rooms<'_, A, P> {
-    /// A block of input and target.
-    fn load(&mut self, rect: &Rect) -> [&[P::Item]; 2] {
-        let (level, skipped) = (self.level, &self.skipped);
-        let [input, target] = &mut self.each;
-        [P::load(level, rect, skipped, input), P::load(level, rect, skipped, target)]
-    }
-
-    /// The same, and what copies the next one.
-    fn load_both(&mut self, rect: &Rect, next: Rect) -> ([&[P::Item]; 2], Option<Coming<'_, A>>) {
-        P::load_both(self.level, rect, &self.skipped, &mut self.each, next)
-    }
 }
 
 /// A panel of lanes, and room for its blocks.
@@ -64,7 +43,7 @@ pub struct Table<'v, A: Element, P: Panel<A>> {
 impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     /// Apart, so that it is made where it stays: copied there, the value of 32 × 10 took 3 % longer.
     #[inline(never)]
-    pub fn new(panels: Panels<'v>, [input, target]: [ArrayView2<'v, A>; 2]) -> Self {
+    pub fn new(panels: Panels<'v>, operands: [ArrayView2<'v, A>; 2]) -> Self {
         Table {
             panels,
             lanes: 0..0,
@@ -72,11 +51,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             factors: Vec::new(),
             each: None,
             silent: Vec::new(),
-            rooms: Rooms {
-                level: panels.visit.level,
-                skipped: Vec::new(),
-                each: [Room::new(input), Room::new(target)],
-            },
+            rooms: Rooms::new(panels.visit.level, operands),
             terms: Vec::new(),
             d_input: Vec::new(),
             d_target: Vec::new(),
@@ -107,7 +82,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         }
         self.rooms.skipped.iter().for_each(|&lane| self.factors[lane] = 0.0);
         self.lanes = lanes;
-        self.rooms.each.iter_mut().for_each(Room::clear);
+        self.rooms.clear();
         self.silent.clear();
     }
 
@@ -166,8 +141,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
     /// none where those lanes are copied.
     fn beside<'a>(&self, unit: &'a Unit<'_, A>, here: &Rect) -> Vec<[&'a [A]; 3]> {
         let (after, few) = (after(unit, here), unit.input.ncols() <= FEW);
-        let copied = self.rooms.each.iter().all(Room::lies_by_classes);
-        if P::LANES == 1 || !few || copied || after.0.len() < P::LANES {
+        if P::LANES == 1 || !few || self.rooms.may_copy() || after.0.len() < P::LANES {
             return Vec::new();
         }
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
@@ -187,11 +161,15 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         for part in steps(classes, PART) {
             for (first, rect) in self.blocks(part) {
                 let (lane, rows, after) = match solver.fetches() {
-                    true => (self.ahead(unit, &rect), self.beside(unit, &rect), after(unit, &rect)),
-                    false => (Ahead::NOTHING, Vec::new(), (0..0, 0..0)),
+                    true => (
+                        self.ahead(unit, &rect),
+                        self.beside(unit, &rect),
+                        Some(after(unit, &rect)),
+                    ),
+                    false => (Ahead::NOTHING, Vec::new(), None),
                 };
                 let level = self.rooms.level;
-                let ([input, target], coming) = self.rooms.load_both(&rect, after);
+                let ([input, target], coming) = self.rooms.load_with_next(&rect, after);
                 let mut next = Next { lane, rows: &rows, coming };
                 solver.visit(first, input, target, &mut next);
                 if let Some(coming) = &mut next.coming {
