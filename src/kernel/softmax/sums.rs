@@ -61,6 +61,8 @@ impl Sums {
     ) {
         let Chunk { input: z_q, target: z_p } = chunk;
         if !shift.moderate {
+            // All at once, since no single loop below goes through it all.
+            ahead.fetch_rest(0);
             let care = cells.fill(level, z_p, z_q, shift, keep);
             return level.run(
                 #[inline(always)]
@@ -87,35 +89,42 @@ impl Sums {
 
     #[inline(always)]
     fn add_cells<T: Logit>(&mut self, cells: &Cells<T>, len: usize, care: bool) {
-        let (weight, ratio) = (&cells.weight[..len], &cells.log_ratio[..len]);
         let mut finite = [T::ZERO; CHUNK];
         if care {
-            for ((finite, &e), &ratio) in finite.iter_mut().zip(weight).zip(ratio) {
-                *finite = finite_part(e, ratio).0;
+            self.add_far(cells, len, &mut finite);
+        }
+        let ratios = if care { &finite } else { &cells.log_ratio };
+        for block in (0..len).step_by(EARLY) {
+            let mut early = Early::new();
+            for start in (block..len.min(block + EARLY)).step_by(PAIR_STRIPES) {
+                let left = len - start;
+                let (weight, ratio) = (
+                    sixteen_or_zeros(&cells.weight, start, left),
+                    sixteen_or_zeros(ratios, start, left),
+                );
+                let curvature = sixteen_or_zeros(&cells.curvature, start, left);
+                for i in 0..PAIR_STRIPES {
+                    early.add(i, weight[i], ratio[i], curvature[i]);
+                }
             }
-            for (&e, &ratio) in weight.iter().zip(ratio) {
-                if ratio.abs() > T::FAR {
+            self.add_early(&early);
+        }
+    }
+
+    /// Adds classes far apart, one after the other; of the others ε is left for the mean.
+    #[inline(always)]
+    fn add_far<T: Logit>(&mut self, cells: &Cells<T>, len: usize, finite: &mut [T; CHUNK]) {
+        for start in (0..len).step_by(PAIR_STRIPES) {
+            let (weight, ratio) = (sixteen(&cells.weight, start), sixteen(&cells.log_ratio, start));
+            for i in 0..PAIR_STRIPES {
+                finite[start + i] = finite_part(weight[i], ratio[i]).0;
+            }
+            if ratio.iter().fold(false, |any, ratio| any | (ratio.abs() > T::FAR)) {
+                let classes = weight.iter().zip(ratio).take(len - start);
+                for (&e, &ratio) in classes.filter(|(_, ratio)| ratio.abs() > T::FAR) {
                     self.far += finite_part(e, ratio).1;
                 }
             }
-        }
-        let ratio = if care { &finite[..len] } else { ratio };
-        let curvature = cells.curvature[..len].chunks(EARLY);
-        for ((e, ratio), curvature) in weight.chunks(EARLY).zip(ratio.chunks(EARLY)).zip(curvature)
-        {
-            let mut early = Early::new();
-            let [e, ratio, curvature] = [e, ratio, curvature].map(<[T]>::as_chunks::<PAIR_STRIPES>);
-            for ((e, ratio), curvature) in e.0.iter().zip(ratio.0).zip(curvature.0) {
-                for i in 0..PAIR_STRIPES {
-                    early.add(i, e[i], ratio[i], curvature[i]);
-                }
-            }
-            for (i, ((&e, &ratio), &curvature)) in
-                e.1.iter().zip(ratio.1).zip(curvature.1).enumerate()
-            {
-                early.add(i, e, ratio, curvature);
-            }
-            self.add_early(&early);
         }
     }
 
@@ -240,36 +249,38 @@ impl<T: Logit> Cells<T> {
     ) -> bool {
         level.run(
             #[inline(always)]
-            || {
-                let clean = if excess {
-                    self.fill_here::<A, false, true>(z_p, z_q, shift)
-                } else {
-                    self.fill_here::<A, false, false>(z_p, z_q, shift)
-                };
-                if clean {
-                    return false;
-                }
-                self.fill_here::<A, true, true>(z_p, z_q, shift);
-                true
+            || match excess {
+                true => self.fill_here::<A, true>(z_p, z_q, shift),
+                false => self.fill_here::<A, false>(z_p, z_q, shift),
             },
         )
     }
 
-    /// Whether no class needed care that it was not given.
     #[inline(always)]
-    fn fill_here<A: Element<Loss = T>, const ANY: bool, const EXCESS: bool>(
+    fn fill_here<A: Element<Loss = T>, const EXCESS: bool>(
         &mut self,
         z_p: &[A],
         z_q: &[A],
         shift: &Shift<T>,
     ) -> bool {
         let whole = z_p.len() / PAIR_STRIPES * PAIR_STRIPES;
-        self.span::<A, ANY, EXCESS>(0, &z_p[..whole], &z_q[..whole], shift);
-        if whole < z_p.len() {
-            let (tail_p, tail_q) = (padded(&z_p[whole..]), padded(&z_q[whole..]));
-            self.span::<A, ANY, EXCESS>(whole, &tail_p, &tail_q, shift);
+        self.span::<A, false, EXCESS>(0, &z_p[..whole], &z_q[..whole], shift);
+        let tail = (whole < z_p.len()).then(|| (padded(&z_p[whole..]), padded(&z_q[whole..])));
+        if let Some((z_p, z_q)) = &tail {
+            self.span::<A, false, EXCESS>(whole, z_p, z_q, shift);
         }
-        !self.curvature[..z_p.len()].iter().fold(false, |any, value| any | value.is_nan())
+        let groups = z_p.as_chunks().0.iter().zip(z_q.as_chunks().0);
+        let groups = groups.chain(tail.iter().map(|(z_p, z_q)| (z_p, z_q)));
+        let mut care = false;
+        for (i, (z_p, z_q)) in groups.enumerate() {
+            let start = i * PAIR_STRIPES;
+            let curvature = sixteen(&self.curvature, start);
+            if curvature.iter().fold(false, |any, value| any | value.is_nan()) {
+                self.span::<A, true, true>(start, z_p, z_q, shift);
+                care = true;
+            }
+        }
+        care
     }
 
     #[inline(always)]
@@ -296,6 +307,24 @@ impl<T: Logit> Cells<T> {
             }
         }
     }
+}
+
+/// The cells of the classes from `start` on, a multiple of [`PAIR_STRIPES`].
+#[inline(always)]
+fn sixteen<T>(cells: &[T; CHUNK], start: usize) -> &[T; PAIR_STRIPES] {
+    &cells.as_chunks().0[start / PAIR_STRIPES]
+}
+
+/// The same, with zeros behind the `left` that there are.
+#[inline(always)]
+fn sixteen_or_zeros<T: Logit>(cells: &[T; CHUNK], start: usize, left: usize) -> [T; PAIR_STRIPES] {
+    let mut found = *sixteen(cells, start);
+    if left < PAIR_STRIPES {
+        for i in 0..PAIR_STRIPES {
+            found[i] = if i < left { found[i] } else { T::ZERO };
+        }
+    }
+    found
 }
 
 /// A tail, filled up with its first number.
