@@ -8,10 +8,12 @@
 //! Blocks of numbers are not added one at a time: see [`block`].
 
 mod block;
+mod narrow;
 mod wide;
 mod words;
 
 pub use block::{BLOCK, RUN, block_sum};
+pub use narrow::{Narrow, Span};
 pub use wide::Scaled;
 pub use words::WORDS as SUM_WORDS;
 

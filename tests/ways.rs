@@ -3,16 +3,12 @@
 
 mod common;
 
-use common::{Number, Operands, bits};
+use common::{Number, Operands, Random, bits};
 use kldiv::{KLDivLoss, PerDistribution, Pointwise, Reduction, Sum};
 use ndarray::{ArrayD, IxDyn};
 
 /// With weights of one, beside a gradient, and merged.
-fn check_totals<A: Number<Wide = A>>(
-    operands: &Operands<A>,
-    criterion: KLDivLoss<Sum>,
-    what: &str,
-) {
+fn check_totals<A: Number>(operands: &Operands<A>, criterion: KLDivLoss<Sum>, what: &str) {
     let batch = criterion.batch(&operands.input, &operands.target).unwrap();
     let weighted = batch.weights(&operands.weights).unwrap();
     let alone = batch.forward().unwrap().bits();
@@ -21,8 +17,8 @@ fn check_totals<A: Number<Wide = A>>(
     assert_eq!(beside.bits(), alone, "{what}, beside a gradient");
     assert_eq!(bits(&gradient), bits(&weighted.value_and_grad().unwrap().1), "{what}, gradient");
     let partial = batch.partial().unwrap();
-    assert_eq!(criterion.finish::<A>(&partial).unwrap().bits(), alone, "{what}, partial");
-    for upstream in [0.3, 0.0, f64::NAN].map(A::of) {
+    assert_eq!(criterion.finish::<A::Wide>(&partial).unwrap().bits(), alone, "{what}, partial");
+    for upstream in [0.3, 0.0, f64::NAN].map(A::Wide::of) {
         let [one, other] = [batch, weighted].map(|batch| batch.backward(&upstream).unwrap());
         assert_eq!(bits(&one.input), bits(&other.input), "{what}, backward");
         assert_eq!(bits(&one.target), bits(&other.target), "{what}, backward to the target");
@@ -80,5 +76,40 @@ fn results_are_the_same_whichever_way() {
             check_ways::<f32>(shape, log_target, generalized);
             check_ways::<f64>(shape, log_target, generalized);
         }
+    }
+}
+
+/// Stretches of 1,024 elements: much alike, without mass, far apart, with one that takes special care.
+fn check_stretches<A: Number>(log_target: bool) {
+    let mut operands = Operands::<A>::random(&[3080, 8], 1, log_target);
+    operands.weights.fill(A::Wide::of(1.0));
+    let mut random = Random(24);
+    let nothing = if log_target { f64::NEG_INFINITY } else { 0.0 };
+    let number = |log: f64| if log_target { log } else { log.exp() };
+    let elements = operands.input.iter_mut().zip(&mut operands.target).enumerate();
+    for (i, (x, t)) in elements {
+        let alike = [-3.0 - random.unit(), -1.0 - random.unit()];
+        let [input, target] = match (i / 1024 % 5, i % 1024) {
+            (1, _) => [alike[0], nothing],
+            (2, place) if place % 7 == 0 => [alike[0], number(-9.0 * random.unit())],
+            (3, 1023) => [alike[0], number(if log_target { -100.0 } else { -90.0 })],
+            (4, place) if place % 2 == 0 => [alike[0], nothing],
+            _ => [alike[0], number(alike[1])],
+        };
+        (*x, *t) = (A::of(input), A::of(target));
+    }
+    let criterion = KLDivLoss::new(Sum).log_target(log_target);
+    check_totals(&operands, criterion, &format!("{} stretches {log_target}", A::NAME));
+}
+
+#[test]
+fn stretches_of_many_kinds_are_the_same_whichever_way() {
+    for log_target in [false, true] {
+        check_stretches::<f32>(log_target);
+        check_stretches::<f64>(log_target);
+        #[cfg(feature = "half")]
+        check_stretches::<kldiv::half::f16>(log_target);
+        #[cfg(feature = "half")]
+        check_stretches::<kldiv::half::bf16>(log_target);
     }
 }

@@ -8,11 +8,11 @@ use super::chunk::{compute, room_for_slopes};
 use super::visit::{FEW, PART, Visit, Wanted};
 use super::{Batch, Rule};
 use crate::element::Element;
-use crate::exact::{ExactSum, RUN, block_sum};
+use crate::exact::{ExactSum, Narrow, RUN, Span, block_sum};
 use crate::kernel::{
-    Ahead, Aligned, CHUNK, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability,
+    Ahead, Aligned, CHUNK, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability, Level,
     LogProbability, ManySum, Probability, Running, Term, d_input, d_target, narrow,
-    prefetches_adjacent, terms,
+    prefetches_adjacent, terms, terms_added,
 };
 use crate::lanes::{ALONE, Scratch, Unit};
 use crate::reduction::Reduction;
@@ -117,9 +117,17 @@ impl Visit {
         total: &mut ExactSum,
     ) {
         if !self.sums_lanes() {
-            return self.each_chunk::<K, A>(all, places, CHUNK, room, |room, len| {
-                total.add_block(self.level, &room[..len]);
-            });
+            return self.each_chunk::<K, A>(
+                all,
+                places,
+                CHUNK,
+                room,
+                |room, len, seen| match seen {
+                    Some(Ok(sum)) => total.add(sum),
+                    Some(Err(span)) => total.add_wide_block(self.level, &room[..len], span),
+                    None => total.add_block(self.level, &room[..len]),
+                },
+            );
         }
         match self.classes <= CHUNK {
             true => self.short_lanes::<K, A>(all, places, room, total),
@@ -139,7 +147,7 @@ impl Visit {
         let mut out = std::mem::take(&mut places.sums);
         let (mut sums, mut waiting) = ([0.0; SUMS], 0);
         let most = (CHUNK / classes).min(SUMS) * classes;
-        self.each_chunk::<K, A>(all, places, most, room, |room, len| {
+        self.each_chunk::<K, A>(all, places, most, room, |room, len, _| {
             let lanes = len / classes;
             if waiting + lanes > SUMS {
                 total.add_block(level, &sums[..waiting]);
@@ -165,7 +173,7 @@ impl Visit {
     ) {
         let mut out = std::mem::take(&mut places.sums);
         let (mut sum, mut so_far) = (ManySum::default(), 0);
-        self.each_chunk::<K, A>(all, places, self.classes, room, |room, len| {
+        self.each_chunk::<K, A>(all, places, self.classes, room, |room, len, _| {
             sum.add(self.level, room, len);
             so_far += len;
             if so_far == self.classes {
@@ -180,14 +188,14 @@ impl Visit {
     }
 
     /// Computes what is wanted chunk by chunk, none across a multiple of `most` elements. Where terms are summed they
-    /// are in the room, and `add` is told how many.
+    /// are in the room, and `add` is told how many, and what was seen of them.
     fn each_chunk<K: Term, A: Element>(
         &self,
         all: Chunk<'_, A>,
         mut places: Places<'_, A>,
         most: usize,
         room: &mut [A::Loss; CHUNK],
-        mut add: impl FnMut(&[A::Loss; CHUNK], usize),
+        mut add: impl FnMut(&[A::Loss; CHUNK], usize, Option<Seen>),
     ) {
         let adds = self.sums_lanes() || self.totals_terms();
         let mut scratch = Scratch::EMPTY;
@@ -203,9 +211,14 @@ impl Visit {
             let ahead = Ahead::new([x, t, gradient], &[]);
             let terms = if terms.is_empty() { &mut room[..len] } else { terms };
             let slopes = room_for_slopes::<K, _>(!d_input.is_empty(), len, &mut scratch);
-            let slopes = compute::<K, A>(self.level, chunk, ahead, self.wanted, terms, slopes);
+            let (slopes, seen) = match slopes {
+                None if self.totals_terms() => {
+                    (None, seen_terms::<K, A>(self.level, chunk, ahead, terms))
+                }
+                _ => (compute::<K, A>(self.level, chunk, ahead, self.wanted, terms, slopes), None),
+            };
             if adds {
-                add(room, len);
+                add(room, len, seen);
             }
             self.write_gradients::<K, A>(chunk, slopes, d_input, d_target);
         }
@@ -250,6 +263,31 @@ impl<'a, A: Element> Places<'a, A> {
             d_target: split_first(&mut self.d_target, len),
         }
     }
+}
+
+/// The sum of terms where it is exact, otherwise how far apart they are.
+type Seen = Result<f64, Span>;
+
+/// The terms, and what is seen of them meanwhile.
+#[inline(always)]
+fn seen_terms<K: Term, A: Element>(
+    level: Level,
+    chunk: Chunk<'_, A>,
+    ahead: Ahead<'_, A>,
+    out: &mut [A::Loss],
+) -> Option<Seen> {
+    if !Narrow::<A::Loss>::IS_POSSIBLE {
+        terms::<K, A>(level, chunk, ahead, out);
+        return None;
+    }
+    terms_added::<K, A, _, _>(
+        level,
+        chunk,
+        ahead,
+        out,
+        #[inline(always)]
+        |sums: &Narrow<_>| sums.sum(),
+    )
 }
 
 /// All of an array that lies row by row, and nothing where there is none; `None` where it lies otherwise.

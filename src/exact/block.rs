@@ -1,7 +1,6 @@
 //! Blocks of numbers as one number or a few integers, instead of limbs for each.
 //!
-//! Numbers below 2ᴱ that are multiples of 2ᵇ add up to such multiples: where E − b is small enough every sum of a
-//! block's is an `f64`, and adding them as such is exact. Most blocks of `f32` are so narrow.
+//! Most blocks of `f32` are so [narrow](super::narrow) that adding them in `f64` is exact.
 //!
 //! Against any other block, adding M = 1.5·2^(E+1) rounds a number to a multiple of M's last
 //! place and leaves that multiple, an integer, in the low bits of the sum: the integers are added as
@@ -10,21 +9,18 @@
 //! (The extraction of Rump, Ogita and Oishi, *Accurate floating-point summation I*, 2008, Algorithm
 //! 3.2, with integers for its sums.)
 
-use super::{ExactSum, exponent, power_of_two, scaled};
-use crate::kernel::{Float, Level, folded, tree};
+use super::narrow::{Narrow, Span};
+use super::{ExactSum, power_of_two, scaled};
+use crate::kernel::{Float, Level};
 
 /// How many numbers a block may hold: 2¹⁰ integers of at most 2⁵¹ fit an `i64`.
 pub const BLOCK: usize = 1024;
 /// What a level takes: an `f64`'s significand without the hidden bit.
 pub(super) const LEVEL_BITS: i32 = 52;
-/// Digits of an `f64` that are left to numbers where [`BLOCK`] of them are added.
-const SPARE: i32 = f64::MANTISSA_DIGITS as i32 - BLOCK.ilog2() as i32;
 /// The exponent of the smallest normal `f64`.
 const MIN_EXPONENT: i32 = -1022;
 /// A loop takes so many numbers at a time, four vectors of them.
 pub const RUN: usize = 64;
-/// Numbers of a narrow block side by side.
-const WIDTH: usize = 16;
 
 impl ExactSum {
     /// Adds a block of at most [`BLOCK`] numbers.
@@ -32,16 +28,24 @@ impl ExactSum {
         debug_assert!(block.len() <= BLOCK);
         level.run(
             #[inline(always)]
-            || self.add_block_here(block),
+            || match narrow_sum(block) {
+                Ok(sum) => self.add(sum),
+                Err(span) => self.add_wide_block_here(block, span),
+            },
+        );
+    }
+
+    /// The same, given how far apart they are.
+    pub fn add_wide_block<T: Float>(&mut self, level: Level, block: &[T], span: Span) {
+        debug_assert!(block.len() <= BLOCK);
+        level.run(
+            #[inline(always)]
+            || self.add_wide_block_here(block, span),
         );
     }
 
     #[inline(always)]
-    fn add_block_here<T: Float>(&mut self, block: &[T]) {
-        let Span { top, levels, .. } = match narrow_sum(block) {
-            Ok(sum) => return self.add(sum),
-            Err(span) => span,
-        };
+    fn add_wide_block_here<T: Float>(&mut self, block: &[T], Span { top, levels, .. }: Span) {
         match levels {
             0 => {}
             1 => self.add_levels(split::<T, 1>(block, top)),
@@ -99,46 +103,7 @@ fn sum_of_levels<T: Float>(block: &[T]) -> Option<f64> {
 /// The sum of a block so narrow that adding in `f64` is exact, or the span of any other.
 #[inline(always)]
 fn narrow_sum<T: Float>(block: &[T]) -> Result<f64, Span> {
-    if T::DIGITS > SPARE {
-        return Err(Span::of(block));
-    }
-    let (mut greatest, mut least) = ([T::Bits::default(); WIDTH], [T::ZERO.above(T::TINY); WIDTH]);
-    let mut sums = [0.0; WIDTH];
-    for_each_group(
-        block,
-        #[inline(always)]
-        |numbers| {
-            for i in 0..WIDTH {
-                extend(&mut greatest[i], &mut least[i], numbers[i]);
-            }
-            for i in 0..WIDTH {
-                sums[i] += numbers[i].to_f64();
-            }
-        },
-    );
-    let span = Span::between::<T>(folded(least, Ord::min), folded(greatest, Ord::max));
-    if span.is_narrow() { Ok(total(&sums)) } else { Err(span) }
-}
-
-/// Apart: seen together with the loop, the order of these additions is taken for the loop's, which then adds two
-/// numbers at a time.
-#[inline(never)]
-fn total(sums: &[f64; WIDTH]) -> f64 {
-    tree(*sums)
-}
-
-/// Visits a block in groups, the last of them filled up with zeros, which count for nothing.
-#[inline(always)]
-fn for_each_group<T: Float>(block: &[T], mut visit: impl FnMut(&[T; WIDTH])) {
-    let (groups, tail) = block.as_chunks();
-    for group in groups {
-        visit(group);
-    }
-    if !tail.is_empty() {
-        let mut last = [T::ZERO; WIDTH];
-        last[..tail.len()].copy_from_slice(tail);
-        visit(&last);
-    }
+    if Narrow::<T>::IS_POSSIBLE { Narrow::of(block).sum() } else { Err(Span::of(block)) }
 }
 
 /// total·2^exponent.
@@ -178,64 +143,12 @@ fn split<T: Float, const LEVELS: usize>(block: &[T], top: i32) -> [Part; LEVELS]
 /// Visits a block in two runs that are multiples of [`RUN`] long: filled up with zeros, which count for
 /// nothing, so that no number is left to be added on its own.
 #[inline(always)]
-fn for_each_run<T: Float>(block: &[T], mut visit: impl FnMut(&[T])) {
+pub(super) fn for_each_run<T: Float>(block: &[T], mut visit: impl FnMut(&[T])) {
     let (run, tail) = block.split_at(block.len() / RUN * RUN);
     visit(run);
     if !tail.is_empty() {
         let mut last = [T::ZERO; RUN];
         last[..tail.len()].copy_from_slice(tail);
         visit(&last);
-    }
-}
-
-/// The greatest and the least size of numbers, as integers are ordered: the least above the smallest number there is,
-/// of 0 very many.
-#[inline(always)]
-fn extend<T: Float>(greatest: &mut T::Bits, least: &mut T::Bits, number: T) {
-    let size = number.abs();
-    *greatest = (*greatest).max(size.above(T::ZERO));
-    *least = (*least).min(size.above(T::TINY));
-}
-
-/// How far apart the numbers of a block are.
-struct Span {
-    /// Every number is below 2^top in magnitude,
-    top: i32,
-    /// and a multiple of 2^bottom.
-    bottom: i32,
-    /// How many levels they need: none where all are 0, `i32::MAX` where they have none.
-    levels: i32,
-}
-
-impl Span {
-    #[inline(always)]
-    fn of<T: Float>(block: &[T]) -> Span {
-        let (mut greatest, mut least) = (T::Bits::default(), T::ZERO.above(T::TINY));
-        for_each_run(
-            block,
-            #[inline(always)]
-            |numbers| {
-                for &number in numbers {
-                    extend(&mut greatest, &mut least, number);
-                }
-            },
-        );
-        Span::between::<T>(least, greatest)
-    }
-
-    /// Between what [`extend`] found.
-    #[inline(always)]
-    fn between<T: Float>(least: T::Bits, greatest: T::Bits) -> Span {
-        let (smallest, largest) = (T::TINY.up(least), T::ZERO.up(greatest));
-        let (top, bottom) = (exponent(largest) + 1, exponent(smallest) + 1 - T::DIGITS);
-        let levels = (top - bottom) / LEVEL_BITS + 1;
-        let levels = if top > 1021 || levels > 6 { i32::MAX } else { levels };
-        Span { top, bottom, levels: if largest == T::ZERO { 0 } else { levels } }
-    }
-
-    /// Whether every sum of a block's numbers is an `f64`.
-    #[inline(always)]
-    fn is_narrow(&self) -> bool {
-        self.levels == 1 && self.top - self.bottom <= SPARE
     }
 }

@@ -34,6 +34,15 @@ impl Level {
         if let Simd::Avx512(token) = self.0 { Some(token) } else { None }
     }
 
+    /// Whether [`WIDTH`](super::WIDTH) `f32` are one vector, and there are registers for 32.
+    #[inline(always)]
+    pub fn is_wide(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.avx512().is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// AVX2, if it is this.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]

@@ -31,6 +31,7 @@ pub(crate) use exp::Exp;
 pub use float::Float;
 pub(crate) use fours::{FOUR, ManySum, add_four_to_each, sum_each_of_many};
 pub(crate) use generalized::{GeneralizedLogProbability, GeneralizedProbability};
+pub(crate) use groups::{Adder, WIDTH};
 #[cfg(feature = "half")]
 pub(crate) use half::{
     narrow_bf16, narrow_f16, round_bf16, round_f16, round_f16s, rounded_to_odd, widen_bf16,
@@ -38,7 +39,9 @@ pub(crate) use half::{
 };
 pub(crate) use level::Level;
 pub(crate) use mass::{add_copies, add_exps, all_finite, copies, exps, negative};
-pub(crate) use pass::{CHUNK, Chunk, Factor, d_input, d_target, terms, terms_and_slopes, times};
+pub(crate) use pass::{
+    CHUNK, Chunk, Factor, d_input, d_target, terms, terms_added, terms_and_slopes, times,
+};
 pub(crate) use rough::{
     Mass, OfLogProbabilities, OfProbabilities, add_shares, rough_mass, rough_masses,
 };

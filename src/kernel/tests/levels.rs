@@ -7,8 +7,9 @@ use rand::seq::IndexedRandom;
 use super::{all_bits, any_f64, random};
 use crate::element::Element;
 use crate::kernel::{
-    Ahead, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability, Level, LogProbability,
-    Probability, Real, Term, d_input, d_target, terms, terms_and_slopes, times,
+    Adder, Ahead, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability, Level,
+    LogProbability, Probability, Real, Term, WIDTH, d_input, d_target, terms, terms_added,
+    terms_and_slopes, times,
 };
 
 /// What every target and input is tried with now and then.
@@ -44,6 +45,34 @@ fn special<A: Element>(log: bool, count: usize, rng: &mut SmallRng) -> Vec<A> {
         }
     }
     numbers
+}
+
+/// Probabilities, many of them 0.
+fn sparse<A: Element>(count: usize, rng: &mut SmallRng) -> Vec<A> {
+    let mut numbers = usual(false, count, rng);
+    let zeros = numbers.iter_mut().filter(|_| rng.random());
+    zeros.for_each(|number| *number = A::default());
+    numbers
+}
+
+/// Terms in the order in which they are added.
+#[derive(Default)]
+struct Added<T>(Vec<T>);
+
+impl<T: Copy + Default> Adder<T> for Added<T> {
+    fn add(&mut self, terms: &[T; WIDTH]) {
+        self.0.extend(terms);
+    }
+}
+
+fn added<K: Term, A: Element<Loss = A> + Real>(
+    level: Level,
+    input: &[A],
+    target: &[A],
+) -> Option<Vec<u64>> {
+    let mut out = vec![A::default(); input.len()];
+    let (chunk, result) = (Chunk { input, target }, |added: &Added<A>| all_bits(&added.0));
+    terms_added::<K, A, Added<A>, _>(level, chunk, Ahead::NOTHING, &mut out, result)
 }
 
 /// Everything the kernel computes of a pair of slices.
@@ -94,6 +123,46 @@ fn levels_agree<K: Term, A: Element<Loss = A> + Real>(log_target: bool) {
             }
         }
     }
+}
+
+/// All terms are added, in their order, where nothing is strange: zeros among targets are not, where inputs are finite.
+fn terms_are_added<K: Term, A: Element<Loss = A> + Real>(log_target: bool) {
+    let mut rng = random();
+    for count in (0..=70).chain([1008, 1024]) {
+        let input = usual::<A>(true, count, &mut rng);
+        let targets = [usual(log_target, count, &mut rng), sparse(count, &mut rng)];
+        for (mut target, level) in targets
+            .into_iter()
+            .flat_map(|target| Level::all().into_iter().map(move |level| (target.clone(), level)))
+        {
+            let term = |(&x, &t): (&A, &A)| K::term::<A, true>(x, t);
+            let expected: Vec<_> = input.iter().zip(&target).map(term).collect();
+            let mut terms = expected.clone();
+            self::terms::<K, A>(
+                level,
+                Chunk { input: &input, target: &target },
+                Ahead::NOTHING,
+                &mut terms,
+            );
+            assert_eq!(all_bits(&terms), all_bits(&expected), "{level:?}, {count}");
+            let possible = level.is_wide() && count.is_multiple_of(WIDTH);
+            let expected = possible.then(|| all_bits(&expected));
+            assert_eq!(added::<K, A>(level, &input, &target), expected, "{level:?}, {count}");
+            for place in 0..count {
+                let usual = std::mem::replace(&mut target[place], A::NAN);
+                assert_eq!(added::<K, A>(level, &input, &target), None, "{level:?}, {place}");
+                target[place] = usual;
+            }
+        }
+    }
+}
+
+#[test]
+fn terms_are_added_in_their_order() {
+    terms_are_added::<Probability, f32>(false);
+    terms_are_added::<Probability, f64>(false);
+    terms_are_added::<LogProbability, f32>(true);
+    terms_are_added::<LogProbability, f64>(true);
 }
 
 #[test]
