@@ -11,7 +11,7 @@ use crate::element::Element;
 /// Elements side by side.
 pub const WIDTH: usize = 16;
 /// So many groups behind the last, terms are added: they are there by then, and do not wait in line with those that are
-/// not. (Added at once, on Zen 4 they took a fifth longer than in a loop of their own.)
+/// not. (Added at once, on Zen 4 they took up to a fourth longer than in a loop of their own.)
 const BEHIND: usize = 8;
 
 /// What adds terms, group by group.
