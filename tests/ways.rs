@@ -91,7 +91,7 @@ fn check_stretches<A: Number>(log_target: bool) {
         let alike = [-3.0 - random.unit(), -1.0 - random.unit()];
         let [input, target] = match (i / 1024 % 5, i % 1024) {
             (1, _) => [alike[0], nothing],
-            (2, place) if place % 7 == 0 => [alike[0], number(-9.0 * random.unit())],
+            (2, place) if place % 7 == 0 => [alike[0], number(-30.0 * random.unit())],
             (3, 1023) => [alike[0], number(if log_target { -100.0 } else { -90.0 })],
             (4, place) if place % 2 == 0 => [alike[0], nothing],
             _ => [alike[0], number(alike[1])],
