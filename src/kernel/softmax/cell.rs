@@ -17,6 +17,8 @@ pub trait Logit: Real {
     const FAR: Self;
     /// Logits of a [moderate](Shift::moderate) lane lie no further below the greatest, over τ.
     const MODERATE: Self;
+    /// Logits that are no greater may be masks, as −∞ is and as −10⁴ and the least numbers often are.
+    const MASK: Self;
     /// ln 2.
     const LN2: Self;
     /// (eʳ − 1 − r)/r² for |r| ≤ ln 2 / 2.
@@ -26,6 +28,7 @@ pub trait Logit: Real {
 impl Logit for f32 {
     const FAR: f32 = 24.0;
     const MODERATE: f32 = 40.0;
+    const MASK: f32 = -9000.0;
     const LN2: f32 = std::f32::consts::LN_2;
 
     #[inline(always)]
@@ -41,6 +44,7 @@ impl Logit for f32 {
 impl Logit for f64 {
     const FAR: f64 = 100.0;
     const MODERATE: f64 = 100.0;
+    const MASK: f64 = -9000.0;
     const LN2: f64 = std::f64::consts::LN_2;
 
     #[inline(always)]
@@ -99,13 +103,36 @@ pub fn finite_part<T: Logit>(weight: T, ratio: T) -> (T, f64) {
 /// reductions are by ln 2 in one step, whose error k·2⁻²⁶ (f32) grows as that of their argument does.
 #[inline(always)]
 pub fn moderate_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
+    moderate_cell_and_opposite(z_p, z_q, shift).0
+}
+
+/// The same, some classes [masked](Shift::mask); the curvature is NaN where only q is without the class.
+#[inline(always)]
+pub fn masked_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
+    let (absent, gone) = (z_p <= shift.mask, z_q <= shift.mask);
+    // The weight in q is e^(−ε) of the greatest logit of p, where e = 1.
+    let z_p = if absent { shift.peak * T::from_f64(4.0) } else { z_p };
+    let z_q = if gone { -T::INFINITY } else { z_q };
+    let (cell, opposite) = moderate_cell_and_opposite(z_p, z_q, shift);
+    let other = if gone { T::ZERO } else { opposite };
+    if absent {
+        Cell { weight: T::ZERO, log_ratio: T::ZERO, curvature: other, excess: other }
+    } else {
+        cell
+    }
+}
+
+/// The cell, and e^(−ε).
+#[inline(always)]
+fn moderate_cell_and_opposite<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> (Cell<T>, T) {
     let ratio = (z_p - z_q).mul_add(shift.rate, -shift.whole);
     let y = z_p.mul_add(shift.rate, -shift.offset);
     let (r, k) = reduced(y);
     let weight = T::exp_reduced(r).scale(k);
     let (r, k) = reduced(-ratio);
-    let (phi, growth) = unreduced(ratio, r, k);
-    Cell { weight, log_ratio: ratio, curvature: weight * phi, excess: weight * growth }
+    let [phi, growth, opposite] = unreduced(ratio, r, k);
+    let (curvature, excess) = (weight * phi, weight * growth);
+    (Cell { weight, log_ratio: ratio, curvature, excess }, opposite)
 }
 
 /// r and k, [shifted](crate::kernel::Float::ROUND), of y = k·ln 2 + r.
@@ -167,15 +194,16 @@ pub fn remainders<T: Logit>(ratio: T) -> (T, T) {
     let k = (-ratio).mul_add(T::LOG2_E, T::ROUND);
     let whole = k - T::ROUND;
     let r = (-whole).mul_add(<T as Exp>::LN2_LO, (-whole).mul_add(<T as Exp>::LN2_HI, -ratio));
-    unreduced(ratio, r, k)
+    let [phi, growth, _] = unreduced(ratio, r, k);
+    (phi, growth)
 }
 
-/// φ(ε) and expm1(−ε) from −ε = k·ln 2 + r.
+/// φ(ε), expm1(−ε) and e^(−ε) from −ε = k·ln 2 + r.
 #[inline(always)]
-fn unreduced<T: Logit>(ratio: T, r: T, k: T) -> (T, T) {
+fn unreduced<T: Logit>(ratio: T, r: T, k: T) -> [T; 3] {
     let power = T::ONE.scale(k);
     let tail = r * r * T::remainder_reduced(r);
     let less_one = power - T::ONE;
     let phi = power.mul_add(tail, less_one + power.mul_add(r, ratio));
-    (phi, power.mul_add(r + tail, less_one))
+    [phi, power.mul_add(r + tail, less_one), power.mul_add(r + tail, power)]
 }

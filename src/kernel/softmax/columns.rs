@@ -57,9 +57,19 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         self.shifts.clear();
     }
 
-    /// Adds classes to the maxima.
-    pub fn add_peaks(&mut self, level: Level, z_p: &[Row<T, N>], z_q: &[Row<T, N>]) {
-        self.shifts.add(level, z_p, z_q);
+    /// Adds classes to the maxima; without `MASKS` what may be one is left out.
+    pub fn add_peaks<const MASKS: bool>(
+        &mut self,
+        level: Level,
+        z_p: &[Row<T, N>],
+        z_q: &[Row<T, N>],
+    ) {
+        self.shifts.add::<MASKS>(level, z_p, z_q);
+    }
+
+    /// Whether some may be masked, for which another pass tells the least that are none.
+    pub fn unmask(&mut self, level: Level) -> bool {
+        self.shifts.unmask(level)
     }
 
     /// Takes the shifts by the maxima.
@@ -168,9 +178,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         );
     }
 
-    /// Whether lanes are moderate and of few classes.
+    /// Whether lanes are moderate, without masks, and of few classes.
     fn is_simple(&self) -> bool {
-        self.stripes == 1 && self.shifts.all_moderate()
+        self.stripes == 1 && self.shifts.all_simple()
     }
 
     #[inline(always)]

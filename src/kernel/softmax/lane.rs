@@ -21,19 +21,21 @@ impl<T: Logit> Default for Peaks<T> {
 }
 
 impl<T: Logit> Peaks<T> {
-    /// Adds the next classes.
-    pub fn add<A: Element<Loss = T>>(&mut self, level: Level, logits: &[A]) {
+    /// Adds the next classes; without `MASKS` what may be one is left out.
+    pub fn add<A: Element<Loss = T>, const MASKS: bool>(&mut self, level: Level, logits: &[A]) {
         level.run(
             #[inline(always)]
             || {
                 let mut peaks = *self;
                 for logits in logits.as_chunks().0 {
-                    peaks.add_group(logits);
+                    peaks.add_group::<A, MASKS>(logits);
                 }
                 // The last of them, some a second time.
                 match logits.last_chunk() {
-                    Some(logits) => peaks.add_group(logits),
-                    None => logits.iter().for_each(|&logit| peaks.add_group(&[logit; STRIPES])),
+                    Some(logits) => peaks.add_group::<A, MASKS>(logits),
+                    None => logits
+                        .iter()
+                        .for_each(|&logit| peaks.add_group::<A, MASKS>(&[logit; STRIPES])),
                 }
                 *self = peaks;
             },
@@ -41,9 +43,10 @@ impl<T: Logit> Peaks<T> {
     }
 
     #[inline(always)]
-    fn add_group<A: Element<Loss = T>>(&mut self, logits: &[A; STRIPES]) {
+    fn add_group<A: Element<Loss = T>, const MASKS: bool>(&mut self, logits: &[A; STRIPES]) {
         for i in 0..STRIPES {
             let logit = logits[i].widen();
+            let logit = if MASKS { logit } else { nan_if_mask(logit) };
             self.greatest[i] = greater(self.greatest[i], logit);
             self.least[i] = lesser(self.least[i], logit);
         }
@@ -72,6 +75,12 @@ impl<T: Logit> Peaks<T> {
             || [folded(self.least, lesser), folded(self.greatest, greater)],
         )
     }
+}
+
+/// NaN, which peaks pass over, where a logit may be a mask.
+#[inline(always)]
+pub fn nan_if_mask<T: Logit>(logit: T) -> T {
+    if logit > T::MASK { logit } else { T::NAN }
 }
 
 /// The greater, or `old` where `new` is NaN.

@@ -20,7 +20,8 @@
 //! **Two ways to a cell.** Where no logit of a lane lies far below the greatest, which its maxima and minima tell, and
 //! s is not much greater than ε, which its sums tell, each class takes some forty operations and no question
 //! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
-//! ([`cell::cell`]).
+//! ([`cell::cell`]). Masks do not count as logits there: a pass of its own finds the least of the others, and each class takes
+//! some ten operations more ([`cell::masked_cell`]), unless q alone is masked.
 //!
 //! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond, of two lanes of logits: class c in
 //! sum c mod [`sums::PAIR_STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; of a lane

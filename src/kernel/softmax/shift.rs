@@ -17,8 +17,10 @@ pub struct Shift<T> {
     pub lo: T,
     /// Whether s was chosen so that ε = D.
     pub centred: bool,
-    /// Whether no logit lies far below the greatest: [`moderate_cell`](super::cell::moderate_cell) does,
+    /// Whether no logit lies far below the greatest, but for masks: [`moderate_cell`](super::cell::moderate_cell) does,
     pub moderate: bool,
+    /// or, where logits that are no greater are masks, [`masked_cell`](super::cell::masked_cell); −∞ where there are none;
+    pub mask: T,
     /// which takes s,
     pub whole: T,
     /// and max z_p/τ, rounded once.
@@ -42,9 +44,30 @@ impl<T: Logit> Shift<T> {
             lo,
             centred: false,
             moderate: is_moderate(p) & is_moderate(q) & counted,
+            mask: -T::INFINITY,
             whole,
             offset,
         }
+    }
+
+    /// Whether the lane may be moderate but for masks, which are so far below the greatest logits that they count for
+    /// nothing; its least logits that are none will tell.
+    #[inline(always)]
+    pub fn may_be_masked(p: [T; 2], q: [T; 2], rate: T) -> bool {
+        let underflows = |[_, peak]: [T; 2]| (T::MASK - peak) * rate < T::UNDERFLOW;
+        ((p[0] <= T::MASK) | (q[0] <= T::MASK)) & underflows(p) & underflows(q)
+    }
+
+    /// The shift of such a lane, from the least logits that are no masks and the greatest.
+    #[inline(always)]
+    pub fn masked(p: [T; 2], q: [T; 2], rate: T) -> Self {
+        Shift { mask: T::MASK, ..Self::between(p, q, rate) }
+    }
+
+    /// Whether some logits are masks.
+    #[inline(always)]
+    pub fn is_masked(&self) -> bool {
+        self.mask > -T::INFINITY
     }
 
     /// The shift with which a lane must be summed again, given what it came to.
@@ -57,13 +80,14 @@ impl<T: Logit> Shift<T> {
     #[inline(always)]
     pub fn improved(self, lane: &Lane) -> Self {
         let (rough, off_centre) = (self.is_rough(lane), self.is_off_centre(lane));
+        let missing = self.is_missing(lane);
         let less = self.less(lane.log_total);
         let moved = !rough & off_centre;
         Shift {
             hi: if moved { less.hi } else { self.hi },
             lo: if moved { less.lo } else { self.lo },
             centred: self.centred | moved,
-            moderate: self.moderate & !(rough | off_centre),
+            moderate: self.moderate & !(rough | off_centre | missing),
             ..self
         }
     }
@@ -71,7 +95,13 @@ impl<T: Logit> Shift<T> {
     /// Whether the lane must be summed again.
     #[inline(always)]
     pub fn is_poor(&self, lane: &Lane) -> bool {
-        self.is_rough(lane) | self.is_off_centre(lane)
+        self.is_rough(lane) | self.is_off_centre(lane) | self.is_missing(lane)
+    }
+
+    /// Whether a class may be masked in q alone.
+    #[inline(always)]
+    fn is_missing(&self, lane: &Lane) -> bool {
+        self.moderate & self.is_masked() & lane.curvature.is_nan()
     }
 
     /// Whether s is so much more than ε that the rounding error of z_p − z_q counts.

@@ -1,9 +1,9 @@
 //! The maxima and shifts of lanes beside each other, and their cells.
 
-use super::cell::{Cell, Logit, cell, moderate_cell};
+use super::cell::{Cell, Logit, cell, masked_cell, moderate_cell};
 use super::columns::Row;
 use super::few::{GROUP, group, group_mut};
-use super::lane::{Lanes, greater, lesser};
+use super::lane::{Lanes, greater, lesser, nan_if_mask};
 use super::shift::Shift;
 use super::sums::Cells;
 use crate::kernel::Level;
@@ -24,7 +24,9 @@ pub struct Shifts<T, const N: usize> {
     offsets: Row<T, N>,
     moderate: Row<bool, N>,
     centred: Row<bool, N>,
+    masks: Row<T, N>,
     all_moderate: bool,
+    any_masked: bool,
 }
 
 impl<T: Logit, const N: usize> Shifts<T, N> {
@@ -45,7 +47,9 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             offsets: none,
             moderate: [false; N],
             centred: [false; N],
+            masks: none,
             all_moderate: false,
+            any_masked: false,
         }
     }
 
@@ -55,6 +59,8 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         self.peaks_q = self.peaks_p;
         self.least_p = [T::INFINITY; N];
         self.least_q = self.least_p;
+        self.masks = self.peaks_p;
+        self.any_masked = false;
     }
 
     /// The greatest logits of a lane.
@@ -69,17 +75,42 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         self.moderate[lane]
     }
 
-    /// Adds classes to the maxima.
-    pub fn add(&mut self, level: Level, z_p: &[Row<T, N>], z_q: &[Row<T, N>]) {
+    /// Adds classes to the maxima; without `MASKS` what may be one is left out.
+    pub fn add<const MASKS: bool>(&mut self, level: Level, z_p: &[Row<T, N>], z_q: &[Row<T, N>]) {
         level.run(
             #[inline(always)]
             || {
                 for start in (0..N).step_by(GROUP) {
-                    span(start, &mut self.peaks_p, &mut self.least_p, z_p);
-                    span(start, &mut self.peaks_q, &mut self.least_q, z_q);
+                    span::<_, MASKS, N>(start, &mut self.peaks_p, &mut self.least_p, z_p);
+                    span::<_, MASKS, N>(start, &mut self.peaks_q, &mut self.least_q, z_q);
                 }
             },
         );
+    }
+
+    /// Forgets the least logits of lanes that may be masked, for another pass over those that are no masks; whether
+    /// there is one.
+    pub fn unmask(&mut self, level: Level) -> bool {
+        level.run(
+            #[inline(always)]
+            || {
+                for i in 0..N {
+                    let [p, q] = self.spans(i);
+                    let masked = Shift::may_be_masked(p, q, self.rate);
+                    self.masks[i] = if masked { T::MASK } else { -T::INFINITY };
+                    self.least_p[i] = if masked { T::INFINITY } else { p[0] };
+                    self.least_q[i] = if masked { T::INFINITY } else { q[0] };
+                    self.any_masked |= masked;
+                }
+            },
+        );
+        self.any_masked
+    }
+
+    /// The least and the greatest logits of a lane.
+    #[inline(always)]
+    fn spans(&self, i: usize) -> [[T; 2]; 2] {
+        [[self.least_p[i], self.peaks_p[i]], [self.least_q[i], self.peaks_q[i]]]
     }
 
     /// Takes the shifts by the maxima.
@@ -88,9 +119,8 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             #[inline(always)]
             || {
                 for i in 0..N {
-                    let (p, q) =
-                        ([self.least_p[i], self.peaks_p[i]], [self.least_q[i], self.peaks_q[i]]);
-                    let shift = Shift::between(p, q, self.rate);
+                    let [p, q] = self.spans(i);
+                    let shift = Shift { mask: self.masks[i], ..Shift::between(p, q, self.rate) };
                     self.set(i, shift);
                 }
             },
@@ -138,14 +168,15 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             lo: self.lo[i],
             centred: self.centred[i],
             moderate: self.moderate[i],
+            mask: self.masks[i],
             whole: self.wholes[i],
             offset: self.offsets[i],
         }
     }
 
-    /// Whether all lanes are moderate.
-    pub fn all_moderate(&self) -> bool {
-        self.all_moderate
+    /// Whether all lanes are moderate, and without masks.
+    pub fn all_simple(&self) -> bool {
+        self.all_moderate && !self.any_masked
     }
 
     /// The rate, and s and the offsets of the lanes from `start` on.
@@ -165,23 +196,25 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         z_q: &Row<T, N>,
         cells: &mut Cells<T, N>,
     ) -> bool {
-        if self.all_moderate {
-            self.put::<EXCESS, true, false>(z_p, z_q, cells);
-            return false;
+        match (self.all_moderate, self.any_masked) {
+            (true, false) => self.put::<EXCESS, MODERATE>(z_p, z_q, cells),
+            (true, true) => self.put::<EXCESS, MASKED>(z_p, z_q, cells),
+            (false, _) => {
+                self.put::<EXCESS, USUAL>(z_p, z_q, cells);
+                let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
+                if care {
+                    self.put::<true, ANY>(z_p, z_q, cells);
+                }
+                return care;
+            }
         }
-        self.put::<EXCESS, false, false>(z_p, z_q, cells);
-        let care = cells.curvature.iter().fold(false, |any, value| any | value.is_nan());
-        if care {
-            self.put::<true, false, true>(z_p, z_q, cells);
-        }
-        care
+        false
     }
 
-    /// The cells, where all lanes are `MODERATE` or some are not; then with `ANY` classes that need care are given it,
-    /// and without have no curvature but NaN. (A function of the cell as a parameter would be called, and compiled for
+    /// The cells, of one of the kinds below. (A function of the cell as a parameter would be called, and compiled for
     /// the least of machines: twenty times as long.)
     #[inline(always)]
-    fn put<const EXCESS: bool, const MODERATE: bool, const ANY: bool>(
+    fn put<const EXCESS: bool, const KIND: u8>(
         &self,
         z_p: &Row<T, N>,
         z_q: &Row<T, N>,
@@ -189,9 +222,11 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
     ) {
         for i in 0..N {
             let shift = self.shift(i);
-            let cell = match MODERATE {
-                true => moderate_cell(z_p[i], z_q[i], &shift),
-                false => either_cell::<T, ANY>(z_p[i], z_q[i], &shift),
+            let cell = match KIND {
+                MODERATE => moderate_cell(z_p[i], z_q[i], &shift),
+                MASKED => masked_cell(z_p[i], z_q[i], &shift),
+                USUAL => either_cell::<T, false>(z_p[i], z_q[i], &shift),
+                _ => either_cell::<T, true>(z_p[i], z_q[i], &shift),
             };
             cells.weight[i] = cell.weight;
             cells.log_ratio[i] = cell.log_ratio;
@@ -203,16 +238,25 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
     }
 }
 
+/// All lanes are moderate,
+const MODERATE: u8 = 0;
+/// some of them masked,
+const MASKED: u8 = 1;
+/// or some are not; a class that needs care has no curvature but NaN,
+const USUAL: u8 = 2;
+/// or is given it.
+const ANY: u8 = 3;
+
 /// The cell of a class of a lane that may be moderate.
 #[inline(always)]
 fn either_cell<T: Logit, const ANY: bool>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
-    let (moderate, other) = (moderate_cell(z_p, z_q, shift), cell::<T, ANY>(z_p, z_q, shift));
+    let (moderate, other) = (masked_cell(z_p, z_q, shift), cell::<T, ANY>(z_p, z_q, shift));
     if shift.moderate { moderate } else { other }
 }
 
 /// Adds classes to the greatest and the least logits of the lanes from `start` on.
 #[inline(always)]
-fn span<T: Logit, const N: usize>(
+fn span<T: Logit, const MASKS: bool, const N: usize>(
     start: usize,
     peaks: &mut Row<T, N>,
     least: &mut Row<T, N>,
@@ -225,8 +269,9 @@ fn span<T: Logit, const N: usize>(
     for row in rows {
         let Some(row) = group(row, start) else { return };
         for i in 0..GROUP {
-            high[i] = greater(high[i], row[i]);
-            low[i] = lesser(low[i], row[i]);
+            let logit = if MASKS { row[i] } else { nan_if_mask(row[i]) };
+            high[i] = greater(high[i], logit);
+            low[i] = lesser(low[i], logit);
         }
     }
     (*peaks, *least) = (high, low);

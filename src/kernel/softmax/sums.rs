@@ -1,6 +1,6 @@
 //! The sums over a lane whose classes lie behind each other.
 
-use super::cell::{Logit, cell, finite_part, moderate_cell};
+use super::cell::{Logit, cell, finite_part, masked_cell, moderate_cell};
 use super::lane::Part;
 use super::shift::Shift;
 use crate::element::Element;
@@ -71,9 +71,19 @@ impl Sums {
         }
         level.run(
             #[inline(always)]
-            || match keep {
-                true => self.add_moderate::<A, true>(level, z_p, z_q, shift, ahead, cells),
-                false => self.add_moderate::<A, false>(level, z_p, z_q, shift, ahead, cells),
+            || match (keep, shift.is_masked()) {
+                (true, true) => {
+                    self.add_moderate::<A, true, true>(level, chunk, shift, ahead, cells)
+                }
+                (true, false) => {
+                    self.add_moderate::<A, true, false>(level, chunk, shift, ahead, cells)
+                }
+                (false, true) => {
+                    self.add_moderate::<A, false, true>(level, chunk, shift, ahead, cells)
+                }
+                (false, false) => {
+                    self.add_moderate::<A, false, false>(level, chunk, shift, ahead, cells)
+                }
             },
         );
     }
@@ -129,11 +139,10 @@ impl Sums {
     }
 
     #[inline(always)]
-    fn add_moderate<A: Element<Loss: Logit>, const KEEP: bool>(
+    fn add_moderate<A: Element<Loss: Logit>, const KEEP: bool, const MASKED: bool>(
         &mut self,
         level: Level,
-        z_p: &[A],
-        z_q: &[A],
+        Chunk { input: z_q, target: z_p }: Chunk<'_, A>,
         shift: &Shift<A::Loss>,
         ahead: Ahead<'_, A>,
         cells: &mut Cells<A::Loss>,
@@ -145,7 +154,7 @@ impl Sums {
             let mut start = block * EARLY;
             for (z_p, z_q) in whole_p.iter().zip(whole_q) {
                 ahead.fetch::<PAIR_STRIPES>(start);
-                early.add_group::<A, KEEP>(level, z_p, z_q, &shift, cells, start);
+                early.add_group::<A, KEEP, MASKED>(level, z_p, z_q, &shift, cells, start);
                 start += PAIR_STRIPES;
             }
             if !tail_p.is_empty() {
@@ -154,7 +163,7 @@ impl Sums {
                 // Whatever is added for them must change nothing: summed apart, and left out.
                 let mut last = Early::new();
                 let (tail_p, tail_q) = (padded(tail_p), padded(tail_q));
-                last.add_group::<A, true>(level, &tail_p, &tail_q, &shift, cells, start);
+                last.add_group::<A, true, MASKED>(level, &tail_p, &tail_q, &shift, cells, start);
                 for i in 0..left {
                     let ratio = cells.log_ratio[start + i];
                     early.add(i, cells.weight[start + i], ratio, last.curvature[i]);
@@ -178,7 +187,7 @@ impl Sums {
 impl<T: Logit> Early<T> {
     /// Adds a class of a moderate lane to each stripe.
     #[inline(always)]
-    fn add_group<A: Element<Loss = T>, const KEEP: bool>(
+    fn add_group<A: Element<Loss = T>, const KEEP: bool, const MASKED: bool>(
         &mut self,
         level: Level,
         z_p: &[A; PAIR_STRIPES],
@@ -190,7 +199,10 @@ impl<T: Logit> Early<T> {
         let Some([weight, log_ratio, excess]) = cells.group(start) else { return };
         let (z_p, z_q) = (A::widen_all(level, z_p), A::widen_all(level, z_q));
         for i in 0..PAIR_STRIPES {
-            let cell = moderate_cell(z_p[i], z_q[i], shift);
+            let cell = match MASKED {
+                true => masked_cell(z_p[i], z_q[i], shift),
+                false => moderate_cell(z_p[i], z_q[i], shift),
+            };
             self.add(i, cell.weight, cell.log_ratio, cell.curvature);
             if KEEP {
                 weight[i] = cell.weight;

@@ -67,7 +67,7 @@ impl<K: Term, A: Element<Loss: Logit>> Solver<A> for LaneAgainst<K, A> {
     fn visit(&mut self, _: usize, input: &[A], target: &[A], _: &mut Next<'_, A>) {
         let Settings { level, rate, gradients, .. } = self.settings;
         match self.pass {
-            Pass::Peaks => self.peaks.add(level, input),
+            Pass::Peaks => self.peaks.add::<A, true>(level, input),
             Pass::Totals => {
                 let (peak, rate) = (self.peaks.value(level), A::Loss::from_f64(rate));
                 self.totals.add(level, input, peak, rate, &mut self.block.terms);

@@ -113,9 +113,10 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
         next: &mut Next<'_, A>,
     ) {
         let level = self.settings.level;
-        if self.pass == Pass::Peaks {
-            self.columns.add_peaks(level, target, input);
-            return;
+        match self.pass {
+            Pass::Peaks => return self.columns.add_peaks::<true>(level, target, input),
+            Pass::Unmasked => return self.columns.add_peaks::<false>(level, target, input),
+            Pass::Sums => {}
         }
         let ClassCells { cells, kept } = &mut self.cells;
         match kept {
@@ -125,14 +126,18 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
     }
 
     fn end_part(&mut self) {
-        if self.pass != Pass::Peaks {
+        if self.pass == Pass::Sums {
             self.columns.end_part(self.settings.level);
         }
     }
 
     fn end_pass(&mut self) -> bool {
         let level = self.settings.level;
-        if self.pass == Pass::Peaks {
+        if self.pass == Pass::Peaks && self.columns.unmask(level) {
+            self.pass = Pass::Unmasked;
+            return true;
+        }
+        if self.pass != Pass::Sums {
             self.columns.shift(level);
             self.pass = Pass::Sums;
             return true;

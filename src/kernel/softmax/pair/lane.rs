@@ -46,6 +46,21 @@ impl<A: Element<Loss: Logit>> LanePair<A> {
         }
     }
 
+    /// Ends a pass over the sums; whether another one is needed.
+    fn end_sums(&mut self, peak_p: A::Loss, peak_q: A::Loss) -> bool {
+        let mut whole = Part::default();
+        self.parts.drain(..).for_each(|part| whole.join(&part));
+        self.lane = self.settings.level.run(
+            #[inline(always)]
+            || whole.lane(peak_p, peak_q),
+        );
+        let better = self.shift.better(&self.lane);
+        if let Some(better) = better {
+            (self.shift, self.blocks) = (better, 0);
+        }
+        better.is_some()
+    }
+
     fn fill(&mut self, input: &[A], target: &[A]) {
         if self.blocks != 1 {
             self.cells.refill(self.settings.level, Chunk { input, target }, &self.shift);
@@ -69,18 +84,26 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
 
     fn visit(&mut self, _: usize, input: &[A], target: &[A], next: &mut Next<'_, A>) {
         let Settings { level, outputs, .. } = self.settings;
-        if self.pass == Pass::Peaks {
-            self.peaks[0].add(level, input);
-            self.peaks[1].add(level, target);
-        } else {
-            self.blocks += 1;
-            let chunk = Chunk { input, target };
-            self.sums.add(level, chunk, next.lane, &self.shift, &mut self.cells, outputs);
+        let [q, p] = &mut self.peaks;
+        match self.pass {
+            Pass::Peaks => {
+                q.add::<A, true>(level, input);
+                p.add::<A, true>(level, target);
+            }
+            Pass::Unmasked => {
+                q.add::<A, false>(level, input);
+                p.add::<A, false>(level, target);
+            }
+            Pass::Sums => {
+                self.blocks += 1;
+                let chunk = Chunk { input, target };
+                self.sums.add(level, chunk, next.lane, &self.shift, &mut self.cells, outputs);
+            }
         }
     }
 
     fn end_part(&mut self) {
-        if self.pass != Pass::Peaks {
+        if self.pass == Pass::Sums {
             self.parts.push(self.sums.part());
             self.sums = Sums::default();
         }
@@ -89,23 +112,19 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
     fn end_pass(&mut self) -> bool {
         let level = self.settings.level;
         let [q, p] = [self.peaks[0].span(level), self.peaks[1].span(level)];
-        if self.pass == Pass::Peaks {
-            let rate = A::Loss::from_f64(self.settings.rate);
-            self.shift = Shift::between(p, q, rate);
-            self.pass = Pass::Sums;
-            return true;
+        let rate = A::Loss::from_f64(self.settings.rate);
+        match self.pass {
+            Pass::Peaks if Shift::may_be_masked(p, q, rate) => {
+                self.pass = Pass::Unmasked;
+                self.peaks = Default::default();
+                return true;
+            }
+            Pass::Peaks => self.shift = Shift::between(p, q, rate),
+            Pass::Unmasked => self.shift = Shift::masked(p, q, rate),
+            Pass::Sums => return self.end_sums(p[1], q[1]),
         }
-        let mut whole = Part::default();
-        self.parts.drain(..).for_each(|part| whole.join(&part));
-        self.lane = level.run(
-            #[inline(always)]
-            || whole.lane(p[1], q[1]),
-        );
-        let better = self.shift.better(&self.lane);
-        if let Some(better) = better {
-            (self.shift, self.blocks) = (better, 0);
-        }
-        better.is_some()
+        self.pass = Pass::Sums;
+        true
     }
 
     fn divergences(&mut self) -> &mut [f64] {

@@ -13,6 +13,8 @@ use crate::kernel::{CHUNK, Level};
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Pass {
     Peaks,
+    /// Over what is no mask, where there may be some.
+    Unmasked,
     Sums,
 }
 

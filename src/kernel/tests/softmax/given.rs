@@ -10,7 +10,7 @@ use crate::kernel::{CHUNK, Float, Level};
 fn log_q<A: Element<Loss: Logit>>(level: Level, z: &[A], rate: f64) -> Vec<A::Loss> {
     let rate = <A::Loss as Float>::from_f64(rate);
     let mut peaks = Peaks::default();
-    peaks.add(level, z);
+    peaks.add::<A, true>(level, z);
     let (peak, mut sum) = (peaks.value(level), TotalSum::default());
     let mut room = [<A::Loss as Float>::ZERO; CHUNK];
     z.chunks(CHUNK).for_each(|z| sum.add(level, z, peak, rate, &mut room));

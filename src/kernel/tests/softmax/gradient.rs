@@ -1,5 +1,5 @@
 use super::oracle::{Exact, exact, naive};
-use super::value::{normal, pair, wide};
+use super::value::{MASKS, normal, pair, wide};
 use super::{along, turned_gradients};
 use crate::element::Element;
 use crate::kernel::softmax::{
@@ -25,7 +25,7 @@ fn cells<A: Element<Loss: Logit>>(
 }
 
 /// ∂z_q and ∂z_p for one factor.
-fn uniform<A: Element<Loss: Logit>>(
+pub fn uniform<A: Element<Loss: Logit>>(
     level: Level,
     z_p: &[A],
     z_q: &[A],
@@ -61,7 +61,7 @@ fn each<A: Element<Loss: Logit>>(
 }
 
 /// The worst error of a gradient beside itself and p·(|D| + its root mean square).
-fn worst<A: Element<Loss: Logit>>(found: &[A], exact: &[f64], of: &Exact) -> f64 {
+pub fn worst<A: Element<Loss: Logit>>(found: &[A], exact: &[f64], of: &Exact) -> f64 {
     let square: f64 = of.p.iter().zip(&of.log_ratio).map(|(p, d)| p * d * d).sum();
     let scale = of.p.iter().zip(&of.log_ratio).map(|(p, d)| p * (d.abs() + square.sqrt()));
     let errors = wide(found).into_iter().zip(exact).map(|(found, exact)| (found - exact).abs());
@@ -219,6 +219,13 @@ fn same_bits<A: Element<Loss = A> + Logit>() {
         if classes % 3 == 0 {
             z_p[classes / 2] = -A::INFINITY;
             z_q[classes / 3] = -A::from_f64(200.0);
+        }
+        if classes % 3 == 1 {
+            for (i, mask) in MASKS.into_iter().enumerate() {
+                z_p[i * classes / 4] = A::narrow(mask);
+                z_q[i * classes / 4] = A::narrow(MASKS[3 - i]);
+            }
+            z_p[classes / 2] = -A::INFINITY;
         }
         let v: Vec<_> = (0..classes).map(|_| normal(&mut rng)).collect();
         let all = |level| {

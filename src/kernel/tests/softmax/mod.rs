@@ -2,6 +2,7 @@
 
 mod given;
 mod gradient;
+mod masked;
 mod oracle;
 mod value;
 
@@ -12,6 +13,48 @@ use crate::kernel::softmax::{
 };
 use crate::kernel::{Ahead, CHUNK, Chunk, Level};
 
+/// The shift of a lane by its maxima, and those, from parts of so many classes.
+fn first_shift<A: Element<Loss: Logit>>(
+    level: Level,
+    z_p: &[A],
+    z_q: &[A],
+    rate: A::Loss,
+    part: usize,
+) -> (Shift<A::Loss>, [A::Loss; 2]) {
+    let (p, q) = (span::<A, true>(level, z_p, part), span::<A, true>(level, z_q, part));
+    let shift = if Shift::may_be_masked(p, q, rate) {
+        let (p, q) = (span::<A, false>(level, z_p, part), span::<A, false>(level, z_q, part));
+        Shift::masked(p, q, rate)
+    } else {
+        Shift::between(p, q, rate)
+    };
+    (shift, [p[1], q[1]])
+}
+
+fn span<A: Element<Loss: Logit>, const MASKS: bool>(
+    level: Level,
+    logits: &[A],
+    part: usize,
+) -> [A::Loss; 2] {
+    let mut peaks = Peaks::default();
+    for logits in logits.chunks(part) {
+        let mut more = Peaks::default();
+        more.add::<A, MASKS>(level, logits);
+        peaks.merge(&more);
+    }
+    peaks.span(level)
+}
+
+/// The shifts of lanes beside each other.
+fn take_shifts<T: Logit>(level: Level, z_p: &[Row<T>], z_q: &[Row<T>], columns: &mut Columns<T>) {
+    columns.restart();
+    columns.add_peaks::<true>(level, z_p, z_q);
+    if columns.unmask(level) {
+        columns.add_peaks::<false>(level, z_p, z_q);
+    }
+    columns.shift(level);
+}
+
 /// A lane's classes behind each other.
 pub fn along<A: Element<Loss: Logit>>(
     level: Level,
@@ -20,19 +63,15 @@ pub fn along<A: Element<Loss: Logit>>(
     rate: A::Loss,
     cells: &mut Cells<A::Loss>,
 ) -> (Lane, Shift<A::Loss>) {
-    let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
-    peaks_p.add(level, z_p);
-    peaks_q.add(level, z_q);
-    let (p, q) = (peaks_p.span(level), peaks_q.span(level));
+    let (mut shift, [peak_p, peak_q]) = first_shift(level, z_p, z_q, rate, z_p.len());
     let mut sum = |shift: &Shift<A::Loss>| {
         let mut sums = Sums::default();
         for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
             let chunk = Chunk { input: z_q, target: z_p };
             sums.add(level, chunk, Ahead::NOTHING, shift, cells, false);
         }
-        sums.part().lane(p[1], q[1])
+        sums.part().lane(peak_p, peak_q)
     };
-    let mut shift = Shift::between(p, q, rate);
     loop {
         let lane = sum(&shift);
         match shift.better(&lane) {
@@ -51,9 +90,7 @@ pub fn across<T: Logit + Element<Loss = T>>(
     cells: &mut Cells<T, COLUMNS>,
     lanes: &mut Lanes,
 ) {
-    columns.restart();
-    columns.add_peaks(level, z_p, z_q);
-    columns.shift(level);
+    take_shifts(level, z_p, z_q, columns);
     loop {
         columns.clear();
         columns.add::<T>(level, 0, z_p, z_q, cells, &mut Next::nothing());
@@ -105,9 +142,7 @@ pub fn beside<A: Element<Loss = A> + Logit>(
             rows.0[i % classes][i / classes + 50] = *p;
             rows.1[i % classes][i / classes + 50] = *q;
         }
-        columns.restart();
-        columns.add_peaks(level, &rows.0, &rows.1);
-        columns.shift(level);
+        take_shifts(level, &rows.0, &rows.1, &mut columns);
         loop {
             columns.clear();
             for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
@@ -154,16 +189,8 @@ pub fn turned_gradients<A: Element<Loss = A> + Logit>(
 
 /// A lane of many classes, at temperature 1, in parts: its classes behind and below each other.
 pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, Lane) {
-    let (mut peaks_p, mut peaks_q) = (Peaks::default(), Peaks::default());
-    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
-        let (mut more_p, mut more_q) = (Peaks::default(), Peaks::default());
-        more_p.add(level, z_p);
-        more_q.add(level, z_q);
-        peaks_p.merge(&more_p);
-        peaks_q.merge(&more_q);
-    }
-    let (p, q) = (peaks_p.span(level), peaks_q.span(level));
-    let (shift, mut cells) = (Shift::between(p, q, 1.0), Cells::default());
+    let (shift, [peak_p, peak_q]) = first_shift(level, z_p, z_q, 1.0, part);
+    let mut cells = Cells::default();
     let mut whole = Part::default();
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
         let mut sums = Sums::default();
@@ -177,14 +204,12 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
     let rows = |z: &[f32]| z.iter().map(|&z| [z; COLUMNS]).collect::<Vec<_>>();
     let (z_p, z_q) = (rows(z_p), rows(z_q));
     let mut columns = Columns::new(z_p.len(), 1.0);
-    columns.restart();
-    columns.add_peaks(level, &z_p, &z_q);
-    columns.shift(level);
+    take_shifts(level, &z_p, &z_q, &mut columns);
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
         columns.add::<f32>(level, 0, z_p, z_q, &mut Cells::default(), &mut Next::nothing());
         columns.end_part(level);
     }
     let mut lanes = Lanes::default();
     columns.lanes(level, &mut lanes);
-    (whole.lane(p[1], q[1]), lanes.lane(COLUMNS - 1))
+    (whole.lane(peak_p, peak_q), lanes.lane(COLUMNS - 1))
 }

@@ -132,6 +132,8 @@ fn differences_may_overflow() {
     check::<f64>();
 }
 
+/// As logits are masked by.
+pub const MASKS: [f64; 4] = [f64::NEG_INFINITY, -1e4, -1e30, f32::MIN as f64];
 const SPECIAL: [f64; 6] = [f64::NEG_INFINITY, f64::INFINITY, f64::NAN, -1e4, 300.0, -1e9];
 
 fn close(found: f64, expected: f64, tolerance: f64) -> bool {
@@ -206,6 +208,19 @@ fn strew<A: Element<Loss: Logit>>(z: &mut [A], rng: &mut SmallRng) {
     }
 }
 
+/// Masks on both sides, and some on that of the target alone.
+fn mask<A: Element<Loss: Logit>>(z_p: &mut [A], z_q: &mut [A], rng: &mut SmallRng) {
+    for (z_p, z_q) in z_p.iter_mut().zip(z_q) {
+        let mut any = || A::narrow(MASKS[rng.random_range(0..MASKS.len())]);
+        let masks = [any(), any()];
+        match rng.random_range(0..12) {
+            0 => [*z_p, *z_q] = masks,
+            1 => *z_p = masks[0],
+            _ => {}
+        }
+    }
+}
+
 /// Whatever the level and the layout, at every length.
 fn same_bits<A: Element<Loss = A> + Logit>() {
     let (levels, mut rng) = (Level::all(), random());
@@ -216,9 +231,13 @@ fn same_bits<A: Element<Loss = A> + Logit>() {
         for lane in classes..classes + lanes {
             let noise = [0.01, f64::INFINITY][lane % 2];
             let (mut p, mut q) = pair::<A>(classes, noise, 3.0, 1.0, &mut rng);
-            if lane % 3 > 0 {
-                strew(&mut p, &mut rng);
-                strew(&mut q, &mut rng);
+            match lane % 4 {
+                0 => mask(&mut p, &mut q, &mut rng),
+                1 => {}
+                _ => {
+                    strew(&mut p, &mut rng);
+                    strew(&mut q, &mut rng);
+                }
             }
             z_p.extend(p);
             z_q.extend(q);

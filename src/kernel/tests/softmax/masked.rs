@@ -1,0 +1,134 @@
+//! Lanes with masks: classes that hold no mass because their logits are −∞, or lie far below all others.
+
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+use super::gradient::{uniform, worst};
+use super::oracle::{Exact, exact, naive};
+use super::value::{MASKS, lane, pair, wide};
+use super::{along, first_shift};
+use crate::element::Element;
+use crate::kernel::softmax::{Cells, FEW, Logit};
+use crate::kernel::tests::random;
+use crate::kernel::{Float, Level};
+
+/// A pair of lanes, and which classes are masked: any tenth and the last, but the first.
+struct Masked<A> {
+    z_p: Vec<A>,
+    z_q: Vec<A>,
+    masked: Vec<bool>,
+}
+
+impl<A: Element<Loss: Logit>> Masked<A> {
+    fn new(classes: usize, noise: f64, rng: &mut SmallRng) -> Self {
+        let (z_p, z_q) = pair::<A>(classes, noise, 2.0, 1.0, rng);
+        let mut masked: Vec<_> = (0..classes).map(|_| rng.random_range(0..10) == 0).collect();
+        (masked[0], masked[classes - 1]) = (false, true);
+        Masked { z_p, z_q, masked }
+    }
+
+    fn mask(&mut self, mask: f64, [on_p, on_q]: [bool; 2]) {
+        for i in (0..self.masked.len()).filter(|&i| self.masked[i]) {
+            self.z_p[i] = if on_p { A::narrow(mask) } else { self.z_p[i] };
+            self.z_q[i] = if on_q { A::narrow(mask) } else { self.z_q[i] };
+        }
+    }
+
+    /// At temperature 2; masked logits lie far enough below to count for nothing.
+    fn exact(&self) -> Exact {
+        let finite = |z: &[A]| wide(z).into_iter().map(|z| z.max(-1e4)).collect::<Vec<_>>();
+        exact(&finite(&self.z_p), &finite(&self.z_q), 2.0)
+    }
+
+    /// The masks are no reason to sum again.
+    fn stay_moderate(&self) {
+        let (mut cells, rate) = (Cells::default(), A::Loss::from_f64(0.5));
+        let (_, shift) = along(Level::best(), &self.z_p, &self.z_q, rate, &mut cells);
+        assert!(shift.moderate);
+    }
+
+    fn is_moderate(&self) -> bool {
+        let (level, rate) = (Level::best(), A::Loss::from_f64(0.5));
+        let (shift, _) = first_shift(level, &self.z_p, &self.z_q, rate, 64);
+        shift.moderate && shift.is_masked()
+    }
+}
+
+/// As accurate as without masks, also near equality.
+fn accuracy<A: Element<Loss: Logit>>(bars: [f64; 2]) {
+    let mut rng = random();
+    for classes in [5, 70, 1000, 5000] {
+        for noise in [f64::INFINITY, 1.0, 1e-2, 1e-4] {
+            for mask in MASKS {
+                for on_q in [false, true] {
+                    let mut lanes = Masked::<A>::new(classes, noise, &mut rng);
+                    lanes.mask(mask, [true, on_q]);
+                    assert!(lanes.is_moderate(), "{mask:e}");
+                    check::<A>(&lanes, bars);
+                    if classes > FEW && noise >= 1.0 {
+                        lanes.stay_moderate();
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check<A: Element<Loss: Logit>>(lanes: &Masked<A>, bars: [f64; 2]) {
+    let (z_p, z_q, exact) = (&lanes.z_p, &lanes.z_q, lanes.exact());
+    let error = lane(Level::best(), z_p, z_q, 0.5).divergence / exact.divergence - 1.0;
+    assert!(error.abs() < bars[0], "{error:e}");
+    if z_p.len() > 1024 {
+        return; // more than one block of cells
+    }
+    let [d_input, d_target] = uniform(Level::best(), z_p, z_q, 0.5, 1.0);
+    let errors =
+        [worst(&d_input, &exact.excess, &exact), worst(&d_target, &exact.d_target, &exact)];
+    assert!(errors.iter().all(|&error| error < bars[1]), "{errors:?}");
+    let zero = |z: A| z.widen() == A::Loss::ZERO;
+    for i in (0..z_p.len()).filter(|&i| lanes.masked[i]) {
+        let gone = z_q[i].widen() <= A::Loss::MASK;
+        assert!(zero(d_target[i]) && (!gone || zero(d_input[i])), "{i}");
+    }
+}
+
+#[test]
+fn accuracy_is_that_without_masks() {
+    accuracy::<f32>([1e-6, 1.5e-6]);
+    accuracy::<f64>([8e-15, 5e-15]);
+}
+
+/// What is masked in q alone has mass in p: the divergence is infinite, or as great as the mask.
+#[test]
+fn what_only_q_lacks_is_missed() {
+    let mut rng = random();
+    for classes in [5, 70, 1000] {
+        for mask in MASKS {
+            let mut lanes = Masked::<f64>::new(classes, 1.0, &mut rng);
+            lanes.mask(mask, [false, true]);
+            assert!(lanes.is_moderate());
+            let of = naive(&lanes.z_p, &lanes.z_q, 2.0);
+            let found = lane(Level::best(), &lanes.z_p, &lanes.z_q, 0.5).divergence;
+            let same = found == of.divergence || (found / of.divergence - 1.0).abs() < 1e-12;
+            assert!(same, "{found} for {}", of.divergence);
+        }
+    }
+}
+
+/// Logits as low as masks are none where the greatest are as low, or the temperature brings them near.
+#[test]
+fn low_logits_are_no_masks() {
+    let mut rng = random();
+    for (least, rate) in [(-9010.0, 1.0), (-9100.0, 1.0), (-20_000.0, 1e-3), (-1e30, 1e-30)] {
+        let z_p: Vec<f64> = (0..100).map(|_| least * rng.random::<f64>()).collect();
+        let z_q: Vec<f64> = z_p.iter().map(|z| z + rng.random::<f64>() / rate).collect();
+        for lowered in [0.0, least] {
+            let lower = |z: &[f64]| z.iter().map(|z| z + lowered).collect::<Vec<_>>();
+            let (z_p, z_q) = (lower(&z_p), lower(&z_q));
+            let scaled = |z: &[f64]| z.iter().map(|z| z * rate).collect::<Vec<_>>();
+            let exact = exact(&scaled(&z_p), &scaled(&z_q), 1.0).divergence;
+            let found = lane(Level::best(), &z_p, &z_q, rate).divergence;
+            assert!((found / exact - 1.0).abs() < 1e-11, "{found} for {exact}, from {least}");
+        }
+    }
+}
