@@ -72,15 +72,15 @@ pub(super) fn reduced<T: Exp>(y: T) -> (T, T) {
     ((-k).mul_add(T::LN2_LO, (-k).mul_add(T::LN2_HI, y)), shifted)
 }
 
-/// The same for every y, but of another whose exponential is neither too small nor too great where that of y is. (Of 0
-/// where it is too small: underflow takes some machines a hundred times as long.)
+/// The same for every y, but of 0 where eʸ underflows to 0, and of [`Exp::HIGHEST`] where it overflows. (Computing with what
+/// underflows takes some machines a hundred times as long.)
 #[inline(always)]
 pub(super) fn reduced_any<T: Exp>(y: T) -> (T, T) {
     let bounded = if y < T::UNDERFLOW { T::ZERO } else { y };
     reduced(if bounded > T::HIGHEST { T::HIGHEST } else { bounded })
 }
 
-/// eʸ = 2ᵏ·eʳ, r and k from [`reduced_any`].
+/// eʸ = 2ᵏ·eʳ, r and k from [`reduced_any`], or what it is where those are another number's.
 #[inline(always)]
 pub(super) fn scale_any<T: Exp>(exp_r: T, shifted: T, y: T) -> T {
     // Half of k first, rounded, the rest after: both factors are normal powers of two.

@@ -272,3 +272,54 @@ fn the_factor_is_exact() {
     assert_eq!(four, 4.0 * value);
     assert_eq!(more, 4.0 * gradient);
 }
+
+/// Classes masked on both sides count for nothing, whatever they are masked by.
+fn masks_are_alike<A: Number<Wide = A>>(shape: [usize; 2]) {
+    let logits = |seed: usize| {
+        Array2::from_shape_fn(shape, |(i, j)| A::of(((i * 31 + j * 17 + seed) % 23) as f64 / 7.0))
+    };
+    let (input, target) = (logits(0), logits(5));
+    let kept: Vec<_> = (0..shape[1]).filter(|j| j % 7 != 3).collect();
+    let criterion = KLDivWithLogitsLoss::new(PerDistribution).temperature(1.7);
+    let answers = |input: &Array2<A>, target: &Array2<A>| {
+        let batch = criterion.batch(input, target).unwrap();
+        let values = batch.forward().unwrap();
+        (batch.backward(&Array1::from_elem(shape[0], A::of(0.3))).unwrap(), values)
+    };
+    let (without, expected) =
+        answers(&input.select(Axis(1), &kept), &target.select(Axis(1), &kept));
+    let mut all = vec![];
+    for mask in [f64::NEG_INFINITY, -1e4, f64::from(f32::MIN)].map(A::of) {
+        let masked = |logits: &Array2<A>| {
+            let mut logits = logits.clone();
+            logits.indexed_iter_mut().filter(|((_, j), _)| j % 7 == 3).for_each(|(_, z)| *z = mask);
+            logits
+        };
+        let (gradients, values) = answers(&masked(&input), &masked(&target));
+        for (found, expected) in values.iter().zip(&expected) {
+            assert!((found.to() / expected.to() - 1.0).abs() < 1e-6, "{found:?}, {expected:?}");
+        }
+        for (found, expected) in
+            [(&gradients.input, &without.input), (&gradients.target, &without.target)]
+        {
+            let kept = found.select(Axis(1), &kept);
+            for (found, expected) in kept.iter().zip(expected) {
+                assert!((found.to() - expected.to()).abs() < 1e-6, "{found:?}, {expected:?}");
+            }
+            let left = found.indexed_iter().filter(|((_, j), _)| j % 7 == 3);
+            left.for_each(|(_, slope)| assert_eq!(slope.to(), 0.0));
+        }
+        let numbers = values.into_iter().chain(gradients.input).chain(gradients.target);
+        all.push(numbers.map(|number| number.bits()).collect::<Vec<_>>());
+    }
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{} {shape:?}", A::NAME);
+}
+
+#[test]
+fn masks_are_the_same_whatever_they_are() {
+    // The last is visited in parts.
+    for shape in [[300, 10], [5, 200], [5, 1500], [2, 140_001]] {
+        masks_are_alike::<f32>(shape);
+        masks_are_alike::<f64>(shape);
+    }
+}

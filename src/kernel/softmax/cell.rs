@@ -17,8 +17,6 @@ pub trait Logit: Real {
     const FAR: Self;
     /// Logits of a [moderate](Shift::moderate) lane lie no further below the greatest, over τ.
     const MODERATE: Self;
-    /// Logits that are no greater may be masks, as −∞ is and as −10⁴ and the least numbers often are.
-    const MASK: Self;
     /// ln 2.
     const LN2: Self;
     /// (eʳ − 1 − r)/r² for |r| ≤ ln 2 / 2.
@@ -28,7 +26,6 @@ pub trait Logit: Real {
 impl Logit for f32 {
     const FAR: f32 = 24.0;
     const MODERATE: f32 = 40.0;
-    const MASK: f32 = -9000.0;
     const LN2: f32 = std::f32::consts::LN_2;
 
     #[inline(always)]
@@ -44,7 +41,6 @@ impl Logit for f32 {
 impl Logit for f64 {
     const FAR: f64 = 100.0;
     const MODERATE: f64 = 100.0;
-    const MASK: f64 = -9000.0;
     const LN2: f64 = std::f64::consts::LN_2;
 
     #[inline(always)]
@@ -71,6 +67,12 @@ impl Logit for f64 {
     }
 }
 
+/// Logits that are no greater may be masks, as −∞ is and as −10⁴ and the least numbers often are.
+#[inline(always)]
+pub fn mask<T: Logit>() -> T {
+    T::from_f64(-9000.0)
+}
+
 /// What one class contributes to the sums.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell<T> {
@@ -78,8 +80,8 @@ pub struct Cell<T> {
     pub weight: T,
     /// ε; +∞ where only q is without the class, 0 where p is.
     pub log_ratio: T,
-    /// e·φ(ε), but e·expm1(−ε) for a class [far](finite_part) apart; NaN where it needs care and was not
-    /// given it.
+    /// e·φ(ε), but e·expm1(−ε), the weight in q less e, for a class absent in p or [far](finite_part) apart; NaN where it
+    /// needs care and was not given it.
     pub curvature: T,
     /// e·expm1(−ε).
     pub excess: T,
@@ -106,15 +108,18 @@ pub fn moderate_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
     moderate_cell_and_opposite(z_p, z_q, shift).0
 }
 
-/// The same, some classes [masked](Shift::mask); the curvature is NaN where only q is without the class.
+/// The same where classes may be [masked](Shift::masked); the curvature is NaN where q is without a class that p has.
 #[inline(always)]
 pub fn masked_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
-    let (absent, gone) = (z_p <= shift.mask, z_q <= shift.mask);
-    // The weight in q is e^(−ε) of the greatest logit of p, where e = 1.
+    let (nothing, bound) = (-T::INFINITY, if shift.masked { mask() } else { -T::INFINITY });
+    // What only q excludes is missed, however little of it p has.
+    let absent = (z_p <= bound) & ((z_p == nothing) | (z_q > nothing));
+    let gone = z_q <= bound;
+    // The weight in q is e·e^(−ε) whatever the logit of p; with the greatest both are known well.
     let z_p = if absent { shift.peak * T::from_f64(4.0) } else { z_p };
-    let z_q = if gone { -T::INFINITY } else { z_q };
+    let z_q = if gone { nothing } else { z_q };
     let (cell, opposite) = moderate_cell_and_opposite(z_p, z_q, shift);
-    let other = if gone { T::ZERO } else { opposite };
+    let other = if gone { T::ZERO } else { cell.weight * opposite };
     if absent {
         Cell { weight: T::ZERO, log_ratio: T::ZERO, curvature: other, excess: other }
     } else {
@@ -169,8 +174,8 @@ fn far_cell<T: Logit>(z_p: T, z_q: T, ratio: T, y: T, shift: &Shift<T>) -> Cell<
     let (absent, gone) = (z_p == -T::INFINITY, z_q == -T::INFINITY);
     // The weight in q, e·e^(−ε), without the cancellation of y − ε: from the greatest logit of p, where y = 0.
     let opposite = shift.log_ratio_in_quarters(shift.peak, z_q);
-    let other = if gone { T::ZERO } else { exp_or_nothing(-opposite) };
-    let weight = exp_or_nothing(y);
+    let other = if gone { T::ZERO } else { exp(-opposite) };
+    let weight = exp(y);
     let missing = !absent & (gone | ((ratio == T::INFINITY) & (weight > T::ZERO)));
     let excess = other - weight;
     // 0 · ∞ = 0, but a NaN is not swallowed: it is in one of the weights.
@@ -178,14 +183,6 @@ fn far_cell<T: Logit>(z_p: T, z_q: T, ratio: T, y: T, shift: &Shift<T>) -> Cell<
     let log_ratio = if nothing { T::ZERO } else { ratio };
     let log_ratio = if missing & !weight.is_nan() { T::INFINITY } else { log_ratio };
     Cell { weight, log_ratio, curvature: excess, excess }
-}
-
-/// eʸ, where underflow, slow on many machines, is not computed.
-#[inline(always)]
-fn exp_or_nothing<T: Logit>(y: T) -> T {
-    let nothing = y < T::UNDERFLOW;
-    let value = exp(if nothing { T::ZERO } else { y });
-    if nothing { T::ZERO } else { value }
 }
 
 /// φ(ε) and expm1(−ε) for |ε| ≤ `FAR`.

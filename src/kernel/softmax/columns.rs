@@ -67,9 +67,9 @@ impl<T: Logit, const N: usize> Columns<T, N> {
         self.shifts.add::<MASKS>(level, z_p, z_q);
     }
 
-    /// Whether some may be masked, for which another pass tells the least that are none.
-    pub fn unmask(&mut self, level: Level) -> bool {
-        self.shifts.unmask(level)
+    /// Finds masked lanes; where there is one, another pass is to find the least logits that are no masks.
+    pub fn find_masked(&mut self, level: Level) -> bool {
+        self.shifts.find_masked(level)
     }
 
     /// Takes the shifts by the maxima.

@@ -63,6 +63,7 @@ pub const FEW: usize = 64;
 
 #[cfg(test)]
 pub use {
+    cell::mask,
     columns::Columns,
     given::{Total, TotalColumns, TotalSum, d_logits, log_softmax},
     gradient::*,

@@ -1,6 +1,6 @@
 //! From where logits are counted.
 
-use super::cell::Logit;
+use super::cell::{Logit, mask};
 use super::lane::Lane;
 
 /// From where the logits of a lane are counted. Differences are kept as a quarter, which is finite
@@ -17,20 +17,22 @@ pub struct Shift<T> {
     pub lo: T,
     /// Whether s was chosen so that ε = D.
     pub centred: bool,
-    /// Whether no logit lies far below the greatest, but for masks: [`moderate_cell`](super::cell::moderate_cell) does,
+    /// Whether logits up to [`mask`] are masks.
+    pub masked: bool,
+    /// Whether no other lies far below the greatest: [`moderate_cell`](super::cell::moderate_cell) does, or
+    /// [`masked_cell`](super::cell::masked_cell),
     pub moderate: bool,
-    /// or, where logits that are no greater are masks, [`masked_cell`](super::cell::masked_cell); −∞ where there are none;
-    pub mask: T,
-    /// which takes s,
+    /// which take s,
     pub whole: T,
     /// and max z_p/τ, rounded once.
     pub offset: T,
 }
 
 impl<T: Logit> Shift<T> {
-    /// The shift by the maxima, from the least and the greatest logits of p and q.
+    /// The shift by the maxima, from the least and the greatest logits of p and q, of a masked lane the least that are no
+    /// masks.
     #[inline(always)]
-    pub fn between(p: [T; 2], q: [T; 2], rate: T) -> Self {
+    pub fn between(p: [T; 2], q: [T; 2], rate: T, masked: bool) -> Self {
         let (hi, lo) = difference(quarter(p[1]), quarter(q[1]));
         let is_moderate = |[least, peak]: [T; 2]| (peak - least) * rate <= T::MODERATE;
         let (whole, offset) = ((p[1] - q[1]) * rate, p[1] * rate);
@@ -43,31 +45,19 @@ impl<T: Logit> Shift<T> {
             hi,
             lo,
             centred: false,
+            masked,
             moderate: is_moderate(p) & is_moderate(q) & counted,
-            mask: -T::INFINITY,
             whole,
             offset,
         }
     }
 
-    /// Whether the lane may be moderate but for masks, which are so far below the greatest logits that they count for
-    /// nothing; its least logits that are none will tell.
+    /// Whether the lane is masked: some logits of p are so low that they count for nothing, and whatever is as low in q too.
+    /// (Where q alone has such logits, it misses what p has, which takes care anyway.)
     #[inline(always)]
-    pub fn may_be_masked(p: [T; 2], q: [T; 2], rate: T) -> bool {
-        let underflows = |[_, peak]: [T; 2]| (T::MASK - peak) * rate < T::UNDERFLOW;
-        ((p[0] <= T::MASK) | (q[0] <= T::MASK)) & underflows(p) & underflows(q)
-    }
-
-    /// The shift of such a lane, from the least logits that are no masks and the greatest.
-    #[inline(always)]
-    pub fn masked(p: [T; 2], q: [T; 2], rate: T) -> Self {
-        Shift { mask: T::MASK, ..Self::between(p, q, rate) }
-    }
-
-    /// Whether some logits are masks.
-    #[inline(always)]
-    pub fn is_masked(&self) -> bool {
-        self.mask > -T::INFINITY
+    pub fn is_masked(p: [T; 2], q: [T; 2], rate: T) -> bool {
+        let underflows = |[_, peak]: [T; 2]| (mask::<T>() - peak) * rate < T::UNDERFLOW;
+        (p[0] <= mask()) & underflows(p) & underflows(q)
     }
 
     /// The shift with which a lane must be summed again, given what it came to.
@@ -98,10 +88,10 @@ impl<T: Logit> Shift<T> {
         self.is_rough(lane) | self.is_off_centre(lane) | self.is_missing(lane)
     }
 
-    /// Whether a class may be masked in q alone.
+    /// Whether q may be without a class that p has.
     #[inline(always)]
     fn is_missing(&self, lane: &Lane) -> bool {
-        self.moderate & self.is_masked() & lane.curvature.is_nan()
+        self.moderate & self.masked & lane.curvature.is_nan()
     }
 
     /// Whether s is so much more than ε that the rounding error of z_p − z_q counts.

@@ -24,7 +24,7 @@ pub struct Shifts<T, const N: usize> {
     offsets: Row<T, N>,
     moderate: Row<bool, N>,
     centred: Row<bool, N>,
-    masks: Row<T, N>,
+    masked: Row<bool, N>,
     all_moderate: bool,
     any_masked: bool,
 }
@@ -47,7 +47,7 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             offsets: none,
             moderate: [false; N],
             centred: [false; N],
-            masks: none,
+            masked: [false; N],
             all_moderate: false,
             any_masked: false,
         }
@@ -59,7 +59,7 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         self.peaks_q = self.peaks_p;
         self.least_p = [T::INFINITY; N];
         self.least_q = self.least_p;
-        self.masks = self.peaks_p;
+        self.masked = [false; N];
         self.any_masked = false;
     }
 
@@ -88,16 +88,16 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
         );
     }
 
-    /// Forgets the least logits of lanes that may be masked, for another pass over those that are no masks; whether
-    /// there is one.
-    pub fn unmask(&mut self, level: Level) -> bool {
+    /// Finds masked lanes, and forgets their least logits, for another pass over those that are no masks; whether there is
+    /// one.
+    pub fn find_masked(&mut self, level: Level) -> bool {
         level.run(
             #[inline(always)]
             || {
                 for i in 0..N {
                     let [p, q] = self.spans(i);
-                    let masked = Shift::may_be_masked(p, q, self.rate);
-                    self.masks[i] = if masked { T::MASK } else { -T::INFINITY };
+                    let masked = Shift::is_masked(p, q, self.rate);
+                    self.masked[i] = masked;
                     self.least_p[i] = if masked { T::INFINITY } else { p[0] };
                     self.least_q[i] = if masked { T::INFINITY } else { q[0] };
                     self.any_masked |= masked;
@@ -120,8 +120,7 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             || {
                 for i in 0..N {
                     let [p, q] = self.spans(i);
-                    let shift = Shift { mask: self.masks[i], ..Shift::between(p, q, self.rate) };
-                    self.set(i, shift);
+                    self.set(i, Shift::between(p, q, self.rate, self.masked[i]));
                 }
             },
         );
@@ -168,7 +167,7 @@ impl<T: Logit, const N: usize> Shifts<T, N> {
             lo: self.lo[i],
             centred: self.centred[i],
             moderate: self.moderate[i],
-            mask: self.masks[i],
+            masked: self.masked[i],
             whole: self.wholes[i],
             offset: self.offsets[i],
         }

@@ -71,7 +71,7 @@ impl Sums {
         }
         level.run(
             #[inline(always)]
-            || match (keep, shift.is_masked()) {
+            || match (keep, shift.masked) {
                 (true, true) => {
                     self.add_moderate::<A, true, true>(level, chunk, shift, ahead, cells)
                 }

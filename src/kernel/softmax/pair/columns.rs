@@ -133,7 +133,7 @@ impl<A: Element<Loss: Logit>, const N: usize> Solver<A> for ColumnPair<A, N> {
 
     fn end_pass(&mut self) -> bool {
         let level = self.settings.level;
-        if self.pass == Pass::Peaks && self.columns.unmask(level) {
+        if self.pass == Pass::Peaks && self.columns.find_masked(level) {
             self.pass = Pass::Unmasked;
             return true;
         }

@@ -114,13 +114,13 @@ impl<A: Element<Loss: Logit>> Solver<A> for LanePair<A> {
         let [q, p] = [self.peaks[0].span(level), self.peaks[1].span(level)];
         let rate = A::Loss::from_f64(self.settings.rate);
         match self.pass {
-            Pass::Peaks if Shift::may_be_masked(p, q, rate) => {
+            Pass::Peaks if Shift::is_masked(p, q, rate) => {
                 self.pass = Pass::Unmasked;
                 self.peaks = Default::default();
                 return true;
             }
-            Pass::Peaks => self.shift = Shift::between(p, q, rate),
-            Pass::Unmasked => self.shift = Shift::masked(p, q, rate),
+            Pass::Peaks => self.shift = Shift::between(p, q, rate, false),
+            Pass::Unmasked => self.shift = Shift::between(p, q, rate, true),
             Pass::Sums => return self.end_sums(p[1], q[1]),
         }
         self.pass = Pass::Sums;

@@ -22,11 +22,11 @@ fn first_shift<A: Element<Loss: Logit>>(
     part: usize,
 ) -> (Shift<A::Loss>, [A::Loss; 2]) {
     let (p, q) = (span::<A, true>(level, z_p, part), span::<A, true>(level, z_q, part));
-    let shift = if Shift::may_be_masked(p, q, rate) {
+    let shift = if Shift::is_masked(p, q, rate) {
         let (p, q) = (span::<A, false>(level, z_p, part), span::<A, false>(level, z_q, part));
-        Shift::masked(p, q, rate)
+        Shift::between(p, q, rate, true)
     } else {
-        Shift::between(p, q, rate)
+        Shift::between(p, q, rate, false)
     };
     (shift, [p[1], q[1]])
 }
@@ -49,7 +49,7 @@ fn span<A: Element<Loss: Logit>, const MASKS: bool>(
 fn take_shifts<T: Logit>(level: Level, z_p: &[Row<T>], z_q: &[Row<T>], columns: &mut Columns<T>) {
     columns.restart();
     columns.add_peaks::<true>(level, z_p, z_q);
-    if columns.unmask(level) {
+    if columns.find_masked(level) {
         columns.add_peaks::<false>(level, z_p, z_q);
     }
     columns.shift(level);
