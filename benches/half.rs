@@ -6,7 +6,7 @@
 //! ```
 //!
 //! "read" is the roofline of 16-bit operands. Small probabilities are subnormal in binary16: those of "vocab" mostly
-//! are. Each loss is compared with the one of the same numbers as `f32` before anything is timed.
+//! are. Each answer is compared with that of the same numbers as `f32` before anything is timed.
 //! `RAYON_NUM_THREADS` sets the threads.
 
 mod common;
@@ -126,10 +126,28 @@ impl<A: Element<Loss = f32> + Debug> Problem<A> {
         Ok(())
     }
 
+    /// Every answer is that of the same numbers as `f32`, a gradient rounded.
     fn check(&self) {
-        let mean = KLDivLoss::new(BatchMean).axis(self.axis).log_target(self.log_target);
-        let wide = [&self.input, &self.target].map(|array| array.mapv(A::widen));
-        assert_eq!(mean.forward(&self.input, &self.target), mean.forward(&wide[0], &wide[1]));
+        let Problem { axis, log_target, input, target, .. } = self;
+        let wide = [input, target].map(|array| array.mapv(A::widen));
+        macro_rules! criterion {
+            ($reduction:expr) => {
+                KLDivLoss::new($reduction).axis(*axis).log_target(*log_target)
+            };
+        }
+        macro_rules! check {
+            ($reduction:expr) => {
+                let criterion = criterion!($reduction);
+                assert_eq!(criterion.forward(input, target), criterion.forward(&wide[0], &wide[1]));
+            };
+        }
+        check!(BatchMean);
+        check!(PerDistribution);
+        check!(Pointwise);
+        let (_, found) = criterion!(BatchMean).value_and_grad(input, target).expect("a pair");
+        let (_, wide) = criterion!(BatchMean).value_and_grad(&wide[0], &wide[1]).expect("a pair");
+        let near = |found: &A, wide: &f32| (found.widen() - wide).abs() <= 0.01 * wide.abs() + 1e-7;
+        assert!(found.iter().zip(&wide).all(|(found, wide)| near(found, wide)));
     }
 }
 

@@ -20,20 +20,24 @@ cargo build --release --locked -p kldiv-peers --no-default-features --features "
 
 if [ -z "${PYTHON:-}" ]; then
     venv=$data/venv
-    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-    PYTHON=$venv/bin/python
-    # One by one: who cannot be had is left out of the report.
-    while read -r requirement; do
-        "$PYTHON" -m pip install --quiet --disable-pip-version-check "$requirement" ||
-            echo "left out: $requirement" >&2
-    done <benches/peers/python/requirements.txt
+    if [ -x "$venv/bin/python" ] || python3 -m venv "$venv"; then
+        PYTHON=$venv/bin/python
+        # One by one: who cannot be had is left out of the report.
+        while read -r requirement; do
+            "$PYTHON" -m pip install --quiet --disable-pip-version-check "$requirement" ||
+                echo "left out: $requirement" >&2
+        done <benches/peers/python/requirements.txt
+    else
+        echo "left out: all peers in Python, which take python3 with venv (apt-get install python3-venv)" >&2
+    fi
 fi
 export TORCHINDUCTOR_CACHE_DIR=$PWD/$data/inductor
 case $data in /*) TORCHINDUCTOR_CACHE_DIR=$data/inductor ;; esac
 
 peers=("$target/release/kldiv-peers" --data "$data" "$@")
+python=(${PYTHON:+--python "$PYTHON"})
 runs=3
 [[ " $* " != *" --quick "* ]] || runs=1
-"${peers[@]}" --python "$PYTHON" compare --runs "${RUNS-$runs}"
+"${peers[@]}" "${python[@]}" compare --runs "${RUNS-$runs}"
 "${peers[@]}" scaling
 "${peers[@]}" report

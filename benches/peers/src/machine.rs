@@ -45,8 +45,8 @@ fn caches() -> String {
     (0..8).filter_map(cache).collect::<Vec<_>>().join(", ")
 }
 
-/// Of the processor while it works: a chain of squares takes three cycles each, on x86-64 since 2008 and on the usual
-/// cores of AArch64. (With an addition of 1 as well it takes three or four.)
+/// Of the processor while it works: a chain of squares takes three cycles each on Intel's cores since 2008, AMD's since Zen 2.
+/// (With an addition of 1 it takes three or four.)
 pub fn gigahertz() -> f64 {
     const CHAIN: u32 = 20_000_000;
     let chain = || {

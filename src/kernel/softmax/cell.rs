@@ -69,7 +69,7 @@ impl Logit for f64 {
 
 /// Logits that are no greater may be masks, as −∞ is and as −10⁴ and the least numbers often are.
 #[inline(always)]
-pub fn mask<T: Logit>() -> T {
+pub fn mask_bound<T: Logit>() -> T {
     T::from_f64(-9000.0)
 }
 
@@ -111,7 +111,7 @@ pub fn moderate_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
 /// The same where classes may be [masked](Shift::masked); the curvature is NaN where q is without a class that p has.
 #[inline(always)]
 pub fn masked_cell<T: Logit>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
-    let (nothing, bound) = (-T::INFINITY, if shift.masked { mask() } else { -T::INFINITY });
+    let (nothing, bound) = (-T::INFINITY, if shift.masked { mask_bound() } else { -T::INFINITY });
     // What only q excludes is missed, however little of it p has.
     let absent = (z_p <= bound) & ((z_p == nothing) | (z_q > nothing));
     let gone = z_q <= bound;

@@ -1,4 +1,4 @@
-//! Few classes of moderate lanes beside each other: some lanes at a time, whose sums stay in registers.
+//! Few classes of moderate lanes without masks, beside each other: some lanes at a time, whose sums stay in registers.
 
 use super::cell::{Logit, moderate_cell};
 use super::columns::Row;

@@ -1,6 +1,6 @@
 //! Lanes: their greatest and least logits, and what their sums come to.
 
-use super::cell::{Logit, mask};
+use super::cell::{Logit, mask_bound};
 use super::columns::{COLUMNS, Row};
 use crate::element::Element;
 use crate::kernel::ln::ln_of_normal;
@@ -80,7 +80,7 @@ impl<T: Logit> Peaks<T> {
 /// NaN, which peaks pass over, where a logit may be a mask.
 #[inline(always)]
 pub fn nan_if_mask<T: Logit>(logit: T) -> T {
-    if logit > mask() { logit } else { T::NAN }
+    if logit > mask_bound() { logit } else { T::NAN }
 }
 
 /// The greater, or `old` where `new` is NaN.

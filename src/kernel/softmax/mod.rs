@@ -20,8 +20,9 @@
 //! **Two ways to a cell.** Where no logit of a lane lies far below the greatest, which its maxima and minima tell, and
 //! s is not much greater than ε, which its sums tell, each class takes some forty operations and no question
 //! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
-//! ([`cell::cell`]). Masks do not count as logits there: a pass of its own finds the least of the others, and each class takes
-//! some ten operations more ([`cell::masked_cell`]), unless q alone is masked.
+//! ([`cell::cell`]). Masks of p, and of q in the same lanes, do not count there: a pass of its own finds the least of the others,
+//! and each class takes some ten operations more ([`cell::masked_cell`]). A lane whose q is without a class that p has is summed
+//! again, class by class.
 //!
 //! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond, of two lanes of logits: class c in
 //! sum c mod [`sums::PAIR_STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; of a lane
@@ -63,7 +64,7 @@ pub const FEW: usize = 64;
 
 #[cfg(test)]
 pub use {
-    cell::mask,
+    cell::mask_bound,
     columns::Columns,
     given::{Total, TotalColumns, TotalSum, d_logits, log_softmax},
     gradient::*,

@@ -1,6 +1,6 @@
 //! From where logits are counted.
 
-use super::cell::{Logit, mask};
+use super::cell::{Logit, mask_bound};
 use super::lane::Lane;
 
 /// From where the logits of a lane are counted. Differences are kept as a quarter, which is finite
@@ -17,7 +17,7 @@ pub struct Shift<T> {
     pub lo: T,
     /// Whether s was chosen so that ε = D.
     pub centred: bool,
-    /// Whether logits up to [`mask`] are masks.
+    /// Whether logits up to [`mask_bound`] are masks.
     pub masked: bool,
     /// Whether no other lies far below the greatest: [`moderate_cell`](super::cell::moderate_cell) does, or
     /// [`masked_cell`](super::cell::masked_cell),
@@ -56,8 +56,8 @@ impl<T: Logit> Shift<T> {
     /// (Where q alone has such logits, it misses what p has, which takes care anyway.)
     #[inline(always)]
     pub fn is_masked(p: [T; 2], q: [T; 2], rate: T) -> bool {
-        let underflows = |[_, peak]: [T; 2]| (mask::<T>() - peak) * rate < T::UNDERFLOW;
-        (p[0] <= mask()) & underflows(p) & underflows(q)
+        let underflows = |[_, peak]: [T; 2]| (mask_bound::<T>() - peak) * rate < T::UNDERFLOW;
+        (p[0] <= mask_bound()) & underflows(p) & underflows(q)
     }
 
     /// The shift with which a lane must be summed again, given what it came to.

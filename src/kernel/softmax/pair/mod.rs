@@ -9,7 +9,7 @@ pub use lane::LanePair;
 use super::columns::Row;
 use crate::kernel::{CHUNK, Level};
 
-/// The pass that is under way; there may be several for the sums, about better centres.
+/// The pass that is under way; there may be several for the sums, each with a better shift.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Pass {
     Peaks,

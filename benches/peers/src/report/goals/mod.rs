@@ -129,7 +129,7 @@ pub fn text(comparison: &Comparison) -> String {
         "## The bars, in {title}\n\nWhat this crate set out to reach, in runs of everything, one after the other: {} of {} \
         lines hold in each. × is the time of others as a multiple of this crate's. A line over several shapes tells the \
         least and where it is. Bars of the roofline are of the four large shapes; `f64` leaves out gradients; smaller batches \
-        are under “Batch size” below; that nothing of size N is allocated is tested in `tests/memory.rs`. Digits are cut, \
+        are under “Size of the batch” below; that nothing of size N is allocated is tested in `tests/memory.rs`. Digits are cut, \
         not rounded; what could not be measured does not hold. What stands in the way of the lines that do not hold is in \
         `benches/LIMITS.md`.\n\n{}",
         goals.iter().filter(|goal| goal.holds()).count(),
