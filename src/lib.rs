@@ -149,11 +149,20 @@
 //! `rayon` (default): large batches run on the current rayon pool, with the same bits. `serde`: criteria and
 //! reductions can be serialised. `half`: `f16` and `bf16` are [elements](Element) too.
 //!
-//! # Where to change what
+//! # The rooms
 //!
-//! A new reduction touches `reduction/`; a new divergence is a term in `kernel/term.rs`. The way of
-//! the data is check (`batch/`), lay out lanes (`lanes/`), compute (`kernel/`), sum (`exact.rs`); from
-//! logits, `batch/softmax/` lays lanes before the solvers of `kernel/softmax/`.
+//! Each room uses only rooms above it.
+//!
+//! - `number`: exp, ln, 16-bit conversions, instruction sets.
+//! - `exact`: sums without rounding.
+//! - `divergence`: the term of one class and its derivatives, one file a divergence.
+//! - `elementwise`: loops over slices, sums over the classes of a lane.
+//! - `softmax`: from logits, the normalisation of a lane and the chain rule.
+//! - `layout`: axes and strides into tiles; the thread pool.
+//! - `partial`: results that merge.
+//! - `check`: masses, `validated`, `diagnose`.
+//! - `batch`: the checked pair and its calls.
+//! - `loss.rs`, `logits.rs`, `reduction`, `element.rs`, `error.rs`: what users see.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -164,22 +173,25 @@ struct Readme;
 #[cfg(any(doc, doctest))]
 pub mod _exact;
 mod batch;
-mod diagnosis;
+mod check;
+mod divergence;
 mod element;
+mod elementwise;
 mod error;
 mod exact;
 #[cfg(test)]
 #[path = "tests/fixtures.rs"]
 mod fixtures;
-mod kernel;
-mod lanes;
+mod layout;
 mod logits;
 mod loss;
+mod number;
 mod partial;
 mod reduction;
+mod softmax;
 
 pub use batch::{Batch, Gradients};
-pub use diagnosis::{Diagnosis, Holds, LikelyCause, Offender, OperandReport};
+pub use check::{Diagnosis, Holds, LikelyCause, Offender, OperandReport};
 pub use element::Element;
 pub use error::{Error, Operand};
 #[cfg(feature = "half")]

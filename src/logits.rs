@@ -5,7 +5,7 @@ use ndarray::{ArrayRef, Axis, Dimension};
 use crate::batch::{Batch, Gradients, Rule, Softmax};
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernel::Float;
+use crate::number::Float;
 use crate::partial::Partial;
 use crate::reduction::{Reduction, ScalarReduction};
 

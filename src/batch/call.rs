@@ -7,8 +7,8 @@ use super::validate::Check;
 use super::visit::{Visit, Wanted, total};
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernel::Float;
-use crate::lanes::{Arrays, without, zeros};
+use crate::layout::{Arrays, without, zeros};
+use crate::number::Float;
 use crate::partial::{Counts, Partial};
 use crate::reduction::{AnyReduction, Reduction, ScalarReduction, quotient};
 

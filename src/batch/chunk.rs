@@ -4,12 +4,14 @@ use ndarray::ArrayView2;
 
 use super::tally::Tally;
 use super::visit::{Visit, Wanted};
+use crate::divergence::Term;
 use crate::element::Element;
-use crate::kernel::{
-    self, Ahead, CHUNK, Chunk, Factor, Float, Level, Real, Term, d_input, d_target,
-    prefetches_adjacent, terms_and_slopes, times,
+use crate::elementwise;
+use crate::elementwise::{
+    Ahead, CHUNK, Chunk, Factor, d_input, d_target, prefetches_adjacent, terms_and_slopes, times,
 };
-use crate::lanes::{Reader, Rect, Scratch, Unit, dense, read, write};
+use crate::layout::{Reader, Rect, Scratch, Unit, dense, read, write};
+use crate::number::{Float, Level, Real};
 
 /// Room for what is computed of a chunk, and for the parts of arrays that are not dense where they are.
 pub struct Room<'v, A: Element> {
@@ -196,7 +198,7 @@ pub fn compute<'r, K: Term, A: Element>(
         }
         None => {
             if wanted != Wanted::Nothing {
-                kernel::terms::<K, A>(level, chunk, ahead, terms);
+                elementwise::terms::<K, A>(level, chunk, ahead, terms);
             }
             None
         }

@@ -2,15 +2,16 @@
 
 use ndarray::{ArrayRef, ArrayView1, Axis, Dimension};
 
-use super::look::{Look, Tally};
 use super::{Batch, Rule};
-use crate::diagnosis::{Diagnosis, Evidence, Holds, Numbers, Side, likely_causes};
+use crate::check::{Diagnosis, Evidence, Holds, Numbers, Side, likely_causes};
+use crate::check::{Look, Tally};
+use crate::divergence::{
+    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability,
+};
 use crate::element::Element;
 use crate::error::Operand;
-use crate::kernel::{
-    Float, GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability,
-};
-use crate::lanes::Arrays;
+use crate::layout::Arrays;
+use crate::number::Float;
 use crate::reduction::Reduction;
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {

@@ -5,16 +5,20 @@
 use ndarray::{ArrayViewMut2, Dimension};
 
 use super::chunk::{compute, room_for_slopes};
-use super::visit::{FEW, PART, Visit, Wanted};
+use super::visit::{Visit, Wanted};
 use super::{Batch, Rule};
-use crate::element::Element;
-use crate::exact::{ExactSum, Narrow, RUN, Span, block_sum};
-use crate::kernel::{
-    Ahead, Aligned, CHUNK, Chunk, Factor, GeneralizedLogProbability, GeneralizedProbability, Level,
-    LogProbability, ManySum, Probability, Running, Term, d_input, d_target, narrow,
-    prefetches_adjacent, terms, terms_added,
+use crate::divergence::{
+    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
 };
-use crate::lanes::{ALONE, Scratch, Unit};
+use crate::element::Element;
+use crate::elementwise::{
+    Ahead, CHUNK, Chunk, Factor, ManySum, Running, d_input, d_target, narrow, prefetches_adjacent,
+    terms, terms_added,
+};
+use crate::elementwise::{FEW, PART};
+use crate::exact::{ExactSum, Narrow, RUN, Span, block_sum};
+use crate::layout::{ALONE, Scratch, Unit};
+use crate::number::{Aligned, Level};
 use crate::reduction::Reduction;
 
 /// Up to so many elements less room is made.

@@ -4,10 +4,7 @@ mod call;
 mod chunk;
 mod diagnose;
 mod direct;
-mod look;
-mod masses;
 mod softmax;
-mod survey;
 mod tally;
 mod validate;
 mod visit;
@@ -24,11 +21,11 @@ pub use waiting::Waiting;
 
 use ndarray::{ArrayRef, Dimension};
 
-use crate::diagnosis::Holds;
+use crate::check::Holds;
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernel::{Float, Level};
-use crate::lanes::without;
+use crate::layout::without;
+use crate::number::{Float, Level};
 use crate::partial::Counts;
 use crate::reduction::{AnyReduction, Reduction};
 

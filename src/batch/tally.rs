@@ -6,9 +6,10 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::visit::{Visit, Wanted};
 use super::waiting::Waiting;
+use crate::elementwise::narrow;
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{Float, narrow};
-use crate::lanes::{Scratch, read, write};
+use crate::layout::{Scratch, read, write};
+use crate::number::Float;
 
 /// One thread's running total, and the sums on their way into it or wherever else they are wanted.
 pub struct Tally<'v, L> {

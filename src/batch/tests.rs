@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 
 use super::Batch;
 use crate::element::Element;
-use crate::kernel::{Float, Level};
+use crate::number::{Float, Level, Number};
 use crate::{
     AnyReduction, BatchMean, DistributionMean, KLDivLoss, KLDivWithLogitsLoss, Mean,
     PerDistribution, Pointwise, Reduction, Sum, Target,

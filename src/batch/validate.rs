@@ -5,19 +5,12 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis, Dimension};
 
 use super::Batch;
-use super::masses::{COLUMNS, Masses};
-use super::survey::{LANES, Survey, weighted};
-use super::worker::{is_by_columns, steps};
-use crate::diagnosis::Holds;
+use crate::check::{COLUMNS, Holds, LANES, Masses, Survey, lanes_of_a_block, weighted};
 use crate::element::Element;
 use crate::error::{Error, Operand};
-use crate::kernel::{Float, Level};
-use crate::lanes::{Patch, Unit, for_each_patch, without};
+use crate::layout::{Patch, Unit, for_each_patch, steps, without};
+use crate::number::{Float, Level};
 use crate::reduction::Reduction;
-
-/// So many numbers of each operand are checked before they are visited, while they are in the second-level
-/// cache.
-const BLOCK: usize = 1 << 15;
 
 /// A distribution that is none. The first has the lowest index; of one index the input comes first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -147,13 +140,6 @@ impl Check {
         }
         true
     }
-}
-
-/// No fewer than there is use for side by side.
-pub fn lanes_of_a_block<A: Element>(unit: &Unit<'_, A>) -> usize {
-    let lanes = BLOCK.div_ceil(unit.input.ncols());
-    let together = if is_by_columns(&unit.input, &unit.target) { 2 * LANES } else { 1 };
-    lanes.next_multiple_of(together)
 }
 
 fn first_offence<A: Element>(

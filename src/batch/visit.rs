@@ -9,22 +9,15 @@ use super::tally::Tally;
 use super::validate::Check;
 use super::waiting::Waiting;
 use super::worker::Worker;
-use crate::element::Element;
-use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{
-    Aligned, CHUNK, Float, GeneralizedLogProbability, GeneralizedProbability, Level,
-    LogProbability, Probability, Term, sum_each, sum_each_of_many,
+use crate::divergence::{
+    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
 };
-use crate::lanes::{Arrays, Unit, for_each_unit, join, without};
+use crate::element::Element;
+use crate::elementwise::{CHUNK, FEW, PART, sum_each, sum_each_of_many};
+use crate::exact::{BLOCK, ExactSum};
+use crate::layout::{Arrays, Unit, for_each_unit, join, without};
+use crate::number::{Aligned, Float, Level};
 use crate::partial::moments::Moments;
-
-/// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
-/// distributions' sums, and those have more stripes, of which four terms are added at a time. Part of what the bits
-/// are defined by.
-pub const FEW: usize = 64;
-
-/// So many classes are summed in one go; a longer distribution is the exact sum of such parts.
-pub const PART: usize = 1 << 16;
 
 /// What is wanted of the terms.
 #[derive(Clone, Copy, Debug, PartialEq)]

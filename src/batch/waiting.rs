@@ -1,8 +1,8 @@
 //! Divergences on their way into a partial result.
 
 use crate::exact::BLOCK;
-use crate::kernel::{Float, Level};
-use crate::lanes::Scratch;
+use crate::layout::Scratch;
+use crate::number::{Float, Level};
 use crate::partial::moments::Moments;
 
 /// Divergences and weights that wait until there are enough to be added at once.

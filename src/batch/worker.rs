@@ -2,16 +2,15 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView2;
-
 use super::chunk::Room;
-use super::visit::{PART, Visit};
+use super::visit::Visit;
+use crate::divergence::Term;
 use crate::element::Element;
+use crate::elementwise::PART;
+use crate::elementwise::add_rows;
+use crate::elementwise::{CHUNK, FEW_STRIPES, FOUR, ManySum, Running, add_to_each};
 use crate::exact::{BLOCK, ExactSum};
-use crate::kernel::{
-    CHUNK, FEW_STRIPES, FOUR, Float, Level, ManySum, Running, Term, add_four_to_each, add_to_each,
-};
-use crate::lanes::{Rect, Scratch, Unit};
+use crate::layout::{Rect, Scratch, Unit, is_by_columns, steps, tile, tiles};
 
 // What is summed or handed on at once.
 const _: () = assert!(CHUNK <= BLOCK && COLUMNS <= BLOCK);
@@ -151,29 +150,6 @@ impl<'v, A: Element> Worker<'v, A> {
     }
 }
 
-/// Adds the rows of classes of neighbouring lanes to their sums, as many at a time as there is room for: 1 or [`FOUR`].
-pub fn add_rows<T: Float, C>(
-    level: Level,
-    classes: impl Iterator<Item = C>,
-    mut fill: impl FnMut(C, &mut [T]),
-    rows: &mut [T],
-    sums: &mut [f64],
-) {
-    let mut classes = classes.peekable();
-    while classes.peek().is_some() {
-        for row in rows.chunks_exact_mut(sums.len()) {
-            match classes.next() {
-                Some(class) => fill(class, row),
-                None => row.fill(T::ZERO),
-            }
-        }
-        match rows.len() == sums.len() {
-            true => add_to_each(level, sums, rows),
-            false => add_four_to_each(level, sums, rows),
-        }
-    }
-}
-
 /// The sum over all classes: where there are very many, the exact sum of those over parts.
 fn in_parts(classes: usize, mut part: impl FnMut(Range<usize>) -> f64) -> f64 {
     if classes <= PART {
@@ -184,40 +160,11 @@ fn in_parts(classes: usize, mut part: impl FnMut(Range<usize>) -> f64) -> f64 {
     sum.value()
 }
 
-/// Whether the classes of a lane lie apart but those of neighbouring lanes together.
-pub fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bool {
-    let steps = |view: &ArrayView2<'_, A>| (view.strides()[0], view.strides()[1]);
-    let apart = |(lane, class): (isize, isize)| lane == 1 && class != 1;
-    input.nrows() >= 16
-        && input.ncols() > 1
-        && (apart(steps(input)) || apart(steps(target)) && steps(input).1 != 1)
-}
-
 /// Whether only the target lies lane by lane, and nothing is written that lies as the input does.
 fn is_turned<A: Element>(unit: &Unit<'_, A>) -> bool {
     let writes = unit.d_input.is_some() || unit.d_target.is_some();
     let terms = unit.value.as_ref().is_some_and(|value| value.ncols() > 1);
     unit.target.strides()[1] == 1 && unit.input.strides()[1] != 1 && !writes && !terms
-}
-
-/// Lanes and classes of a chunk of whole lanes, or of a part of one.
-pub fn tile(classes: usize) -> (usize, usize) {
-    if classes <= CHUNK { (CHUNK / classes, classes) } else { (1, CHUNK) }
-}
-
-/// All rectangles of at most tall × wide, row by row.
-pub fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Iterator<Item = Rect> {
-    let across = classes.div_ceil(wide);
-    (0..lanes.div_ceil(tall) * across).map(move |tile| {
-        let (lane, class) = (tile / across * tall, tile % across * wide);
-        (lane..lanes.min(lane + tall), class..classes.min(class + wide))
-    })
-}
-
-/// The range in steps.
-pub fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.step_by(step).map(move |start| start..end.min(start + step))
 }
 
 /// Each rectangle and the one after it, which is empty after the last.

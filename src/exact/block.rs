@@ -11,7 +11,7 @@
 
 use super::narrow::{Narrow, Span};
 use super::{ExactSum, power_of_two, scaled};
-use crate::kernel::{Float, Level};
+use crate::number::{Float, Level};
 
 /// How many numbers a block may hold: 2¹⁰ integers of at most 2⁵¹ fit an `i64`.
 pub const BLOCK: usize = 1024;

@@ -2,7 +2,8 @@
 
 use super::block::{BLOCK, LEVEL_BITS, for_each_run};
 use super::exponent;
-use crate::kernel::{Adder, Float, WIDTH, folded, tree};
+use crate::elementwise::{Adder, WIDTH, folded, tree};
+use crate::number::Float;
 
 /// Digits of an `f64` that are left to numbers where [`BLOCK`] of them are added.
 const SPARE: i32 = f64::MANTISSA_DIGITS as i32 - BLOCK.ilog2() as i32;

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 
 use super::ExactSum;
 use super::block::{BLOCK, LEVEL_BITS};
-use crate::kernel::{Float, Level};
+use crate::number::{Float, Level};
 
 fn random() -> SmallRng {
     SmallRng::seed_from_u64(1951)

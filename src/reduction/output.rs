@@ -13,7 +13,7 @@ use super::{
 };
 use crate::element::Element;
 use crate::error::Error;
-use crate::lanes::{without, zeros};
+use crate::layout::{without, zeros};
 
 /// A reduction to one number. Local, so that one implementation of [`Reduction`] serves all five.
 pub trait Scalar: Copy + Debug + Send + Sync + 'static {

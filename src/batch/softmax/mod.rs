@@ -7,17 +7,18 @@ mod table;
 use std::ops::Range;
 
 use super::tally::Tally;
-use super::visit::{PART, Visit, Wanted};
-use super::worker::{is_by_columns, steps};
-use crate::element::Element;
-use crate::kernel::softmax::{
-    COLUMNS, ColumnPair, ColumnsAgainst, FEW, Fork, LaneAgainst, LanePair, Row, Settings, Solver,
-};
-use crate::kernel::{
+use super::visit::{Visit, Wanted};
+use crate::divergence::{
     GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
 };
-use crate::lanes::{Unit, join};
+use crate::element::Element;
+use crate::elementwise::PART;
+use crate::layout::{Unit, join};
+use crate::layout::{is_by_columns, steps};
 use crate::logits::Target;
+use crate::softmax::{
+    COLUMNS, ColumnPair, ColumnsAgainst, FEW, Fork, LaneAgainst, LanePair, Row, Settings, Solver,
+};
 use panel::{Alone, Beside};
 use table::{Silent, Table};
 

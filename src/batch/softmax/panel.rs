@@ -4,9 +4,11 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::rooms::Copied;
 use crate::element::Element;
-use crate::kernel::softmax::{Coming, FEW, Row, transpose, transpose_back};
-use crate::kernel::{CHUNK, Level, fetch_rest};
-use crate::lanes::{Reader, Rect, Scratch, dense, write};
+use crate::elementwise::{CHUNK, fetch_rest};
+use crate::elementwise::{transpose, transpose_back};
+use crate::layout::{Reader, Rect, Scratch, dense, write};
+use crate::number::Level;
+use crate::softmax::{Coming, FEW, Row};
 
 /// Classes of lanes beside each other that are loaded at a time.
 const ROWS: usize = 64;

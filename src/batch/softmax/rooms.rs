@@ -4,9 +4,9 @@ use ndarray::{ArrayView2, Axis};
 
 use super::panel::{Panel, Room};
 use crate::element::Element;
-use crate::kernel::Level;
-use crate::kernel::softmax::{Coming, FEW, Row};
-use crate::lanes::Rect;
+use crate::layout::Rect;
+use crate::number::Level;
+use crate::softmax::{Coming, FEW, Row};
 
 /// Both operands of a panel.
 pub struct Rooms<'v, A: Element, P: Panel<A>> {

@@ -8,12 +8,14 @@ use super::Panels;
 use super::panel::{Panel, Room};
 use super::rooms::Rooms;
 use crate::batch::tally::Tally;
-use crate::batch::visit::{PART, Wanted};
-use crate::batch::worker::steps;
+use crate::batch::visit::Wanted;
 use crate::element::Element;
-use crate::kernel::softmax::{FEW, Factors, Next, Outputs, Solver};
-use crate::kernel::{Ahead, Float};
-use crate::lanes::{Rect, Scratch, Unit, dense, dense_mut};
+use crate::elementwise::Ahead;
+use crate::elementwise::PART;
+use crate::layout::steps;
+use crate::layout::{Rect, Scratch, Unit, dense, dense_mut};
+use crate::number::Float;
+use crate::softmax::{FEW, Factors, Next, Outputs, Solver};
 
 /// A lane without upstream: its gradients are 0, or NaN if one of its numbers is.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! What is summed of blocks.
 
 use super::{Extremes, Moments};
-use crate::kernel::Level;
+use crate::number::Level;
 
 #[test]
 fn weights_of_one_are_none() {

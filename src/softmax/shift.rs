@@ -1,0 +1,152 @@
+//! From where logits are counted.
+
+use super::cell::mask_bound;
+use super::cell::moderate;
+use super::lane::Lane;
+use crate::number::Real;
+
+/// From where the logits of a lane are counted. Differences are kept as a quarter, which is finite
+/// between any two numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shift<T> {
+    /// max z_p/4.
+    pub peak: T,
+    /// 1/τ.
+    pub rate: T,
+    /// s·τ/4, rounded,
+    pub hi: T,
+    /// and the rest of it.
+    pub lo: T,
+    /// Whether s was chosen so that ε = D.
+    pub centred: bool,
+    /// Whether logits up to [`mask_bound`] are masks.
+    pub masked: bool,
+    /// Whether no other lies far below the greatest: [`moderate_cell`](super::cell::moderate_cell) does, or
+    /// [`masked_cell`](super::cell::masked_cell),
+    pub moderate: bool,
+    /// which take s,
+    pub whole: T,
+    /// and max z_p/τ, rounded once.
+    pub offset: T,
+}
+
+impl<T: Real> Shift<T> {
+    /// The shift by the maxima, from the least and the greatest logits of p and q, of a masked lane the least that are no
+    /// masks.
+    #[inline(always)]
+    pub fn between(p: [T; 2], q: [T; 2], rate: T, masked: bool) -> Self {
+        let (hi, lo) = difference(quarter(p[1]), quarter(q[1]));
+        let is_moderate = |[least, peak]: [T; 2]| (peak - least) * rate <= moderate::<T>();
+        let (whole, offset) = ((p[1] - q[1]) * rate, p[1] * rate);
+        // Their rounding errors, the same for all classes, are small numbers.
+        let small = T::ROUND * T::from_f64(1.0 / 64.0);
+        let counted = (whole.abs() < small) & (offset.abs() < small);
+        Shift {
+            peak: quarter(p[1]),
+            rate,
+            hi,
+            lo,
+            centred: false,
+            masked,
+            moderate: is_moderate(p) & is_moderate(q) & counted,
+            whole,
+            offset,
+        }
+    }
+
+    /// Whether the lane is masked: some logits of p are so low that they count for nothing, and whatever is as low in q too.
+    /// (Where q alone has such logits, it misses what p has, which takes care anyway.)
+    #[inline(always)]
+    pub fn is_masked(p: [T; 2], q: [T; 2], rate: T) -> bool {
+        let underflows = |[_, peak]: [T; 2]| (mask_bound::<T>() - peak) * rate < T::UNDERFLOW;
+        (p[0] <= mask_bound()) & underflows(p) & underflows(q)
+    }
+
+    /// The shift with which a lane must be summed again, given what it came to.
+    #[inline(always)]
+    pub fn better(self, lane: &Lane) -> Option<Self> {
+        self.is_poor(lane).then(|| self.improved(lane))
+    }
+
+    /// With better numbers where the lane's sums ask for them, otherwise unchanged.
+    #[inline(always)]
+    pub fn improved(self, lane: &Lane) -> Self {
+        let (rough, off_centre) = (self.is_rough(lane), self.is_off_centre(lane));
+        let missing = self.is_missing(lane);
+        let less = self.less(lane.log_total);
+        let moved = !rough & off_centre;
+        Shift {
+            hi: if moved { less.hi } else { self.hi },
+            lo: if moved { less.lo } else { self.lo },
+            centred: self.centred | moved,
+            moderate: self.moderate & !(rough | off_centre | missing),
+            ..self
+        }
+    }
+
+    /// Whether the lane must be summed again.
+    #[inline(always)]
+    pub fn is_poor(&self, lane: &Lane) -> bool {
+        self.is_rough(lane) | self.is_off_centre(lane) | self.is_missing(lane)
+    }
+
+    /// Whether q may be without a class that p has.
+    #[inline(always)]
+    fn is_missing(&self, lane: &Lane) -> bool {
+        self.moderate & self.masked & lane.curvature.is_nan()
+    }
+
+    /// Whether s is so much more than ε that the rounding error of z_p − z_q counts.
+    #[inline(always)]
+    fn is_rough(&self, lane: &Lane) -> bool {
+        let whole = self.whole.to_f64();
+        self.moderate & (whole * whole > 512.0 * lane.curvature)
+    }
+
+    /// Whether F is so much more than KL that the rounding errors of its terms count; then ε = D is tried.
+    #[inline(always)]
+    fn is_off_centre(&self, lane: &Lane) -> bool {
+        !self.centred & (lane.curvature > 32.0 * lane.divergence * lane.total)
+    }
+
+    /// s less so much.
+    #[inline(always)]
+    fn less(self, surplus: f64) -> Self {
+        let (hi, lo) = difference(self.hi, quarter(T::from_f64(surplus) / self.rate));
+        Shift { hi, lo: lo + self.lo, ..self }
+    }
+
+    /// (z_p − max z_p)/τ.
+    #[inline(always)]
+    pub fn log_weight(&self, z_p: T) -> T {
+        z_p.mul_add(T::from_f64(0.25), -self.peak) * (T::from_f64(4.0) * self.rate)
+    }
+
+    /// ε.
+    #[inline(always)]
+    pub fn log_ratio(&self, z_p: T, z_q: T) -> T {
+        let (hi, lo) = difference(z_p, z_q);
+        let four = T::from_f64(4.0);
+        ((hi - four * self.hi) + (lo - four * self.lo)) * self.rate
+    }
+
+    /// The same where a difference may overflow, from z_p/4.
+    #[inline(always)]
+    pub fn log_ratio_in_quarters(&self, quarter_p: T, z_q: T) -> T {
+        let (hi, lo) = difference(quarter_p, quarter(z_q));
+        ((hi - self.hi) + (lo - self.lo)) * (T::from_f64(4.0) * self.rate)
+    }
+}
+
+#[inline(always)]
+pub fn quarter<T: Real>(z: T) -> T {
+    z * T::from_f64(0.25)
+}
+
+/// a − b, the second part its rounding error (TwoDiff, Knuth 1969).
+#[inline(always)]
+pub fn difference<T: Real>(a: T, b: T) -> (T, T) {
+    let hi = a - b;
+    let part = hi - a;
+    (hi, (a - (hi - part)) - (b + part))
+}
