@@ -2,9 +2,10 @@
 
 use super::block::{BLOCK, LEVEL_BITS, for_each_run};
 use super::exponent;
-use crate::elementwise::{Adder, WIDTH, folded, tree};
-use crate::number::Float;
+use crate::number::{Float, folded, tree};
 
+/// How many sums run side by side.
+const WIDTH: usize = 16;
 /// Digits of an `f64` that are left to numbers where [`BLOCK`] of them are added.
 const SPARE: i32 = f64::MANTISSA_DIGITS as i32 - BLOCK.ilog2() as i32;
 
@@ -27,7 +28,8 @@ impl<T: Float> Default for Narrow<T> {
     }
 }
 
-impl<T: Float> Adder<T> for Narrow<T> {
+impl<T: Float> Narrow<T> {
+    /// Adds the next numbers.
     #[inline(always)]
     fn add(&mut self, numbers: &[T; WIDTH]) {
         for i in 0..WIDTH {
