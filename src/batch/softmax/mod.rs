@@ -13,8 +13,8 @@ use crate::divergence::{
 };
 use crate::element::Element;
 use crate::elementwise::PART;
+use crate::layout::steps;
 use crate::layout::{Unit, join};
-use crate::layout::{is_by_columns, steps};
 use crate::logits::Target;
 use crate::softmax::{
     COLUMNS, ColumnPair, ColumnsAgainst, FEW, Fork, LaneAgainst, LanePair, Row, Settings, Solver,
@@ -43,7 +43,7 @@ pub fn visit_unit<A: Element>(softmax: Softmax, unit: Unit<'_, A>, tally: &mut T
     let settings = Settings { level: visit.level, rate, outputs, gradients, generalized };
     let classes = unit.input.ncols();
     let panels = Panels { visit, softmax };
-    if classes <= FEW || is_by_columns(&unit.input, &unit.target) {
+    if classes <= FEW {
         return match unit.input.nrows() {
             ..=FEW_COLUMNS => panels.columns::<A, FEW_COLUMNS>(settings, unit, tally),
             _ => panels.columns::<A, COLUMNS>(settings, unit, tally),
@@ -107,7 +107,7 @@ impl Panels<'_> {
         unit: Unit<'_, A>,
         tally: &mut Tally<'_, A::Loss>,
     ) {
-        let solver = ColumnsAgainst::<K, A, N>::new(settings, unit.input.ncols());
+        let solver = ColumnsAgainst::<K, A, N>::new(settings);
         self.beside(solver, unit, tally);
     }
 
