@@ -116,8 +116,8 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         KLDivWithLogitsLoss { axis: Some(axis.0), ..self }
     }
 
-    /// τ, by which logits are divided: those of the input, and of a target that is logits. τ, 1/τ and τ² must be
-    /// normal numbers of the computing type.
+    /// τ, by which logits are divided: those of the input, and of a target that is logits. τ and 1/τ must be normal numbers
+    /// of the computing type, and τ² too if it is [asked for](Self::times_temperature_squared).
     #[must_use]
     pub const fn temperature(self, temperature: f64) -> Self {
         KLDivWithLogitsLoss { temperature, ..self }
@@ -162,12 +162,11 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
     ) -> Result<Batch<'a, R, A, D>, Error> {
         let softmax = self.softmax();
         let batch = Batch::new(self.reduction, Rule::Logits(softmax), self.axis, input, target)?;
-        let squared = self.temperature * self.temperature;
         let normal = |&number: &f64| {
             let number = A::Loss::from_f64(number);
             (number >= A::Loss::MIN_POSITIVE) & (number <= A::Loss::MAX)
         };
-        if [self.temperature, softmax.rate, squared].iter().all(normal) {
+        if [self.temperature, softmax.rate, softmax.factor].iter().all(normal) {
             return batch.validated(self.validated);
         }
         Err(Error::InvalidTemperature { temperature: self.temperature })

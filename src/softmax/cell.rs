@@ -6,7 +6,7 @@
 //! - f32: deg P = 5, relative error 1.2e−8 = 2⁻²⁶·³, coefficients rounded.
 //! - f64: deg P = 10, relative error 6.3e−18 = 2⁻⁵⁷·¹, coefficients rounded.
 
-use super::shift::{Shift, quarter};
+use super::shift::Shift;
 use crate::number::Float;
 use crate::number::Real;
 use crate::number::{Exp, exp, exp_of_normal};
@@ -40,8 +40,20 @@ pub struct Cell<T> {
     /// e·φ(ε), but e·expm1(−ε), the weight in q less e, for a class absent in p or [far](finite_part) apart; NaN where it
     /// needs care and was not given it.
     pub curvature: T,
-    /// e·expm1(−ε).
+    /// g = e·expm1(−ε), the weight in q less e; but that weight itself, y = e·e^(−ε), where ε is [apart](is_apart) from 0.
     pub excess: T,
+}
+
+/// Whether e + g would lose y = e·e^(−ε), the weight in q: a class then keeps y instead of g.
+#[inline(always)]
+pub fn is_apart<T: Real>(ratio: T) -> bool {
+    ratio > T::from_f64(0.5)
+}
+
+/// y, the weight in q, from e, ε and what is kept of g or y.
+#[inline(always)]
+pub fn weight_in_q<T: Real>(weight: T, ratio: T, excess: T) -> T {
+    if is_apart(ratio) { excess } else { weight + excess }
 }
 
 /// ε for the mean, and e·ε for a sum of its own where it is so great that φ(ε) − ε would cancel.
@@ -73,7 +85,7 @@ pub fn masked_cell<T: Real>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
     let absent = (z_p <= bound) & ((z_p == nothing) | (z_q > nothing));
     let gone = z_q <= bound;
     // The weight in q is e·e^(−ε) whatever the logit of p; with the greatest both are known well.
-    let z_p = if absent { shift.peak * T::from_f64(4.0) } else { z_p };
+    let z_p = if absent { shift.peak / shift.unit } else { z_p };
     let z_q = if gone { nothing } else { z_q };
     let (cell, opposite) = moderate_cell_and_opposite(z_p, z_q, shift);
     let other = if gone { T::ZERO } else { cell.weight * opposite };
@@ -93,7 +105,8 @@ fn moderate_cell_and_opposite<T: Real>(z_p: T, z_q: T, shift: &Shift<T>) -> (Cel
     let weight = T::exp_reduced(r).scale(k);
     let (r, k) = reduced(-ratio);
     let [phi, growth, opposite] = unreduced(ratio, r, k);
-    let (curvature, excess) = (weight * phi, weight * growth);
+    let curvature = weight * phi;
+    let excess = weight * if is_apart(ratio) { opposite } else { growth };
     (Cell { weight, log_ratio: ratio, curvature, excess }, opposite)
 }
 
@@ -109,19 +122,19 @@ fn reduced<T: Real>(y: T) -> (T, T) {
 pub fn cell<T: Real, const ANY: bool>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<T> {
     let (ratio, y) = (shift.log_ratio(z_p, z_q), shift.log_weight(z_p));
     let near = ratio.abs() <= far::<T>();
-    let ratio = if ANY && !near { shift.log_ratio_in_quarters(quarter(z_p), z_q) } else { ratio };
+    let ratio = if ANY && !near { shift.log_ratio_in_units(z_p * shift.unit, z_q) } else { ratio };
     let near = ratio.abs() <= far::<T>();
     if ANY && !near {
         return far_cell(z_p, z_q, ratio, y, shift);
     }
     let weight = exp_of_normal(y);
     let weight = if y < T::LOWEST { T::ZERO } else { weight };
-    let (phi, growth) = remainders(ratio);
+    let [phi, growth, opposite] = remainders(ratio);
     Cell {
         weight,
         log_ratio: ratio,
         curvature: if near { weight * phi } else { T::NAN },
-        excess: weight * growth,
+        excess: weight * if is_apart(ratio) { opposite } else { growth },
     }
 }
 
@@ -130,7 +143,7 @@ pub fn cell<T: Real, const ANY: bool>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<
 fn far_cell<T: Real>(z_p: T, z_q: T, ratio: T, y: T, shift: &Shift<T>) -> Cell<T> {
     let (absent, gone) = (z_p == -T::INFINITY, z_q == -T::INFINITY);
     // The weight in q, e·e^(−ε), without the cancellation of y − ε: from the greatest logit of p, where y = 0.
-    let opposite = shift.log_ratio_in_quarters(shift.peak, z_q);
+    let opposite = shift.log_ratio_in_units(shift.peak, z_q);
     let other = if gone { T::ZERO } else { exp(-opposite) };
     let weight = exp(y);
     let missing = !absent & (gone | ((ratio == T::INFINITY) & (weight > T::ZERO)));
@@ -139,17 +152,21 @@ fn far_cell<T: Real>(z_p: T, z_q: T, ratio: T, y: T, shift: &Shift<T>) -> Cell<T
     let nothing = (weight == T::ZERO) & !other.is_nan();
     let log_ratio = if nothing { T::ZERO } else { ratio };
     let log_ratio = if missing & !weight.is_nan() { T::INFINITY } else { log_ratio };
-    Cell { weight, log_ratio, curvature: excess, excess }
+    Cell {
+        weight,
+        log_ratio,
+        curvature: excess,
+        excess: if is_apart(log_ratio) { other } else { excess },
+    }
 }
 
-/// φ(ε) and expm1(−ε) for |ε| ≤ `FAR`.
+/// φ(ε), expm1(−ε) and e^(−ε) for |ε| ≤ [`far`].
 #[inline(always)]
-pub fn remainders<T: Real>(ratio: T) -> (T, T) {
+pub fn remainders<T: Real>(ratio: T) -> [T; 3] {
     let k = (-ratio).mul_add(T::LOG2_E, T::ROUND);
     let whole = k - T::ROUND;
     let r = (-whole).mul_add(<T as Exp>::LN2_LO, (-whole).mul_add(<T as Exp>::LN2_HI, -ratio));
-    let [phi, growth, _] = unreduced(ratio, r, k);
-    (phi, growth)
+    unreduced(ratio, r, k)
 }
 
 /// φ(ε), expm1(−ε) and e^(−ε) from −ε = k·ln 2 + r.

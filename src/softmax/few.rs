@@ -1,6 +1,6 @@
 //! Few classes of moderate lanes without masks, beside each other: some lanes at a time, whose sums stay in registers.
 
-use super::cell::moderate_cell;
+use super::cell::{moderate_cell, weight_in_q};
 use super::columns::Row;
 use super::shift::Shift;
 use super::shifts::Shifts;
@@ -13,6 +13,9 @@ use crate::number::{Level, Real};
 /// Lanes at a time.
 pub const GROUP: usize = 16;
 
+/// No sums.
+const ZEROS: [f64; GROUP] = [0.0; GROUP];
+
 /// Σe, Σeε and Σe·φ(ε) of each.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))] // as `Aligned`
@@ -20,19 +23,19 @@ pub struct Group {
     pub weight: [f64; GROUP],
     pub mean: [f64; GROUP],
     pub curvature: [f64; GROUP],
+    /// Σe·e^(−ε), where cells are kept.
+    pub other: [f64; GROUP],
 }
 
 impl Group {
     /// Of no class.
-    pub const NOTHING: Self =
-        Group { weight: [0.0; GROUP], mean: [0.0; GROUP], curvature: [0.0; GROUP] };
+    const NOTHING: Self = Group { weight: ZEROS, mean: ZEROS, curvature: ZEROS, other: ZEROS };
 
-    /// Adds classes of the lanes from `start` on, one after the other. With `KEEP` the cells, one for each class, then
+    /// The sums of the lanes from `start` on, one class after the other. With `KEEP` the cells, one for each class, then
     /// hold all that gradients need; with `COPY` what comes is copied, and without fetched. (A loop that might do either took
     /// 2 to 4 % longer.)
     #[inline(always)]
-    pub fn add<T: Real, A: Number<Real = T>, const N: usize, const KEEP: bool, const COPY: bool>(
-        mut self,
+    pub fn of<T: Real, A: Number<Real = T>, const N: usize, const KEEP: bool, const COPY: bool>(
         level: Level,
         start: usize,
         rows: [&[Row<T, N>]; 2],
@@ -41,6 +44,7 @@ impl Group {
         next: &mut Next<'_, A>,
     ) -> Self {
         let [z_p, z_q] = rows;
+        let mut sums = Self::NOTHING;
         let (rate, wholes, offsets) = shifts.group(start);
         for (class, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
             let (Some(z_p), Some(z_q)) = (group(z_p, start), group(z_q, start)) else { break };
@@ -63,14 +67,20 @@ impl Group {
                 found.curvature[i] = cell.curvature;
                 found.excess[i] = cell.excess;
             }
-            self.add_class(&found);
+            sums.add_class(&found);
+            if KEEP {
+                for i in 0..GROUP {
+                    let y = weight_in_q(found.weight[i], found.log_ratio[i], found.excess[i]);
+                    sums.other[i] += y.to_f64();
+                }
+            }
             if KEEP && let Some(cells) = cells.get_mut(class) {
                 cells.weight[start..start + GROUP].copy_from_slice(&found.weight);
                 cells.log_ratio[start..start + GROUP].copy_from_slice(&found.log_ratio);
                 cells.excess[start..start + GROUP].copy_from_slice(&found.excess);
             }
         }
-        self
+        sums
     }
 
     /// In a loop of its own, which does not halve the vectors of `f32` before.

@@ -3,9 +3,10 @@
 //! ln q = (z − max z)/τ − ln S, S = Σe^((z − max z)/τ), ln S in two parts of the computing type: the
 //! error is that of (z − max z)/τ, three roundings, and of the last subtraction.
 
-use super::FEW;
-use super::columns::{COLUMNS, Row, folded};
+use super::columns::{COLUMNS, Row};
+use super::factor::times_power;
 use super::gradient::PerLane;
+use super::shift::{rates, unit};
 use crate::elementwise::add_values;
 use crate::elementwise::{STRIPES, TILE};
 use crate::number::Level;
@@ -47,30 +48,13 @@ impl TotalSum {
     }
 }
 
-/// S over the classes of lanes beside each other.
+/// S of lanes beside each other, class after class.
 #[derive(Clone, Debug)]
-pub struct TotalColumns<const N: usize = COLUMNS>(Vec<Row<f64, N>>);
+pub struct TotalColumns<const N: usize = COLUMNS>(pub Row<f64, N>);
 
 impl<const N: usize> TotalColumns<N> {
-    /// Room for lanes of so many classes.
-    pub fn new(classes: usize) -> Self {
-        TotalColumns(vec![[0.0; N]; if classes <= FEW { 1 } else { STRIPES }])
-    }
-
-    /// Forgets the sums.
-    pub fn clear(&mut self) {
-        self.0.fill([0.0; N]);
-    }
-
-    /// Adds one class, number `class` of its part.
-    pub fn add<T: Real>(
-        &mut self,
-        level: Level,
-        class: usize,
-        logits: &Row<T, N>,
-        peaks: &Row<T, N>,
-        rate: T,
-    ) {
+    /// Adds one class.
+    pub fn add<T: Real>(&mut self, level: Level, logits: &Row<T, N>, peaks: &Row<T, N>, rate: T) {
         level.run(
             #[inline(always)]
             || {
@@ -78,17 +62,11 @@ impl<const N: usize> TotalColumns<N> {
                 for i in 0..N {
                     weights[i] = weight_of(logits[i], peaks[i], rate);
                 }
-                let stripe = class % self.0.len();
-                for (sum, weight) in self.0[stripe].iter_mut().zip(weights) {
+                for (sum, weight) in self.0.iter_mut().zip(weights) {
                     *sum += weight.to_f64();
                 }
             },
         );
-    }
-
-    /// S of a part of one lane.
-    pub fn value(&self, lane: usize) -> f64 {
-        folded::<STRIPES, N>(&self.0, lane)
     }
 }
 
@@ -101,11 +79,12 @@ fn weight_of<T: Real>(z: T, peak: T, rate: T) -> T {
     if y.is_nan() { y } else { weight }
 }
 
-/// (z − max z)/τ, in quarters, between which no difference overflows.
+/// (z − max z)/τ, in a [unit] in which no difference overflows.
 #[inline(always)]
 fn log_weight<T: Real>(z: T, peak: T, rate: T) -> T {
-    let quarter = T::from_f64(0.25);
-    z.mul_add(quarter, -(peak * quarter)) * (T::from_f64(4.0) * rate)
+    let unit = unit([peak; 2], rate);
+    let [first, second] = rates(unit, rate);
+    z.mul_add(unit, -(peak * unit)) * first * second
 }
 
 /// What ln q is counted from.
@@ -149,12 +128,13 @@ pub fn log_softmax<T: Real, A: Number<Real = T>>(
     );
 }
 
-/// ∂z_q = q·Σvt − v·t, v = uκ/τ, from ln q, Σvt and vt.
+/// ∂z_q = q·Σvt − v·t, v = uκ/τ, from ln q, Σvt and vt, which are less by `power` powers of two.
 pub fn d_logits<T: Real, A: Number<Real = T>>(
     level: Level,
     sums: impl PerLane<f64>,
     log_q: &[T],
     shares: &[f64],
+    power: impl Fn(usize) -> i32,
     out: &mut [A],
 ) {
     level.run(
@@ -167,4 +147,8 @@ pub fn d_logits<T: Real, A: Number<Real = T>>(
             }
         },
     );
+    for (i, out) in out.iter_mut().enumerate().filter(|(i, _)| power(*i) != 0) {
+        let slope = exp(log_q[i]).to_f64() * sums.at(i) - shares[i];
+        *out = A::narrow(times_power(slope, power(i)));
+    }
 }

@@ -1,22 +1,24 @@
 //! Gradients of a lane once its sums are known.
 //!
 //! One upstream u for the lane, v = uκ/τ:
-//! ∂z_q = v(q − p) = v/(S(1 + x))·(g − e·x), ∂z_p = v·p(D − KL) = v/S·e(ε − a).
+//! ∂z_q = v(q − p) = v/(S(1 + x))·(g − e·x), or v·(y/(S(1 + x)) − e/S) where ε > ½, ∂z_p = v·p(D − KL) = v/S·e(ε − a).
 //!
 //! One upstream a class, v_j = u_jκ/τ, D = ε + ln(1 + x); with U = Σvp and V = Σvp(D + 1):
 //! ∂z_q = U·q − v·p and ∂z_p = p(v(D + 1) − V). Of generalized terms p·D − p + q, with U = Σv(p − q) and
 //! V = ΣvpD: ∂z_q = (U + v)·q − v·p and ∂z_p = p(vD − V).
 //!
-//! Where the divergence is infinite, ∂z_p is −∞, and NaN (∞ − ∞) at the class that makes it so; 0 where p is 0.
+//! Where the divergence is infinite, ∂z_p is its limit: +∞ at the class that makes it so (NaN if p has no other), −∞ at
+//! others, and 0 where p is 0.
 
-use super::FEW;
-use super::columns::{COLUMNS, Row, folded};
+use super::cell::{is_apart, weight_in_q};
+use super::columns::{COLUMNS, Row};
+use super::factor::{Factor, times_power};
 use super::lane::{Lane, Lanes};
 use super::sums::Cells;
 use crate::elementwise::STRIPES;
 use crate::number::Number;
 use crate::number::tree;
-use crate::number::{Level, Real};
+use crate::number::{Float, Level, Real};
 
 /// Something that each lane has.
 pub trait PerLane<S>: Copy {
@@ -57,19 +59,29 @@ pub struct Slopes<T> {
     share: T,
     /// a.
     mean: T,
+    /// Whether products with these numbers may not fit the type, or a derivative is infinite: [`mend`] is needed.
+    pub needs_care: bool,
 }
 
 impl<T: Real> Slopes<T> {
     /// For the factor v.
     #[inline(always)]
-    pub fn new(lane: &Lane, v: f64) -> Self {
+    pub fn new(lane: &Lane, factor: Factor) -> Self {
+        let v = factor.value();
         let share = v * lane.share + lane.zero_or_nan();
-        let excess = share / lane.total;
+        let excess = v * lane.other_share + lane.zero_or_nan();
+        let limit = if T::DIGITS == <f32 as Float>::DIGITS { 1_u64 << 60 } else { 1 << 63 } as f64;
+        let limit = if T::DIGITS == <f32 as Float>::DIGITS { limit } else { limit.powi(12) };
+        let fits = |number: f64| (number.abs() <= limit) & (number.abs() >= 1.0 / limit);
+        let mean = T::from_f64(lane.mean);
+        let is_usual = factor.is_zero() | (fits(share) & fits(excess));
+        let is_finite = mean.abs() < T::INFINITY;
         Slopes {
             excess: T::from_f64(excess),
-            weight: T::from_f64(-(excess * lane.surplus)),
+            weight: T::from_f64(-(excess * lane.excess)),
             share: T::from_f64(share),
-            mean: T::from_f64(lane.mean),
+            mean,
+            needs_care: !(is_usual & is_finite) & !lane.log_total.is_nan(),
         }
     }
 }
@@ -86,10 +98,11 @@ pub fn d_inputs<T: Real, A: Number<Real = T>, const N: usize>(
         || {
             let (slopes, out) = (slopes, &mut *out);
             let (weight, excess) = (&cells.weight[..out.len()], &cells.excess[..out.len()]);
+            let ratio = &cells.log_ratio[..out.len()];
             for i in 0..out.len() {
                 let slopes = slopes.at(i);
-                let slope = excess[i].mul_add(slopes.excess, weight[i] * slopes.weight);
-                out[i] = A::round(slope);
+                let less = if is_apart(ratio[i]) { -slopes.share } else { slopes.weight };
+                out[i] = A::round(excess[i].mul_add(slopes.excess, weight[i] * less));
             }
         },
     );
@@ -109,12 +122,50 @@ pub fn d_targets<T: Real, A: Number<Real = T>, const N: usize>(
             let (weight, ratio) = (&cells.weight[..out.len()], &cells.log_ratio[..out.len()]);
             for i in 0..out.len() {
                 let slopes = slopes.at(i);
-                let share = weight[i] * slopes.share;
-                let slope = share * (ratio[i] - slopes.mean);
-                out[i] = A::round(if share == T::ZERO { share } else { slope });
+                let e = weight[i];
+                let slope = if e == T::ZERO { e } else { e * (ratio[i] - slopes.mean) };
+                out[i] = A::round(slope * slopes.share);
             }
         },
     );
+}
+
+/// Computes both gradients of lanes that [need care](Slopes::needs_care) again: each slope in `f64`, the factor last.
+pub fn mend<T: Real, A: Number<Real = T>, const N: usize>(
+    slopes: impl PerLane<Slopes<T>>,
+    lane: impl Fn(usize) -> (Lane, Factor),
+    cells: &Cells<T, N>,
+    [d_input, d_target]: [Option<&mut [A]>; 2],
+) {
+    let [d_input, d_target] = [d_input, d_target].map(Option::unwrap_or_default);
+    for i in 0..d_input.len().max(d_target.len()) {
+        if !slopes.at(i).needs_care {
+            continue;
+        }
+        let (lane, factor) = lane(i);
+        let (e, ratio) = (cells.weight[i].to_f64(), cells.log_ratio[i]);
+        if let Some(out) = d_input.get_mut(i) {
+            let (other, x) = (lane.other_share, lane.excess);
+            let less = if is_apart(ratio) { lane.share } else { other * x };
+            let slope = cells.excess[i].to_f64().mul_add(other, -(e * less));
+            *out = A::narrow(factor.apply(slope));
+        }
+        if let Some(out) = d_target.get_mut(i) {
+            let p = e * lane.share;
+            let slope = match ratio.to_f64() - lane.mean {
+                _ if e == 0.0 => 0.0,
+                _ if ratio == T::INFINITY => infinite_slope(p),
+                difference => p * difference,
+            };
+            *out = A::narrow(factor.apply(slope));
+        }
+    }
+}
+
+/// The limit of p(D − KL) for D → ∞ at a class that q excludes: KL grows as p·D. NaN where p has no other class.
+#[inline(always)]
+fn infinite_slope(p: f64) -> f64 {
+    if p < 1.0 { f64::INFINITY } else { f64::NAN }
 }
 
 /// The sums S·U and S·V over the classes of a lane of many.
@@ -161,46 +212,36 @@ impl UpstreamSums {
 #[derive(Clone, Debug)]
 pub struct UpstreamColumns<const N: usize = COLUMNS> {
     generalized: bool,
-    stripes: usize,
-    /// One row a stripe, once a class was added.
-    weight: Vec<Row<f64, N>>,
-    slope: Vec<Row<f64, N>>,
+    weight: Row<f64, N>,
+    slope: Row<f64, N>,
 }
 
 impl<const N: usize> UpstreamColumns<N> {
-    /// For lanes of so many classes.
-    pub fn new(classes: usize, generalized: bool) -> Self {
-        let stripes = if classes <= FEW { 1 } else { STRIPES };
-        UpstreamColumns { generalized, stripes, weight: Vec::new(), slope: Vec::new() }
+    pub fn new(generalized: bool) -> Self {
+        UpstreamColumns { generalized, weight: [0.0; N], slope: [0.0; N] }
     }
 
     /// Forgets the sums.
     pub fn clear(&mut self) {
-        self.weight.clear();
-        self.slope.clear();
+        (self.weight, self.slope) = ([0.0; N], [0.0; N]);
     }
 
-    /// Adds one class, number `class` of its part.
+    /// Adds one class.
     pub fn add<T: Real>(
         &mut self,
         level: Level,
-        class: usize,
         lanes: &Lanes<N>,
         cells: &Cells<T, N>,
         factors: &Row<f64, N>,
     ) {
-        self.weight.resize(self.stripes, [0.0; N]);
-        self.slope.resize(self.stripes, [0.0; N]);
         level.run(
             #[inline(always)]
             || {
-                let stripe = class % self.stripes;
-                let (weight, slope) = (&mut self.weight[stripe], &mut self.slope[stripe]);
                 for i in 0..N {
                     let (lane, generalized) = (lanes.lane(i), self.generalized);
                     let (share, more) = upstream_parts(cells, i, factors[i], &lane, generalized);
-                    weight[i] += share;
-                    slope[i] += more;
+                    self.weight[i] += share;
+                    self.slope[i] += more;
                 }
             },
         );
@@ -208,7 +249,7 @@ impl<const N: usize> UpstreamColumns<N> {
 
     /// Both sums of one lane.
     pub fn value(&self, lane: usize) -> (f64, f64) {
-        (folded::<STRIPES, N>(&self.weight, lane), folded::<STRIPES, N>(&self.slope, lane))
+        (self.weight[lane], self.slope[lane])
     }
 }
 
@@ -221,10 +262,19 @@ fn upstream_parts<T: Real, const N: usize>(
     lane: &Lane,
     generalized: bool,
 ) -> (f64, f64) {
-    let (e, g) = (cells.weight[i].to_f64(), cells.excess[i].to_f64());
+    let e = cells.weight[i].to_f64();
     let offset = lane.log_total + if generalized { 0.0 } else { 1.0 };
     let slope = weighted_slope(cells, i, v, offset);
-    (if generalized { v * (e - (e + g) / lane.total) } else { v * e }, slope)
+    let total = lane.other_share / lane.share;
+    let share = if generalized { v * (e - other_weight(cells, i) * total) } else { v * e };
+    (share, slope)
+}
+
+/// y, the weight in q.
+#[inline(always)]
+fn other_weight<T: Real, const N: usize>(cells: &Cells<T, N>, i: usize) -> f64 {
+    let (e, g) = (cells.weight[i].to_f64(), cells.excess[i].to_f64());
+    weight_in_q(e, cells.log_ratio[i].to_f64(), g)
 }
 
 /// ve(ε + offset), 0 where ve is.
@@ -255,21 +305,24 @@ pub struct SlopesEach {
     mean: f64,
     /// D + 1 − ε, or D − ε of generalized terms.
     offset: f64,
+    /// The power of two by which the factors are less than they should be.
+    power: i32,
 }
 
 impl SlopesEach {
     /// From the sums.
     #[inline(always)]
-    pub fn new(lane: &Lane, (weight, slope): (f64, f64), generalized: bool) -> Self {
+    pub fn new(lane: &Lane, (weight, slope): (f64, f64), generalized: bool, power: i32) -> Self {
         let share = lane.share + lane.zero_or_nan();
         let own = if generalized { 1.0 } else { 0.0 };
         SlopesEach {
             share,
-            other: share / lane.total,
+            other: lane.other_share + lane.zero_or_nan(),
             own,
             sum: weight * lane.share,
             mean: slope * lane.share,
             offset: lane.log_total + (1.0 - own),
+            power,
         }
     }
 }
@@ -286,12 +339,13 @@ pub fn d_inputs_each<T: Real, A: Number<Real = T>, const N: usize>(
         #[inline(always)]
         || {
             let (slopes, out) = (slopes, &mut *out);
-            let (weight, excess) = (&cells.weight[..out.len()], &cells.excess[..out.len()]);
+            let weight = &cells.weight[..out.len()];
             let factors = &factors[..out.len()];
             for i in 0..out.len() {
-                let (slopes, e, g) = (slopes.at(i), weight[i].to_f64(), excess[i].to_f64());
-                let other = (e + g) * slopes.other * (slopes.sum + slopes.own * factors[i]);
-                out[i] = A::narrow(other - factors[i] * e * slopes.share);
+                let (slopes, e, y) = (slopes.at(i), weight[i].to_f64(), other_weight(cells, i));
+                let other = y * slopes.other * (slopes.sum + slopes.own * factors[i]);
+                let slope = other - factors[i] * e * slopes.share;
+                out[i] = A::narrow(powered(slope, slopes.power));
             }
         },
     );
@@ -314,9 +368,21 @@ pub fn d_targets_each<T: Real, A: Number<Real = T>, const N: usize>(
                 let slopes = slopes.at(i);
                 let slope = weighted_slope(cells, i, factors[i], slopes.offset);
                 let e = cells.weight[i].to_f64();
-                let slope = if e == 0.0 { e } else { slope - e * slopes.mean };
-                out[i] = A::narrow(slope * slopes.share);
+                let slope = if e == 0.0 {
+                    e * slopes.share
+                } else if slope.is_infinite() {
+                    slope * infinite_slope(e * slopes.share)
+                } else {
+                    (slope - e * slopes.mean) * slopes.share
+                };
+                out[i] = A::narrow(powered(slope, slopes.power));
             }
         },
     );
+}
+
+/// slope·2^power, of which the power is mostly 0.
+#[inline(always)]
+fn powered(slope: f64, power: i32) -> f64 {
+    if power == 0 { slope } else { times_power(slope, power) }
 }

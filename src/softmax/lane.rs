@@ -107,6 +107,8 @@ pub struct Part {
     pub curvature: f64,
     /// Σeε over those, one after the other.
     pub far: f64,
+    /// Σe·e^(−ε), the sum of the weights in q; only where gradients or terms are wanted.
+    pub other: f64,
 }
 
 impl Part {
@@ -117,6 +119,7 @@ impl Part {
         self.mean += next.mean;
         self.curvature += next.curvature;
         self.far += next.far;
+        self.other += next.other;
     }
 
     /// What the sums over all classes come to, given the maxima.
@@ -137,8 +140,15 @@ impl Part {
         let rest = (surplus - r) * f64::from(1.0 / total as f32);
         let far = self.far * share;
         let divergence = curvature + ((hi - r) + (lo - rest * (r + 0.5 * rest))) + far;
+        // Rounding errors and underflow may leave less than nothing.
+        let divergence = if divergence < 0.0 { 0.0 } else { divergence };
         let log_total = hi + (lo + rest);
-        Lane { share, mean: mean + far, curvature, surplus, total, log_total, divergence }
+        // Far from equality, where F and a may be much greater than 1 + x, the weights in q are better summed themselves.
+        let other_share = 1.0 / (self.other + valid);
+        let is_near = curvature + mean.abs() < 1.0;
+        let excess = if is_near { surplus } else { self.other * share - 1.0 };
+        let mean = mean + far;
+        Lane { share, mean, curvature, total, log_total, divergence, excess, other_share }
     }
 }
 
@@ -154,14 +164,16 @@ pub struct Lane {
     pub mean: f64,
     /// F.
     pub curvature: f64,
-    /// x.
-    pub surplus: f64,
-    /// 1 + x.
+    /// 1 + x, from F and a.
     pub total: f64,
     /// ln(1 + x).
     pub log_total: f64,
     /// KL.
     pub divergence: f64,
+    /// x, accurate relative to 1 + x too; only where gradients or terms are wanted.
+    pub excess: f64,
+    /// 1/(S(1 + x)) = 1/Σe·e^(−ε), which makes the weight in q the probability q; only where gradients or terms are wanted.
+    pub other_share: f64,
 }
 
 impl Lane {
@@ -178,10 +190,11 @@ pub struct Lanes<const N: usize = COLUMNS> {
     pub share: Row<f64, N>,
     pub mean: Row<f64, N>,
     pub curvature: Row<f64, N>,
-    pub surplus: Row<f64, N>,
     pub total: Row<f64, N>,
     pub log_total: Row<f64, N>,
     pub divergence: Row<f64, N>,
+    pub excess: Row<f64, N>,
+    pub other_share: Row<f64, N>,
 }
 
 impl<const N: usize> Default for Lanes<N> {
@@ -192,10 +205,11 @@ impl<const N: usize> Default for Lanes<N> {
             share: row,
             mean: row,
             curvature: row,
-            surplus: row,
             total: row,
             log_total: row,
             divergence: row,
+            excess: row,
+            other_share: row,
         }
     }
 }
@@ -207,10 +221,11 @@ impl<const N: usize> Lanes<N> {
         self.share[i] = lane.share;
         self.mean[i] = lane.mean;
         self.curvature[i] = lane.curvature;
-        self.surplus[i] = lane.surplus;
         self.total[i] = lane.total;
         self.log_total[i] = lane.log_total;
         self.divergence[i] = lane.divergence;
+        self.excess[i] = lane.excess;
+        self.other_share[i] = lane.other_share;
     }
 
     /// One of them.
@@ -220,10 +235,11 @@ impl<const N: usize> Lanes<N> {
             share: self.share[i],
             mean: self.mean[i],
             curvature: self.curvature[i],
-            surplus: self.surplus[i],
             total: self.total[i],
             log_total: self.log_total[i],
             divergence: self.divergence[i],
+            excess: self.excess[i],
+            other_share: self.other_share[i],
         }
     }
 }

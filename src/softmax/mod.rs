@@ -14,8 +14,10 @@
 //! s = (max z_p − max z_q)/τ; where F is much more than KL, that was a poor choice, and s − ln(1 + x),
 //! which makes ε = D, is taken in another pass ([`shift::Shift::better`]).
 //!
-//! **Gradients**, with g = e·expm1(−ε): q − p = (g/(1 + x) − e·x/(1 + x))/S and
-//! p·(D − KL) = e·(ε − a)/S, both without cancellation of numbers greater than ε.
+//! **Gradients**, with g = e·expm1(−ε) and y = e·e^(−ε): q − p = (g − e·x)/(S(1 + x)) where ε ≤ ½, and y/(S(1 + x)) − e/S
+//! beyond; p·(D − KL) = e·(ε − a)/S. Neither cancels numbers that are much greater than ε, p and q. The factor is applied
+//! last, in `f64` with an exponent of its own, where it is so large or small that products in the computing type might not
+//! fit.
 //!
 //! **Two ways to a cell.** Where no logit of a lane lies far below the greatest, which its maxima and minima tell, and
 //! s is not much greater than ε, which its sums tell, each class takes some forty operations and no question
@@ -29,13 +31,15 @@
 //! against a given target, and of upstreams: in sum c mod [`STRIPES`](super::STRIPES), in `f64`; then as a tree.
 //! The sums of parts of a lane are added in turn.
 //!
-//! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
-//! class ([`columns`]); short lanes are turned into the latter. The bits are the same.
+//! **Layouts.** Lanes of few classes lie beside each other, class after class ([`columns`]): they are transposed or copied to
+//! lie so. Longer ones are summed alone, their classes behind each other ([`lane`]), copied where they are strided. So the
+//! bits are a matter of the number of classes, not of the layout.
 
 mod against;
 mod cell;
 mod columns;
 mod coming;
+mod factor;
 mod few;
 mod given;
 mod gradient;
@@ -49,10 +53,10 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use crate::number::Level;
 pub use against::{ColumnsAgainst, LaneAgainst};
 pub use columns::{COLUMNS, Row};
 pub use coming::Coming;
+pub use factor::Factor;
 pub use pair::{ColumnPair, LanePair};
 pub use solver::{Factors, Fork, Next, Outputs, Settings, Solver};
 

@@ -5,17 +5,18 @@ use super::cell::moderate;
 use super::lane::Lane;
 use crate::number::Real;
 
-/// From where the logits of a lane are counted. Differences are kept as a quarter, which is finite
-/// between any two numbers.
+/// From where the logits of a lane are counted. Differences are kept in a [unit](unit) in which they are finite.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shift<T> {
-    /// max z_p/4.
+    /// What logits are multiplied by before they are subtracted: ¼ or 1.
+    pub unit: T,
+    /// max z_p, in that unit.
     pub peak: T,
     /// 1/τ.
     pub rate: T,
-    /// s·τ/4, rounded,
+    /// s·τ in that unit, rounded.
     pub hi: T,
-    /// and the rest of it.
+    /// The rounding error of `hi`.
     pub lo: T,
     /// Whether s was chosen so that ε = D.
     pub centred: bool,
@@ -35,14 +36,18 @@ impl<T: Real> Shift<T> {
     /// masks.
     #[inline(always)]
     pub fn between(p: [T; 2], q: [T; 2], rate: T, masked: bool) -> Self {
-        let (hi, lo) = difference(quarter(p[1]), quarter(q[1]));
+        let unit = unit([p[1], q[1]], rate);
+        let (hi, lo) = difference(p[1] * unit, q[1] * unit);
         let is_moderate = |[least, peak]: [T; 2]| (peak - least) * rate <= moderate::<T>();
         let (whole, offset) = ((p[1] - q[1]) * rate, p[1] * rate);
         // Their rounding errors, the same for all classes, are small numbers.
         let small = T::ROUND * T::from_f64(1.0 / 64.0);
         let counted = (whole.abs() < small) & (offset.abs() < small);
+        let widest = [p[1] - q[0], q[1] - p[0]];
+        let counted = counted & (widest[0] < T::INFINITY) & (widest[1] < T::INFINITY);
         Shift {
-            peak: quarter(p[1]),
+            unit,
+            peak: p[1] * unit,
             rate,
             hi,
             lo,
@@ -106,41 +111,58 @@ impl<T: Real> Shift<T> {
     /// Whether F is so much more than KL that the rounding errors of its terms count; then ε = D is tried.
     #[inline(always)]
     fn is_off_centre(&self, lane: &Lane) -> bool {
-        !self.centred & (lane.curvature > 32.0 * lane.divergence * lane.total)
+        // And where q's weights are that much less, rounding errors of p's would count for theirs.
+        let small = lane.total < 1.0 / 256.0;
+        !self.centred & ((lane.curvature > 32.0 * lane.divergence * lane.total) | small)
     }
 
     /// s less so much.
     #[inline(always)]
     fn less(self, surplus: f64) -> Self {
-        let (hi, lo) = difference(self.hi, quarter(T::from_f64(surplus) / self.rate));
+        let (hi, lo) = difference(self.hi, T::from_f64(surplus) * self.unit / self.rate);
         Shift { hi, lo: lo + self.lo, ..self }
     }
 
     /// (z_p − max z_p)/τ.
     #[inline(always)]
     pub fn log_weight(&self, z_p: T) -> T {
-        z_p.mul_add(T::from_f64(0.25), -self.peak) * (T::from_f64(4.0) * self.rate)
+        let [first, second] = rates(self.unit, self.rate);
+        z_p.mul_add(self.unit, -self.peak) * first * second
     }
 
     /// ε.
     #[inline(always)]
     pub fn log_ratio(&self, z_p: T, z_q: T) -> T {
         let (hi, lo) = difference(z_p, z_q);
-        let four = T::from_f64(4.0);
-        ((hi - four * self.hi) + (lo - four * self.lo)) * self.rate
+        let inverse = T::ONE / self.unit;
+        ((hi - inverse * self.hi) + (lo - inverse * self.lo)) * self.rate
     }
 
-    /// The same where a difference may overflow, from z_p/4.
+    /// The same where a difference may overflow, from z_p in the unit.
     #[inline(always)]
-    pub fn log_ratio_in_quarters(&self, quarter_p: T, z_q: T) -> T {
-        let (hi, lo) = difference(quarter_p, quarter(z_q));
-        ((hi - self.hi) + (lo - self.lo)) * (T::from_f64(4.0) * self.rate)
+    pub fn log_ratio_in_units(&self, z_p: T, z_q: T) -> T {
+        let (hi, lo) = difference(z_p, z_q * self.unit);
+        // In a unit of 1 only classes that are far below the greatest are infinitely far away.
+        let lo = if hi.abs() == T::INFINITY { T::ZERO } else { lo };
+        let [first, second] = rates(self.unit, self.rate);
+        ((hi - self.hi) + (lo - self.lo)) * first * second
     }
 }
 
+/// The unit of a lane's differences, given its greatest logits: a quarter, of which any difference is finite, unless that
+/// might be subnormal where 1/τ is large.
 #[inline(always)]
-pub fn quarter<T: Real>(z: T) -> T {
-    z * T::from_f64(0.25)
+pub fn unit<T: Real>(peaks: [T; 2], rate: T) -> T {
+    let (large, eighth) = (T::ONE / (T::ROUND * T::ROUND), T::MAX * T::from_f64(0.125));
+    let small = (peaks[0].abs() < eighth) & (peaks[1].abs() < eighth);
+    if small & (rate * large > T::ONE) { T::ONE } else { T::from_f64(0.25) }
+}
+
+/// What differences in the unit are multiplied by, one after the other: the first product must not be subnormal.
+#[inline(always)]
+pub fn rates<T: Real>(unit: T, rate: T) -> [T; 2] {
+    let inverse = T::ONE / unit;
+    if rate < T::ONE { [inverse * rate, T::ONE] } else { [rate, inverse] }
 }
 
 /// a − b, the second part its rounding error (TwoDiff, Knuth 1969).

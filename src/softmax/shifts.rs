@@ -17,7 +17,8 @@ pub struct Shifts<T, const N: usize> {
     least_q: Row<T, N>,
     rate: T,
     /// Their [shifts](Shift).
-    quarters: Row<T, N>,
+    units: Row<T, N>,
+    unit_peaks: Row<T, N>,
     hi: Row<T, N>,
     lo: Row<T, N>,
     wholes: Row<T, N>,
@@ -40,7 +41,8 @@ impl<T: Real, const N: usize> Shifts<T, N> {
             least_p: none,
             least_q: none,
             rate,
-            quarters: none,
+            units: none,
+            unit_peaks: none,
             hi: none,
             lo: none,
             wholes: none,
@@ -153,7 +155,8 @@ impl<T: Real, const N: usize> Shifts<T, N> {
 
     #[inline(always)]
     fn set(&mut self, i: usize, shift: Shift<T>) {
-        (self.quarters[i], self.hi[i], self.lo[i]) = (shift.peak, shift.hi, shift.lo);
+        (self.units[i], self.unit_peaks[i]) = (shift.unit, shift.peak);
+        (self.hi[i], self.lo[i]) = (shift.hi, shift.lo);
         (self.wholes[i], self.offsets[i]) = (shift.whole, shift.offset);
         (self.moderate[i], self.centred[i]) = (shift.moderate, shift.centred);
     }
@@ -161,7 +164,8 @@ impl<T: Real, const N: usize> Shifts<T, N> {
     #[inline(always)]
     fn shift(&self, i: usize) -> Shift<T> {
         Shift {
-            peak: self.quarters[i],
+            unit: self.units[i],
+            peak: self.unit_peaks[i],
             rate: self.rate,
             hi: self.hi[i],
             lo: self.lo[i],

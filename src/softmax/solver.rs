@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::coming::Coming;
+use super::factor::Factor;
 use crate::elementwise::Prefetch;
 use crate::number::Level;
 use crate::number::Number;
@@ -45,9 +46,16 @@ impl<A: Number> Next<'_, A> {
 #[derive(Clone, Copy, Debug)]
 pub enum Factors<'a> {
     /// One factor a lane.
-    Lanes(&'a [f64]),
+    Lanes(&'a [Factor]),
     /// One for each class of each lane; [`Solver::add_upstream`] has seen them all.
-    Each(&'a [f64]),
+    Each {
+        /// The factors of a lane, divided by its power of two.
+        factors: &'a [f64],
+        /// The exponents of those powers, one a lane.
+        powers: &'a [i32],
+        /// The factors themselves; none where all powers are 1.
+        exact: &'a [Factor],
+    },
 }
 
 /// Where outputs go: a number for each class of each lane, in the order of the items.

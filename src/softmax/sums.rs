@@ -1,7 +1,7 @@
 //! The sums over a lane whose classes lie behind each other.
 
-use super::cell::far;
 use super::cell::{cell, finite_part, masked_cell, moderate_cell};
+use super::cell::{far, weight_in_q};
 use super::lane::Part;
 use super::shift::Shift;
 use crate::elementwise::{Operands, Prefetch, TILE};
@@ -22,13 +22,14 @@ struct Early<T> {
     weight: [T; PAIR_STRIPES],
     mean: [T; PAIR_STRIPES],
     curvature: [T; PAIR_STRIPES],
+    other: [T; PAIR_STRIPES],
 }
 
 impl<T: Real> Early<T> {
     #[inline(always)]
     fn new() -> Self {
         let zeros = [T::ZERO; PAIR_STRIPES];
-        Early { weight: zeros, mean: zeros, curvature: zeros }
+        Early { weight: zeros, mean: zeros, curvature: zeros, other: zeros }
     }
 
     #[inline(always)]
@@ -39,13 +40,14 @@ impl<T: Real> Early<T> {
     }
 }
 
-/// Σe, Σeε and Σe·φ(ε) over the classes of a lane of many.
+/// Σe, Σeε, Σe·φ(ε) and, where cells are kept, Σe·e^(−ε) over the classes of a lane of many.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))] // as `Aligned`
 pub struct Sums {
     weight: [f64; PAIR_STRIPES],
     mean: [f64; PAIR_STRIPES],
     curvature: [f64; PAIR_STRIPES],
+    other: [f64; PAIR_STRIPES],
     far: f64,
 }
 
@@ -68,7 +70,7 @@ impl Sums {
             let care = cells.fill(level, z_p, z_q, shift, keep);
             return level.run(
                 #[inline(always)]
-                || self.add_cells(cells, z_p.len(), care),
+                || self.add_cells(cells, z_p.len(), care, keep),
             );
         }
         level.run(
@@ -96,11 +98,12 @@ impl Sums {
             self.weight[i] += early.weight[i].to_f64();
             self.mean[i] += early.mean[i].to_f64();
             self.curvature[i] += early.curvature[i].to_f64();
+            self.other[i] += early.other[i].to_f64();
         }
     }
 
     #[inline(always)]
-    fn add_cells<T: Real>(&mut self, cells: &Cells<T>, len: usize, care: bool) {
+    fn add_cells<T: Real>(&mut self, cells: &Cells<T>, len: usize, care: bool, keep: bool) {
         let mut finite = [T::ZERO; TILE];
         if care {
             self.add_far(cells, len, &mut finite);
@@ -117,6 +120,13 @@ impl Sums {
                 let curvature = sixteen_or_zeros(&cells.curvature, start, left);
                 for i in 0..PAIR_STRIPES {
                     early.add(i, weight[i], ratio[i], curvature[i]);
+                }
+                if keep {
+                    let ratio = sixteen(&cells.log_ratio, start);
+                    let excess = sixteen_or_zeros(&cells.excess, start, left);
+                    for i in 0..PAIR_STRIPES {
+                        early.other[i] += weight_in_q(weight[i], ratio[i], excess[i]);
+                    }
                 }
             }
             self.add_early(&early);
@@ -169,6 +179,7 @@ impl Sums {
                 for i in 0..left {
                     let ratio = cells.log_ratio[start + i];
                     early.add(i, cells.weight[start + i], ratio, last.curvature[i]);
+                    early.other[i] += last.other[i];
                 }
             }
             self.add_early(&early);
@@ -182,6 +193,7 @@ impl Sums {
             mean: tree(self.mean),
             curvature: tree(self.curvature),
             far: self.far,
+            other: tree(self.other),
         }
     }
 }
@@ -207,6 +219,7 @@ impl<T: Real> Early<T> {
             };
             self.add(i, cell.weight, cell.log_ratio, cell.curvature);
             if KEEP {
+                self.other[i] += weight_in_q(cell.weight, cell.log_ratio, cell.excess);
                 weight[i] = cell.weight;
                 log_ratio[i] = cell.log_ratio;
                 excess[i] = cell.excess;

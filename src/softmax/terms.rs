@@ -1,7 +1,6 @@
 //! The terms of a lane once its sums are known.
 
-use super::cell::far;
-use super::cell::remainders;
+use super::cell::{far, remainders, weight_in_q};
 use super::gradient::PerLane;
 use super::lane::Lane;
 use super::sums::Cells;
@@ -25,7 +24,7 @@ impl<T: Real> Shares<T> {
         let share = lane.share + lane.zero_or_nan();
         Shares {
             share: T::from_f64(share),
-            other: T::from_f64(share / lane.total),
+            other: T::from_f64(lane.other_share + lane.zero_or_nan()),
             log_total: T::from_f64(lane.log_total),
         }
     }
@@ -52,9 +51,10 @@ pub fn softmax_terms<T: Real, const GENERALIZED: bool, const N: usize>(
                 out[i] = if !GENERALIZED {
                     plain
                 } else if (d.abs() <= far::<T>()) & (e > T::ZERO) {
-                    p * remainders(d).0
+                    p * remainders(d)[0]
                 } else {
-                    (e + g) * shares.other + (plain - p)
+                    let term = weight_in_q(e, ratio[i], g) * shares.other + (plain - p);
+                    if term < T::ZERO { T::ZERO } else { term }
                 };
             }
         },

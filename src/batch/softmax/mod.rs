@@ -11,8 +11,8 @@ use super::visit::{Visit, Wanted};
 use crate::divergence::{Choice, Kernel, Work};
 use crate::element::Element;
 use crate::elementwise::PART;
+use crate::layout::steps;
 use crate::layout::{Unit, join};
-use crate::layout::{is_by_columns, steps};
 use crate::logits::Target;
 use crate::softmax::{
     COLUMNS, ColumnPair, ColumnsAgainst, FEW, Fork, LaneAgainst, LanePair, Row, Settings, Solver,
@@ -45,7 +45,7 @@ pub fn visit_unit<A: Element>(
     let settings = Settings { level: visit.level, rate, outputs, gradients, generalized };
     let classes = unit.input.ncols();
     let panels = Panels { visit, softmax };
-    if classes <= FEW || is_by_columns(&unit.input, &unit.target) {
+    if classes <= FEW {
         return match unit.input.nrows() {
             ..=FEW_COLUMNS => panels.columns::<A, FEW_COLUMNS>(settings, unit, tally),
             _ => panels.columns::<A, COLUMNS>(settings, unit, tally),
@@ -72,11 +72,7 @@ impl<A: Element, const N: usize> Work for Against<'_, '_, '_, '_, A, N> {
         let Against { panels, settings, unit, tally } = self;
         match N {
             0 => panels.alone(LaneAgainst::<K, A>::new(kernel, settings), unit, tally),
-            _ => {
-                let classes = unit.input.ncols();
-                let solver = ColumnsAgainst::<K, A, N>::new(kernel, settings, classes);
-                panels.beside(solver, unit, tally);
-            }
+            _ => panels.beside(ColumnsAgainst::<K, A, N>::new(kernel, settings), unit, tally),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::elementwise::Prefetch;
 use crate::layout::steps;
 use crate::layout::{Rect, Scratch, Unit, dense, dense_mut};
 use crate::number::Float;
-use crate::softmax::{FEW, Factors, Next, Outputs, Solver};
+use crate::softmax::{FEW, Factor, Factors, Next, Outputs, Solver};
 
 /// A lane without upstream: its gradients are 0, or NaN if one of its numbers is.
 #[derive(Clone, Copy)]
@@ -29,10 +29,14 @@ pub struct Table<'v, A: Element, P: Panel<A>> {
     panels: Panels<'v>,
     lanes: Range<usize>,
     weights: Option<Vec<A::Loss>>,
-    /// What gradients are multiplied by, one factor a lane,
-    factors: Vec<f64>,
-    /// or, where the upstream has one for each class, each: room for a block.
+    /// What gradients are multiplied by, one factor a lane.
+    factors: Vec<Factor>,
+    /// Scratch for the factors of a block, where the upstream has one for each class.
     pub each: Option<Vec<f64>>,
+    /// The exponents of the powers of two by which the factors of each lane are divided there.
+    powers: Vec<i32>,
+    /// Scratch for the factors of a block themselves, where one of those powers is not 1.
+    exact: Vec<Factor>,
     pub silent: Vec<Silent>,
     rooms: Rooms<'v, A, P>,
     terms: Vec<A::Loss>,
@@ -52,6 +56,8 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             weights: None,
             factors: Vec::new(),
             each: None,
+            powers: Vec::new(),
+            exact: Vec::new(),
             silent: Vec::new(),
             rooms: Rooms::new(panels.visit.level, operands),
             terms: Vec::new(),
@@ -74,15 +80,26 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         self.rooms.skipped.extend(without);
 
         self.factors.clear();
-        self.factors.resize(P::LANES, self.panels.visit.scale.value() * self.panels.softmax.factor);
+        let scale = self.panels.visit.scale;
+        let scale = Factor::ONE.times(scale.significand).shifted(scale.exponent);
+        let factor = scale.times(self.panels.softmax.factor);
+        self.factors.resize(P::LANES, factor);
         let by_class = |view: &&ArrayView2<'_, A::Loss>| view.ncols() > 1;
         self.each = unit.upstream.as_ref().filter(by_class).map(|_| Vec::new());
         let upstream = unit.upstream.as_ref().filter(|_| self.each.is_none()).map(column);
         for values in [&upstream, &self.weights].into_iter().flatten() {
             let factors = self.factors.iter_mut().zip(values);
-            factors.for_each(|(factor, value)| *factor *= value.to_f64());
+            factors.for_each(|(factor, value)| *factor = factor.times(value.to_f64()));
         }
-        self.rooms.skipped.iter().for_each(|&lane| self.factors[lane] = 0.0);
+        self.rooms.skipped.iter().for_each(|&lane| self.factors[lane] = Factor::ONE.times(0.0));
+        self.powers.clear();
+        if let Some(upstream) = unit.upstream.as_ref().filter(|_| self.each.is_some()) {
+            let power = |(factor, lane): (&Factor, usize)| {
+                let sizes = upstream.row(lane).into_iter().map(|u| u.to_f64().abs());
+                factor.power_with(sizes.filter(|size| size.is_finite()).fold(0.0, f64::max))
+            };
+            self.powers.extend(self.factors.iter().zip(lanes.clone()).map(power));
+        }
         self.lanes = lanes;
         self.rooms.clear();
         self.silent.clear();
@@ -93,7 +110,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         if unit.d_input.is_none() && unit.d_target.is_none() {
             return;
         }
-        if self.each.is_none() && !self.factors.contains(&0.0) {
+        if self.each.is_none() && !self.factors.iter().any(|factor| factor.is_zero()) {
             return;
         }
         let each = unit.upstream.as_ref().filter(|_| self.each.is_some());
@@ -102,7 +119,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
             let nothing = |view: &ArrayView2<'_, A::Loss>| {
                 view.row(row).iter().all(|upstream| *upstream == A::Loss::ZERO)
             };
-            if self.factors[lane] == 0.0 || each.is_some_and(nothing) {
+            if self.factors[lane].is_zero() || each.is_some_and(nothing) {
                 let is_nan = |view: &&ArrayView2<'_, A>| {
                     view.row(row).iter().any(|number| number.widen().is_nan())
                 };
@@ -229,10 +246,22 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         let (Some(each), Some(upstream)) = (&mut self.each, &unit.upstream) else { return };
         each.clear();
         each.resize(P::LANES * classes.len(), 0.0);
+        self.exact.clear();
+        if self.powers.iter().any(|&power| power != 0) {
+            self.exact.resize(each.len(), Factor::ONE);
+        }
         for (lane, row) in lanes.clone().enumerate() {
+            let (factor, power) = (self.factors[lane], self.powers[lane]);
+            let value = factor.value();
             for (class, column) in classes.clone().enumerate() {
-                let factor = self.factors[lane] * upstream[[row, column]].to_f64();
-                each[P::place_of(lane, class)] = factor;
+                let upstream = upstream[[row, column]].to_f64();
+                each[P::place_of(lane, class)] = match power {
+                    0 => value * upstream,
+                    _ => factor.times(upstream).shifted(-power).value(),
+                };
+                if let Some(exact) = self.exact.get_mut(P::place_of(lane, class)) {
+                    *exact = factor.times(upstream);
+                }
             }
         }
     }
@@ -247,7 +276,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         let len = P::LANES * rect.1.len();
         let [input, target] = self.rooms.load(rect);
         let factors = match &self.each {
-            Some(each) => Factors::Each(each),
+            Some(factors) => Factors::Each { factors, powers: &self.powers, exact: &self.exact },
             None => Factors::Lanes(&self.factors),
         };
         let in_place = P::LANES == 1 && self.silent.is_empty();

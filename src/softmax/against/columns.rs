@@ -1,38 +1,16 @@
 //! Lanes beside each other against their targets.
 
-use super::{Block, Pass};
+use super::{Block, Pass, Product};
 use crate::divergence::Kernel;
-use crate::elementwise::{STRIPES, add_to_each};
+use crate::elementwise::add_to_each;
 use crate::number::Float;
 use crate::number::Number;
-use crate::softmax::columns::{Row, add_folded, folded};
+use crate::softmax::columns::Row;
 use crate::softmax::given::{Total, TotalColumns};
 use crate::softmax::gradient::Beside;
 use crate::softmax::lane::greater;
-use crate::softmax::pair::each_lane;
+use crate::softmax::pair::{balanced, each_lane};
 use crate::softmax::solver::{Factors, Next, Outputs, Settings, Solver};
-use crate::softmax::{FEW, Level};
-
-/// Sums of lanes beside each other, by stripes, as [`LaneSum`](crate::elementwise::LaneSum) has them of one.
-#[derive(Clone, Debug)]
-struct ColumnSum<const N: usize>(Vec<Row<f64, N>>);
-
-impl<const N: usize> ColumnSum<N> {
-    fn new(classes: usize) -> Self {
-        ColumnSum(vec![[0.0; N]; if classes <= FEW { 1 } else { STRIPES }])
-    }
-
-    fn add<T: Float>(&mut self, level: Level, class: usize, values: &[T]) {
-        let stripe = class % self.0.len();
-        add_to_each(level, &mut self.0[stripe], values);
-    }
-
-    /// Adds the sums to `sums`, and starts anew.
-    fn end(&mut self, sums: &mut Row<f64, N>) {
-        add_folded::<STRIPES, N>(sums, &self.0);
-        self.0.fill([0.0; N]);
-    }
-}
 
 /// Lanes beside each other, class after class.
 #[derive(Clone, Debug)]
@@ -42,47 +20,36 @@ pub struct ColumnsAgainst<K, A: Number, const N: usize> {
     pass: Pass,
     peaks: Row<A::Real, N>,
     totals: TotalColumns<N>,
-    sum: ColumnSum<N>,
-    mass: ColumnSum<N>,
-    /// S.
-    weights: Row<f64, N>,
     total: Row<Total<A::Real>, N>,
+    /// The sums of the terms.
     divergences: Row<f64, N>,
     /// −Σt.
     lost: Row<f64, N>,
-    upstream: ColumnSum<N>,
+    /// Σvt, where each class has its own factor.
+    upstream: Row<f64, N>,
     block: Box<Block<A::Real>>,
 }
 
 impl<K: Kernel, A: Number, const N: usize> ColumnsAgainst<K, A, N> {
-    pub fn new(kernel: K, settings: Settings, classes: usize) -> Self {
+    pub fn new(kernel: K, settings: Settings) -> Self {
         let zeros = [0.0; N];
         ColumnsAgainst {
             kernel,
             settings,
             pass: Pass::Peaks,
             peaks: [-A::Real::INFINITY; N],
-            totals: TotalColumns::new(classes),
-            sum: ColumnSum::new(classes),
-            mass: ColumnSum::new(classes),
-            weights: zeros,
+            totals: TotalColumns(zeros),
             total: [Total::default(); N],
             divergences: zeros,
             lost: zeros,
-            upstream: ColumnSum::new(classes),
+            upstream: zeros,
             block: Box::new(Block::new()),
         }
     }
 
     fn fill(&mut self, input: &Row<A::Real, N>, target: &Row<A::Real, N>) {
         let total = Beside(&self.total);
-        self.block.fill::<K, A::Real>(
-            self.kernel,
-            self.settings,
-            total,
-            input,
-            target.iter().copied(),
-        );
+        self.block.fill(self.kernel, self.settings, total, input, target.iter().copied());
     }
 }
 
@@ -92,24 +59,19 @@ impl<K: Kernel, A: Number, const N: usize> Solver<A> for ColumnsAgainst<K, A, N>
     fn start(&mut self) {
         self.pass = Pass::Peaks;
         self.peaks = [-A::Real::INFINITY; N];
-        self.totals.clear();
-        for sums in [&mut self.sum, &mut self.mass, &mut self.upstream] {
-            sums.0.fill([0.0; N]);
-        }
-        for sums in [&mut self.weights, &mut self.divergences, &mut self.lost] {
-            *sums = [0.0; N];
-        }
+        let sums = [&mut self.totals.0, &mut self.divergences, &mut self.lost, &mut self.upstream];
+        sums.into_iter().for_each(|sums| *sums = [0.0; N]);
     }
 
     fn visit(
         &mut self,
-        first: usize,
+        _: usize,
         input: &[Self::Item],
         target: &[Self::Item],
         _: &mut Next<'_, A>,
     ) {
         let Settings { level, rate, gradients, .. } = self.settings;
-        for (class, (input, target)) in (first..).zip(input.iter().zip(target)) {
+        for (input, target) in input.iter().zip(target) {
             match self.pass {
                 Pass::Peaks => {
                     let peaks = self.peaks.iter_mut().zip(input);
@@ -117,40 +79,27 @@ impl<K: Kernel, A: Number, const N: usize> Solver<A> for ColumnsAgainst<K, A, N>
                 }
                 Pass::Totals => {
                     let rate = A::Real::from_f64(rate);
-                    self.totals.add(level, class, input, &self.peaks, rate);
+                    self.totals.add(level, input, &self.peaks, rate);
                 }
                 Pass::Terms => {
                     self.fill(input, target);
-                    self.sum.add(level, class, &self.block.terms[..N]);
+                    add_to_each(level, &mut self.divergences, &self.block.terms[..N]);
                     if gradients {
-                        self.mass.add(level, class, &self.block.slopes[..N]);
+                        add_to_each(level, &mut self.lost, &self.block.slopes[..N]);
                     }
                 }
             }
         }
     }
 
-    fn end_part(&mut self) {
-        match self.pass {
-            Pass::Peaks => {}
-            Pass::Totals => {
-                let parts = self.weights.iter_mut().enumerate();
-                parts.for_each(|(i, weight)| *weight += self.totals.value(i));
-                self.totals.clear();
-            }
-            Pass::Terms => {
-                self.sum.end(&mut self.divergences);
-                self.mass.end(&mut self.lost);
-            }
-        }
-    }
+    fn end_part(&mut self) {}
 
     fn end_pass(&mut self) -> bool {
         match self.pass {
             Pass::Peaks => self.pass = Pass::Totals,
             Pass::Totals => {
                 let rate = A::Real::from_f64(self.settings.rate);
-                let (peaks, weights) = (&self.peaks, &self.weights);
+                let (peaks, weights) = (&self.peaks, &self.totals.0);
                 let total = |i: usize| Total::new(peaks[i], rate, weights[i]);
                 self.total = each_lane(self.settings.level, total);
                 self.pass = Pass::Terms;
@@ -166,17 +115,18 @@ impl<K: Kernel, A: Number, const N: usize> Solver<A> for ColumnsAgainst<K, A, N>
 
     fn add_upstream(
         &mut self,
-        first: usize,
+        _: usize,
         input: &[Self::Item],
         target: &[Self::Item],
         factors: &[f64],
     ) {
         let Settings { level, rate, .. } = self.settings;
+        let (rate, _) = balanced(rate);
         let rows = input.iter().zip(target).zip(factors.chunks(N));
-        for (class, ((input, target), factors)) in (first..).zip(rows) {
+        for ((input, target), factors) in rows {
             self.fill(input, target);
             let shares = self.block.share(|i| factors[i] * rate, N);
-            self.upstream.add(level, class, shares);
+            add_to_each(level, &mut self.upstream, shares);
         }
     }
 
@@ -188,21 +138,33 @@ impl<K: Kernel, A: Number, const N: usize> Solver<A> for ColumnsAgainst<K, A, N>
         mut out: Outputs<'_, A>,
     ) {
         let settings = self.settings;
-        let sums: Row<f64, N> = match factors {
+        let (rate, power) = balanced(settings.rate);
+        let nothing = Product { logit: (0.0, 0), target: 0.0, exact: None };
+        let mut products: Row<Product, N> = [nothing; N];
+        let mut sums: Row<f64, N> = [0.0; N];
+        match factors {
             Factors::Lanes(factors) => {
-                std::array::from_fn(|i| -self.lost[i] * (factors[i] * settings.rate))
+                for (i, factor) in factors.iter().enumerate().take(N) {
+                    products[i] = Product::of_lane(*factor, settings.rate);
+                    sums[i] = -self.lost[i] * products[i].logit.0;
+                }
             }
-            Factors::Each(_) => std::array::from_fn(|i| folded::<STRIPES, N>(&self.upstream.0, i)),
-        };
+            Factors::Each { .. } => sums = self.upstream,
+        }
         for (class, (input, target)) in input.iter().zip(target).enumerate() {
             self.fill(input, target);
             let row = class * N..(class + 1) * N;
             let out = out.part(row.clone());
             let factor = |i: usize| match factors {
-                Factors::Lanes(factors) => factors[i],
-                Factors::Each(factors) => factors[row.start + i],
+                Factors::Lanes(_) => products[i],
+                Factors::Each { factors, powers, exact } => {
+                    let place = row.start + i;
+                    let power = power + powers.get(i).copied().unwrap_or_default();
+                    let (factor, exact) = (factors[place], exact.get(place).copied());
+                    Product { logit: (factor * rate, power), target: factor, exact }
+                }
             };
-            self.block.outputs::<K, A>(self.kernel, settings, Beside(&sums), factor, N, out);
+            self.block.outputs(self.kernel, settings, Beside(&sums), factor, N, out);
         }
     }
 }

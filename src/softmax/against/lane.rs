@@ -1,6 +1,6 @@
 //! One lane against a target.
 
-use super::{Block, Pass};
+use super::{Block, Pass, Product};
 use crate::divergence::Kernel;
 use crate::elementwise::{LaneSum, Running};
 use crate::number::Float;
@@ -8,6 +8,7 @@ use crate::number::Number;
 use crate::softmax::given::{Total, TotalSum};
 use crate::softmax::gradient::One;
 use crate::softmax::lane::Peaks;
+use crate::softmax::pair::balanced;
 use crate::softmax::solver::{Factors, Fork, Next, Outputs, Settings, Solver};
 
 /// One lane against a target, its classes behind each other.
@@ -51,7 +52,7 @@ impl<K: Kernel, A: Number> LaneAgainst<K, A> {
 
     fn fill(&mut self, input: &[A], target: &[A]) {
         let target = target.iter().map(|target| target.widen());
-        self.block.fill::<K, A>(self.kernel, self.settings, One(self.total), input, target);
+        self.block.fill(self.kernel, self.settings, One(self.total), input, target);
     }
 }
 
@@ -118,6 +119,7 @@ impl<K: Kernel, A: Number> Solver<A> for LaneAgainst<K, A> {
 
     fn add_upstream(&mut self, _: usize, input: &[A], target: &[A], factors: &[f64]) {
         let Settings { level, rate, .. } = self.settings;
+        let (rate, _) = balanced(rate);
         self.fill(input, target);
         let shares = self.block.share(|i| factors[i] * rate, input.len());
         self.upstream.add(level, shares);
@@ -128,12 +130,18 @@ impl<K: Kernel, A: Number> Solver<A> for LaneAgainst<K, A> {
         let (settings, len) = (self.settings, input.len());
         match factors {
             Factors::Lanes(factors) => {
-                let sum = One(-self.lost * (factors[0] * settings.rate));
-                self.block.outputs::<K, A>(self.kernel, settings, sum, |_| factors[0], len, out);
+                let factor = Product::of_lane(factors[0], settings.rate);
+                let sum = One(-self.lost * factor.logit.0);
+                self.block.outputs(self.kernel, settings, sum, |_| factor, len, out);
             }
-            Factors::Each(factors) => {
-                let sum = One(self.upstream.value());
-                self.block.outputs::<K, A>(self.kernel, settings, sum, |i| factors[i], len, out);
+            Factors::Each { factors, powers, exact } => {
+                let (sum, (rate, power)) = (One(self.upstream.value()), balanced(settings.rate));
+                let factor = |i: usize| Product {
+                    logit: (factors[i] * rate, power + powers[0]),
+                    target: factors[i],
+                    exact: exact.get(i).copied(),
+                };
+                self.block.outputs(self.kernel, settings, sum, factor, len, out);
             }
         }
     }

@@ -7,13 +7,34 @@ mod lane;
 pub use columns::ColumnsAgainst;
 pub use lane::LaneAgainst;
 
+use super::factor::Factor;
 use super::given::{Total, d_logits, log_softmax};
 use super::gradient::PerLane;
 use super::solver::{Outputs, Settings};
 use crate::divergence::Kernel;
-use crate::elementwise::{Factors, Operands, Prefetch, TILE, d_target, terms, terms_and_slopes};
+use crate::elementwise::{self, Operands, Prefetch, TILE, d_target, terms, terms_and_slopes};
 use crate::number::Number;
 use crate::number::Real;
+
+/// What a class is multiplied by.
+#[derive(Clone, Copy, Debug)]
+struct Product {
+    /// v = uκ/τ, less by a power of two that is the same for all classes of a lane, and its exponent.
+    logit: (f64, i32),
+    /// uκ.
+    target: f64,
+    /// uκ, where it may be beyond the range.
+    exact: Option<Factor>,
+}
+
+impl Product {
+    /// What a lane with one factor is multiplied by.
+    fn of_lane(factor: Factor, rate: f64) -> Self {
+        let (target, power) = factor.balanced();
+        let logit = factor.times(rate).balanced();
+        Product { logit, target, exact: (power != 0).then_some(factor) }
+    }
+}
 
 /// The pass that is under way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,33 +91,40 @@ impl<T: Real + Number<Real = T>> Block<T> {
         &self.shares[..len]
     }
 
-    /// Terms and gradients: `sums` holds Σ factor·t of each lane.
+    /// Terms and gradients: `sums` holds Σ vt of each lane, v = uκ/τ, and `factor` what each class is multiplied by.
     fn outputs<K: Kernel, A: Number<Real = T>>(
         &mut self,
         kernel: K,
         settings: Settings,
         sums: impl PerLane<f64>,
-        factor: impl Fn(usize) -> f64,
+        factor: impl Fn(usize) -> Product,
         len: usize,
         out: Outputs<'_, A>,
     ) {
-        let Settings { level, rate, .. } = settings;
+        let level = settings.level;
         if let Some(out) = out.terms {
             out.copy_from_slice(&self.terms[..len]);
         }
         if let Some(out) = out.d_input {
-            self.share(|i| factor(i) * rate, len);
-            d_logits(level, sums, &self.log_q[..len], &self.shares[..len], out);
+            self.share(|i| factor(i).logit.0, len);
+            let power = |i| factor(i).logit.1;
+            d_logits(level, sums, &self.log_q[..len], &self.shares[..len], power, out);
         }
         if let Some(out) = out.d_target {
             let chunk = Operands { input: &self.log_q[..len], target: &self.target[..len] };
             let slopes = &mut self.terms[..len];
-            d_target(level, kernel, chunk, Factors::Uniform(1.0), slopes);
+            d_target(level, kernel, chunk, elementwise::Factors::Uniform(1.0), slopes);
             for (i, (out, slope)) in out.iter_mut().zip(slopes).enumerate() {
-                let (factor, nan) = (factor(i), self.log_q[i].is_nan() | self.target[i].is_nan());
+                let Product { target: factor, exact, .. } = factor(i);
+                let nan = self.log_q[i].is_nan() | self.target[i].is_nan();
                 // 0 · ∞ = 0, and rounded once.
                 let vanishes = (factor == 0.0) & !nan;
-                *out = A::narrow(if vanishes { 0.0 } else { slope.to_f64() * factor });
+                let slope = match exact {
+                    Some(factor) => factor.apply(slope.to_f64()),
+                    None if vanishes => 0.0,
+                    None => slope.to_f64() * factor,
+                };
+                *out = A::narrow(slope);
             }
         }
     }

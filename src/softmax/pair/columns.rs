@@ -2,14 +2,15 @@
 
 use std::iter;
 
-use super::{Pass, each_lane, scale};
+use super::{Pass, balanced, each_lane, scale};
 use crate::elementwise::TILE;
+use crate::number::Float;
 use crate::number::Number;
-use crate::number::{Float, Level, Real};
 use crate::softmax::FEW;
 use crate::softmax::columns::{Columns, Row};
 use crate::softmax::gradient::{
-    Beside, Slopes, SlopesEach, UpstreamColumns, d_inputs, d_inputs_each, d_targets, d_targets_each,
+    Beside, Slopes, SlopesEach, UpstreamColumns, d_inputs, d_inputs_each, d_targets,
+    d_targets_each, mend,
 };
 use crate::softmax::lane::Lanes;
 use crate::softmax::solver::{Factors, Next, Outputs, Settings, Solver};
@@ -23,63 +24,38 @@ pub struct ColumnPair<A: Number, const N: usize> {
     pass: Pass,
     columns: Columns<A::Real, N>,
     lanes: Lanes<N>,
-    cells: ClassCells<A::Real, N>,
+    /// The cells of each class, where terms or gradients are wanted.
+    cells: Vec<Cells<A::Real, N>>,
     upstream: UpstreamColumns<N>,
-}
-
-/// Of all classes, where there are few and gradients are wanted, or of one.
-#[derive(Clone, Debug)]
-struct ClassCells<T, const N: usize> {
-    cells: Vec<Cells<T, N>>,
-    kept: bool,
-}
-
-impl<T: Real, const N: usize> ClassCells<T, N> {
-    /// Those of a class, as they were kept or filled anew.
-    #[inline(always)]
-    fn of(
-        &mut self,
-        level: Level,
-        columns: &Columns<T, N>,
-        class: usize,
-        [input, target]: [&Row<T, N>; 2],
-    ) -> &Cells<T, N> {
-        match self.kept {
-            true => &self.cells[class],
-            false => columns.filled(level, target, input, &mut self.cells[0]),
-        }
-    }
 }
 
 impl<A: Number, const N: usize> ColumnPair<A, N> {
     pub fn new(settings: Settings, classes: usize) -> Self {
-        let kept = settings.outputs && classes <= FEW;
-        let cells = iter::repeat_with(Cells::default).take(if kept { classes } else { 1 });
+        debug_assert!(classes <= FEW);
+        let cells = iter::repeat_with(Cells::default);
+        let cells = cells.take(if settings.outputs { classes } else { 0 });
         // Allocated first, so that the rest is made in place, not copied.
         let cells = cells.collect();
         ColumnPair {
             settings,
             pass: Pass::Peaks,
-            columns: Columns::new(classes, A::Real::from_f64(settings.rate)),
+            columns: Columns::new(A::Real::from_f64(settings.rate)),
             lanes: Lanes::default(),
-            cells: ClassCells { cells, kept },
-            upstream: UpstreamColumns::new(classes, settings.generalized),
+            cells,
+            upstream: UpstreamColumns::new(settings.generalized),
         }
     }
 
     /// Writes the terms of each class, then calls `gradients` with the class, its cells and where either gradient goes.
     fn each_class(
-        &mut self,
-        input: &[Row<A::Real, N>],
-        target: &[Row<A::Real, N>],
+        &self,
         mut out: Outputs<'_, A>,
         gradients: impl Fn(usize, &Cells<A::Real, N>, Option<&mut [A]>, Option<&mut [A]>),
     ) {
         let (Settings { level, generalized, .. }, lanes) = (self.settings, &self.lanes);
         let shares = out.terms.is_some();
         let shares = shares.then(|| each_lane::<_, N>(level, |i| Shares::new(&lanes.lane(i))));
-        for (class, (input, target)) in input.iter().zip(target).enumerate() {
-            let cells = self.cells.of(level, &self.columns, class, [input, target]);
+        for (class, cells) in self.cells.iter().enumerate() {
             let Outputs { terms, d_input, d_target } = out.part(class * N..(class + 1) * N);
             if let Some((out, shares)) = terms.zip(shares.as_ref()) {
                 match generalized {
@@ -107,7 +83,7 @@ impl<A: Number, const N: usize> Solver<A> for ColumnPair<A, N> {
 
     fn visit(
         &mut self,
-        first: usize,
+        _: usize,
         input: &[Self::Item],
         target: &[Self::Item],
         next: &mut Next<'_, A>,
@@ -118,18 +94,13 @@ impl<A: Number, const N: usize> Solver<A> for ColumnPair<A, N> {
             Pass::Unmasked => return self.columns.add_peaks::<false>(level, target, input),
             Pass::Sums => {}
         }
-        let ClassCells { cells, kept } = &mut self.cells;
-        match kept {
-            true => self.columns.add_and_keep(level, target, input, cells, next),
-            false => self.columns.add(level, first, target, input, &mut cells[0], next),
+        match self.settings.outputs {
+            true => self.columns.add_and_keep(level, target, input, &mut self.cells, next),
+            false => self.columns.add(level, target, input, next),
         }
     }
 
-    fn end_part(&mut self) {
-        if self.pass == Pass::Sums {
-            self.columns.end_part(self.settings.level);
-        }
-    }
+    fn end_part(&mut self) {}
 
     fn end_pass(&mut self) -> bool {
         let level = self.settings.level;
@@ -143,56 +114,61 @@ impl<A: Number, const N: usize> Solver<A> for ColumnPair<A, N> {
             return true;
         }
         self.columns.lanes(level, &mut self.lanes);
-        let again = self.columns.improve(level, &self.lanes);
-        if again {
-            self.columns.clear();
-        }
-        again
+        self.columns.improve(level, &self.lanes)
     }
 
     fn divergences(&mut self) -> &mut [f64] {
         &mut self.lanes.divergence
     }
 
-    fn add_upstream(
-        &mut self,
-        first: usize,
-        input: &[Self::Item],
-        target: &[Self::Item],
-        factors: &[f64],
-    ) {
+    fn add_upstream(&mut self, _: usize, _: &[Self::Item], _: &[Self::Item], factors: &[f64]) {
         let Settings { level, rate, .. } = self.settings;
-        let rows = input.iter().zip(target).zip(factors.as_chunks().0).enumerate();
-        for (class, ((input, target), factors)) in rows {
-            let cells = self.cells.of(level, &self.columns, class, [input, target]);
+        let (rate, _) = balanced(rate);
+        for (cells, factors) in self.cells.iter().zip(factors.as_chunks().0) {
             let factors = factors.map(|factor| factor * rate);
-            self.upstream.add(level, first + class, &self.lanes, cells, &factors);
+            self.upstream.add(level, &self.lanes, cells, &factors);
         }
     }
 
     fn outputs(
         &mut self,
-        input: &[Self::Item],
-        target: &[Self::Item],
+        _: &[Self::Item],
+        _: &[Self::Item],
         factors: Factors<'_>,
         out: Outputs<'_, A>,
     ) {
         let (Settings { level, rate, generalized, .. }, lanes) = (self.settings, &self.lanes);
         match factors {
             Factors::Lanes(factors) => {
-                let slope = |i| Slopes::new(&lanes.lane(i), factors[i] * rate);
+                let lane = |i: usize| (lanes.lane(i), factors[i].times(rate));
+                let slope = |i| {
+                    let (lane, factor) = lane(i);
+                    Slopes::new(&lane, factor)
+                };
                 let slopes = &each_lane::<_, N>(level, slope);
-                self.each_class(input, target, out, |_, cells, d_input, d_target| {
-                    let slopes = Beside(slopes);
-                    d_input.into_iter().for_each(|out| d_inputs(level, slopes, cells, out));
-                    d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
+                let needs_care = slopes.iter().any(|slopes| slopes.needs_care);
+                let beside = Beside(slopes);
+                self.each_class(out, |_, cells, mut d_input, mut d_target| {
+                    if let Some(out) = d_input.as_deref_mut() {
+                        d_inputs(level, beside, cells, out);
+                    }
+                    if let Some(out) = d_target.as_deref_mut() {
+                        d_targets(level, beside, cells, out);
+                    }
+                    if needs_care {
+                        mend(beside, lane, cells, [d_input, d_target]);
+                    }
                 });
             }
-            Factors::Each(factors) => {
+            Factors::Each { factors, powers, .. } => {
+                let (rate, power) = balanced(rate);
                 let sums = |i| self.upstream.value(i);
-                let slope = |i| SlopesEach::new(&lanes.lane(i), sums(i), generalized);
+                let slope = |i: usize| {
+                    let power = power + powers.get(i).copied().unwrap_or_default();
+                    SlopesEach::new(&lanes.lane(i), sums(i), generalized, power)
+                };
                 let slopes = &each_lane::<_, N>(level, slope);
-                self.each_class(input, target, out, |class, cells, d_input, d_target| {
+                self.each_class(out, |class, cells, d_input, d_target| {
                     let (slopes, mut scaled) = (Beside(slopes), [0.0; TILE]);
                     let factors = scale(&factors[class * N..(class + 1) * N], rate, &mut scaled);
                     if let Some(out) = d_input {

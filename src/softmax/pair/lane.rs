@@ -1,11 +1,11 @@
 //! One lane against another.
 
-use super::{Pass, scale};
+use super::{Pass, balanced, scale};
 use crate::elementwise::{Operands, TILE};
 use crate::number::Float;
 use crate::number::Number;
 use crate::softmax::gradient::{
-    One, Slopes, SlopesEach, UpstreamSums, d_inputs, d_inputs_each, d_targets, d_targets_each,
+    One, Slopes, SlopesEach, UpstreamSums, d_inputs, d_inputs_each, d_targets, d_targets_each, mend,
 };
 use crate::softmax::lane::{Lane, Part, Peaks};
 use crate::softmax::shift::Shift;
@@ -137,7 +137,7 @@ impl<A: Number> Solver<A> for LanePair<A> {
         }
         self.fill(input, target);
         let mut scaled = [0.0; TILE];
-        let scaled = scale(factors, self.settings.rate, &mut scaled);
+        let scaled = scale(factors, balanced(self.settings.rate).0, &mut scaled);
         self.upstream.add(self.settings.level, &self.lane, &self.cells, scaled);
     }
 
@@ -153,15 +153,25 @@ impl<A: Number> Solver<A> for LanePair<A> {
         }
         match factors {
             Factors::Lanes(factors) => {
-                let slopes = One(Slopes::new(lane, factors[0] * rate));
-                out.d_input.into_iter().for_each(|out| d_inputs(level, slopes, cells, out));
-                out.d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
+                let factor = factors[0].times(rate);
+                let slopes = One(Slopes::new(lane, factor));
+                let (mut d_input, mut d_target) = (out.d_input, out.d_target);
+                if let Some(out) = d_input.as_deref_mut() {
+                    d_inputs(level, slopes, cells, out);
+                }
+                if let Some(out) = d_target.as_deref_mut() {
+                    d_targets(level, slopes, cells, out);
+                }
+                if slopes.0.needs_care {
+                    mend(slopes, |_| (*lane, factor), cells, [d_input, d_target]);
+                }
             }
-            Factors::Each(factors) => {
+            Factors::Each { factors, powers, .. } => {
+                let (rate, power) = balanced(rate);
                 let mut scaled = [0.0; TILE];
                 let factors = scale(factors, rate, &mut scaled);
-                let slopes =
-                    One(SlopesEach::new(lane, self.upstream.value(), self.settings.generalized));
+                let (sums, generalized) = (self.upstream.value(), self.settings.generalized);
+                let slopes = One(SlopesEach::new(lane, sums, generalized, power + powers[0]));
                 if let Some(out) = out.d_input {
                     d_inputs_each(level, slopes, cells, factors, out);
                 }

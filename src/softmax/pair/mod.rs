@@ -7,6 +7,7 @@ pub use columns::ColumnPair;
 pub use lane::LanePair;
 
 use super::columns::Row;
+use super::factor::Factor;
 use crate::elementwise::TILE;
 use crate::number::Level;
 
@@ -17,6 +18,11 @@ enum Pass {
     /// Over what is no mask, where there may be some.
     Unmasked,
     Sums,
+}
+
+/// 1/τ and the exponent of a power of two, which is 0 where products with 1/τ fit.
+pub fn balanced(rate: f64) -> (f64, i32) {
+    Factor::ONE.times(rate).balanced()
 }
 
 /// factors · rate.

@@ -249,15 +249,21 @@ fn same_bits<A: Number<Real = A> + Real>() {
         let expected = all(levels[0]);
         for &level in &levels {
             assert_eq!(all(level), expected, "{level:?}, {classes} classes");
+            if classes > FEW {
+                continue;
+            }
             let turned: Vec<_> = turned(level, &z_p, &z_q, classes, rate)
                 .into_iter()
                 .map(|lane| bits(lane.divergence))
                 .collect();
             assert_eq!(turned, expected, "beside each other, {level:?}, {classes} classes");
         }
+        if classes > FEW {
+            continue;
+        }
         let beside: Vec<_> = beside(Level::best(), &z_p, &z_q, classes, rate);
         let beside: Vec<_> = beside.into_iter().map(|lane| bits(lane.divergence)).collect();
-        assert_eq!(beside, expected, "in pieces, {classes} classes");
+        assert_eq!(beside, expected, "among others, {classes} classes");
     }
 }
 
@@ -267,7 +273,7 @@ fn bits_are_the_same_whatever_the_layout() {
     same_bits::<f64>();
 }
 
-/// A lane cut into parts, along and across.
+/// A lane cut into parts.
 #[test]
 fn parts_are_joined_in_turn() {
     let mut rng = random();
@@ -276,10 +282,7 @@ fn parts_are_joined_in_turn() {
     let exact = exact(&wide(&z_p), &wide(&z_q), 1.0).divergence;
     for part in [16, 1024, 2048] {
         for level in Level::all() {
-            let (along, across) = super::in_parts(level, &z_p, &z_q, part);
-            assert_eq!(bits(along.divergence), bits(across.divergence), "{part}");
-            assert_eq!(bits(along.mean), bits(across.mean), "{part}");
-            let error = along.divergence / exact - 1.0;
+            let error = super::in_parts(level, &z_p, &z_q, part).divergence / exact - 1.0;
             assert!(error.abs() < 1e-6, "{part}: {error:e}");
         }
     }
