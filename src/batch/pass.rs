@@ -74,12 +74,12 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
             for lanes in steps(0..lanes, TILE) {
                 let columns = (0..classes).map(|class| Tile::column(lanes.clone(), class));
                 for (tile, next) in with_next(columns) {
-                    self.tile(unit, &tile, next.as_ref(), |_| ());
+                    self.tile(unit, &tile, next.as_ref(), &mut |_| ());
                 }
             }
         } else if !visit.sums_lanes() {
             for (tile, next) in with_next(all_tiles(lanes, classes)) {
-                self.tile(unit, &tile, next.as_ref(), |_| ());
+                self.tile(unit, &tile, next.as_ref(), &mut |_| ());
             }
         } else if by_columns {
             self.columns(unit);
@@ -87,7 +87,7 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
             let mut sums = Scratch::EMPTY;
             for (tile, next) in with_next(all_tiles(lanes, classes)) {
                 let sums = sums.get(tile.rect.0.len());
-                self.tile(unit, &tile, next.as_ref(), |terms| visit.sum_each(terms, sums));
+                self.tile(unit, &tile, next.as_ref(), &mut |terms| visit.sum_each(terms, sums));
                 self.results.emit(&unit.weights, &mut unit.value, tile.rect.0, sums);
             }
         } else {
@@ -148,13 +148,15 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
         let columns = with_next(columns);
         if self.results.visit.has_few_classes() {
             for (tile, next) in columns {
-                self.tile(unit, &tile, next.as_ref(), |terms| add_to_each(level, sums, terms));
+                self.tile(unit, &tile, next.as_ref(), &mut |terms| add_to_each(level, sums, terms));
             }
             return;
         }
         let mut rows = std::mem::replace(&mut self.rows, Scratch::EMPTY);
         let fill = |(tile, next): (Tile, Option<Tile>), row: &mut [A::Loss]| {
-            self.tile(unit, &tile, next.as_ref(), |terms| row.copy_from_slice(&terms[..row.len()]));
+            self.tile(unit, &tile, next.as_ref(), &mut |terms| {
+                row.copy_from_slice(&terms[..row.len()])
+            });
         };
         add_rows(level, columns, fill, rows.get(FOUR * sums.len()), sums);
         self.rows = rows;
@@ -168,20 +170,19 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
         let tiles = steps(classes, TILE).map(|classes| Tile::part(lane, classes, all));
         for (tile, next) in with_next(tiles) {
             let next = if tile.rect.1.end == all { after.as_ref() } else { next.as_ref() };
-            self.tile(unit, &tile, next, |terms| sum.add(level, terms, tile.len()));
+            self.tile(unit, &tile, next, &mut |terms| sum.add(level, terms, tile.len()));
         }
         sum.value()
     }
 
     /// Computes what is wanted of one tile, and calls `sum` with the terms, and whatever lies behind them, where lanes are
     /// summed. `next` is prefetched.
-    #[inline]
     fn tile(
         &mut self,
         unit: &mut Unit<'_, A>,
         tile: &Tile,
         next: Option<&Tile>,
-        sum: impl FnOnce(&[A::Loss]),
+        sum: &mut dyn FnMut(&[A::Loss]),
     ) {
         let Visit { level, wanted, .. } = *self.results.visit;
         let (kernel, len) = (self.kernel, tile.len());

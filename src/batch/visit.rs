@@ -241,7 +241,6 @@ struct TotalWork<'w, A> {
 impl<A: Element> Work for TotalWork<'_, A> {
     type Output = f64;
 
-    #[inline]
     fn run<K: Kernel>(self, kernel: K) -> f64 {
         match self.operands.input.len() {
             ..=SMALL => self.in_scratch(kernel, &mut scratch::<A::Loss, SMALL>().0),
@@ -251,7 +250,6 @@ impl<A: Element> Work for TotalWork<'_, A> {
 }
 
 impl<A: Element> TotalWork<'_, A> {
-    #[inline]
     fn in_scratch<K: Kernel>(self, kernel: K, scratch: &mut [A::Loss]) -> f64 {
         let Visit { level, classes, .. } = *self.visit;
         let len = self.operands.input.len();

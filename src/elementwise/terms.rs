@@ -25,7 +25,6 @@ pub struct Operands<'a, A> {
 }
 
 /// Computes the terms.
-#[inline]
 pub fn terms<K: Kernel, A: Number>(
     level: Level,
     kernel: K,
@@ -75,7 +74,6 @@ fn few_terms<K: Kernel, A: Number>(
 }
 
 /// Computes the terms and ∂term/∂input.
-#[inline]
 pub fn terms_and_slopes<K: Kernel, A: Number>(
     level: Level,
     kernel: K,
