@@ -50,6 +50,17 @@ pub fn is_apart<T: Real>(ratio: T) -> bool {
     ratio > T::from_f64(0.5)
 }
 
+/// g, or y where ε is [apart](is_apart) from 0.
+///
+/// e and e^(−ε) have the rounding errors of their exponents, which may be much greater than their sum, the exponent of y.
+/// `slip` is that sum, known by itself, less the two as they were rounded: y's relative error. Near ε = 0 it counts for nothing.
+#[inline(always)]
+fn mended_excess<T: Real>(weight: T, ratio: T, growth: T, opposite: T, slip: T) -> T {
+    let excess = weight * if is_apart(ratio) { opposite } else { growth };
+    let mended = (weight * opposite).mul_add(slip, excess);
+    if ratio.abs() > T::from_f64(0.5) { mended } else { excess }
+}
+
 /// y, the weight in q, from e, ε and what is kept of g or y.
 #[inline(always)]
 pub fn weight_in_q<T: Real>(weight: T, ratio: T, excess: T) -> T {
@@ -106,7 +117,9 @@ fn moderate_cell_and_opposite<T: Real>(z_p: T, z_q: T, shift: &Shift<T>) -> (Cel
     let (r, k) = reduced(-ratio);
     let [phi, growth, opposite] = unreduced(ratio, r, k);
     let curvature = weight * phi;
-    let excess = weight * if is_apart(ratio) { opposite } else { growth };
+    let [offset, rest] = shift.input_offset;
+    let slip = (z_q.mul_add(shift.rate, -offset) - rest) - (y - ratio);
+    let excess = mended_excess(weight, ratio, growth, opposite, slip);
     (Cell { weight, log_ratio: ratio, curvature, excess }, opposite)
 }
 
@@ -130,11 +143,12 @@ pub fn cell<T: Real, const ANY: bool>(z_p: T, z_q: T, shift: &Shift<T>) -> Cell<
     let weight = exp_of_normal(y);
     let weight = if y < T::LOWEST { T::ZERO } else { weight };
     let [phi, growth, opposite] = remainders(ratio);
+    let slip = -shift.log_ratio_in_units(shift.peak, z_q) - (y - ratio);
     Cell {
         weight,
         log_ratio: ratio,
         curvature: if near { weight * phi } else { T::NAN },
-        excess: weight * if is_apart(ratio) { opposite } else { growth },
+        excess: mended_excess(weight, ratio, growth, opposite, slip),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::cell::{moderate_cell, weight_in_q};
 use super::columns::Row;
-use super::shift::Shift;
+use super::shift::{Shift, input_offset};
 use super::shifts::Shifts;
 use super::solver::Next;
 use super::sums::Cells;
@@ -46,6 +46,10 @@ impl Group {
         let [z_p, z_q] = rows;
         let mut sums = Self::NOTHING;
         let (rate, wholes, offsets) = shifts.group(start);
+        let (mut highs, mut lows) = ([T::ZERO; GROUP], [T::ZERO; GROUP]);
+        for i in 0..GROUP {
+            [highs[i], lows[i]] = input_offset(wholes[i], offsets[i]);
+        }
         for (class, (z_p, z_q)) in z_p.iter().zip(z_q).enumerate() {
             let (Some(z_p), Some(z_q)) = (group(z_p, start), group(z_q, start)) else { break };
             if COPY {
@@ -59,8 +63,13 @@ impl Group {
             }
             let mut found = Cells::<T, GROUP>::default();
             for i in 0..GROUP {
-                let shift =
-                    Shift { rate, whole: wholes[i], offset: offsets[i], ..Shift::default() };
+                let shift = Shift {
+                    rate,
+                    whole: wholes[i],
+                    offset: offsets[i],
+                    input_offset: [highs[i], lows[i]],
+                    ..Shift::default()
+                };
                 let cell = moderate_cell(z_p[i], z_q[i], &shift);
                 found.weight[i] = cell.weight;
                 found.log_ratio[i] = cell.log_ratio;

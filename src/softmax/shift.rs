@@ -29,6 +29,8 @@ pub struct Shift<T> {
     pub whole: T,
     /// and max z_p/τ, rounded once.
     pub offset: T,
+    /// `offset` − `whole`, from where the logits of q are counted, and its rounding error.
+    pub input_offset: [T; 2],
 }
 
 impl<T: Real> Shift<T> {
@@ -56,6 +58,7 @@ impl<T: Real> Shift<T> {
             moderate: is_moderate(p) & is_moderate(q) & counted,
             whole,
             offset,
+            input_offset: input_offset(whole, offset),
         }
     }
 
@@ -147,6 +150,13 @@ impl<T: Real> Shift<T> {
         let [first, second] = rates(self.unit, self.rate);
         ((hi - self.hi) + (lo - self.lo)) * first * second
     }
+}
+
+/// From where the logits of q are counted, over τ, where those of p are counted from `offset` and ratios from `whole`.
+#[inline(always)]
+pub fn input_offset<T: Real>(whole: T, offset: T) -> [T; 2] {
+    let (hi, lo) = difference(offset, whole);
+    [hi, lo]
 }
 
 /// The unit of a lane's differences, given its greatest logits: a quarter, of which any difference is finite, unless that

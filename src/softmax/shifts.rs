@@ -4,7 +4,7 @@ use super::cell::{Cell, cell, masked_cell, moderate_cell};
 use super::columns::Row;
 use super::few::{GROUP, group, group_mut};
 use super::lane::{Lanes, greater, lesser, nan_if_mask};
-use super::shift::Shift;
+use super::shift::{Shift, input_offset};
 use super::sums::Cells;
 use crate::number::{Level, Real};
 
@@ -174,6 +174,7 @@ impl<T: Real, const N: usize> Shifts<T, N> {
             masked: self.masked[i],
             whole: self.wholes[i],
             offset: self.offsets[i],
+            input_offset: input_offset(self.wholes[i], self.offsets[i]),
         }
     }
 
