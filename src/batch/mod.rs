@@ -54,7 +54,7 @@ impl Rule {
             Rule::LogProbabilities | Rule::GeneralizedLogProbabilities => {
                 [Holds::LogProbabilities, Holds::LogProbabilities]
             }
-            Rule::Logits(softmax) => [Holds::Logits, softmax.target.into()],
+            Rule::Logits(softmax) => [Holds::Logits, softmax.target],
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) mod tests;
 mod transpose;
 
 pub(crate) use aligned::Aligned;
-pub(crate) use exp::{Exp, exp, exp_of_normal, exp_roughly, reduced, reduced_any, scale_any};
+pub(crate) use exp::{Exp, exp, exp_of_normal, reduced, reduced_any, scale_any};
 pub use float::Float;
 pub(crate) use level::Level;
 pub(crate) use ln::{Ln, ln_of_any, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
