@@ -84,12 +84,15 @@ fn a_small_spread_is_kept() {
 
 #[test]
 fn of_nothing_and_of_one() {
-    for partial in
-        [Partial::default(), of_rows(&[], None), of_rows(&[f64::NAN, 0.5], Some(&[0.0; 2]))]
-    {
+    let no_weight = of_rows(&[f64::NAN, 0.5], Some(&[0.0; 2]));
+    for partial in [Partial::default(), of_rows(&[], None), no_weight.clone()] {
         assert_eq!(partial.distributions(), 0);
-        assert!(found(&partial)[1..].iter().all(|number| number.is_nan()));
+        assert!(
+            partial.standard_error().is_nan() && partial.min().is_nan() && partial.max().is_nan()
+        );
     }
+    assert!(Partial::default().mean().is_nan() && of_rows(&[], None).mean().is_nan());
+    assert_eq!(no_weight.mean(), 0.0);
     for one in [of_rows(&[0.5], None), of_rows(&[0.5, f64::NAN], Some(&[3.0, 0.0]))] {
         let ln_2 = 2_f64.ln();
         assert_eq!((one.distributions(), one.mean(), one.min(), one.max()), (1, ln_2, ln_2, ln_2));
