@@ -233,3 +233,33 @@ fn targets_that_are_given() {
         assert!(of_target[1].is_finite() && of_target[2].is_finite(), "{kind:?}");
     }
 }
+
+/// A mask of the least number, so far below that a log-ratio overflows: the gradients are those limits or finite.
+fn check_least<A: Number<Wide = A>>(temperature: f64) {
+    for classes in [3, 10, 65] {
+        for columns in [false, true] {
+            let mut z = Array2::from_elem((3, classes), A::of(0.5));
+            let z_p = z.clone();
+            z[[1, 0]] = A::of(-A::MAX);
+            let lay = |z: &Array2<A>| if columns { z.t().to_owned() } else { z.clone() };
+            let each = KLDivWithLogitsLoss::new(PerDistribution)
+                .axis(Axis(usize::from(!columns)))
+                .temperature(temperature);
+            let upstream = Array1::from_elem(3, A::of(1.0));
+            let gradients = each.backward(&lay(&z), &lay(&z_p), &upstream).unwrap();
+            let all = if columns { gradients.target.reversed_axes() } else { gradients.target };
+            let what = format!("{} {classes} over {temperature}, columns {columns}", A::NAME);
+            assert!(all[[1, 0]].to() > 0.0, "{what}: {:?}", all[[1, 0]]);
+            assert!(all.row(1).iter().skip(1).all(|slope| slope.to() < 0.0), "{what}");
+            assert!(gradients.input.iter().all(|slope| slope.to().is_finite()), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_mask_of_the_least_number() {
+    for temperature in [0.25, 0.5, 1.0, 4.0] {
+        check_least::<f32>(temperature);
+        check_least::<f64>(temperature);
+    }
+}

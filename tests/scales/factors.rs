@@ -124,6 +124,35 @@ fn soft_labels_that_are_met_have_no_gradient_whatever_the_factor() {
     }
 }
 
+/// Generalized terms of equal operands have no gradient, even where weight over denominator overflows in `f64`.
+#[test]
+fn equal_log_probabilities_have_no_generalized_gradient_whatever_the_factor() {
+    let x = array![[-1.0_f32, -2.0, 0.0], [-0.5, -3.0, -90.0]];
+    let weights = array![3e38, 3e38];
+    let criterion = KLDivLoss::new(SumOver(1e-300)).log_target(true).generalized(true);
+    let batch = criterion.batch(&x, &x).unwrap().weights(&weights).unwrap();
+    let (value, gradient) = batch.value_and_grad().unwrap();
+    let backward = batch.backward(&1.0).unwrap();
+    assert_eq!(value, 0.0);
+    for gradient in [gradient, backward.input, backward.target] {
+        assert!(gradient.iter().all(|&slope| slope == 0.0), "{gradient}");
+    }
+}
+
+/// A mean's gradient is −t·w/Σw, whose parts may be so small that 1/Σw is infinite, or so large that Σw is.
+#[test]
+fn a_mean_of_weights_at_the_ends_of_the_range() {
+    let (x, t) = (array![[-1.0, -2.0], [-0.5, -3.0]], array![[0.5, 0.5], [0.25, 0.75]]);
+    for weight in [5e-324, 1e-310, 1e-300, 1e300, 1e308] {
+        let weights = array![weight, weight];
+        let criterion = KLDivLoss::new(DistributionMean);
+        let batch = criterion.batch(&x, &t).unwrap().weights(&weights).unwrap();
+        let gradient = batch.value_and_grad().unwrap().1;
+        let near = |(&found, &t): (&f64, &f64)| (found + t / 2.0).abs() <= 1e-15;
+        assert!(gradient.iter().zip(&t).all(near), "{weight:e}: {gradient}");
+    }
+}
+
 #[test]
 fn a_denominator_has_a_finite_inverse() {
     let z = array![[1.0, 2.0]];

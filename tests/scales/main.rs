@@ -6,6 +6,8 @@ mod common;
 
 mod accuracy;
 mod big;
+mod call;
+mod cases;
 mod excluded;
 mod factors;
 mod random;

@@ -82,6 +82,15 @@ fn check_extreme<A: Number<Wide = A>>(temperature: f64, extent: f64) {
     }
 }
 
+/// Where T² is a normal number too.
+#[test]
+fn large_and_small_logits_of_a_temperature_as_large_and_as_small() {
+    check_extreme::<f32>(1e18, 4e18);
+    check_extreme::<f32>(1e-18, 4e-18);
+    check_extreme::<f64>(8e37, 3e38);
+    check_extreme::<f64>(1e-150, 4e-150);
+}
+
 #[test]
 fn logits_as_large_as_the_range_have_a_finite_divergence() {
     check_extreme::<f32>(8e37, 3e38);
