@@ -2,10 +2,9 @@
 
 use super::block::{BLOCK, LEVEL_BITS, for_each_run};
 use super::exponent;
-use crate::number::{Float, folded, tree};
+use crate::elementwise::{Adder, WIDTH, folded, tree};
+use crate::number::Float;
 
-/// How many sums run side by side.
-const WIDTH: usize = 16;
 /// Digits of an `f64` that are left to numbers where [`BLOCK`] of them are added.
 const SPARE: i32 = f64::MANTISSA_DIGITS as i32 - BLOCK.ilog2() as i32;
 
@@ -28,8 +27,7 @@ impl<T: Float> Default for Narrow<T> {
     }
 }
 
-impl<T: Float> Narrow<T> {
-    /// Adds the next numbers.
+impl<T: Float> Adder<T> for Narrow<T> {
     #[inline(always)]
     fn add(&mut self, numbers: &[T; WIDTH]) {
         for i in 0..WIDTH {

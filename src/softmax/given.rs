@@ -6,12 +6,11 @@
 use super::FEW;
 use super::columns::{COLUMNS, Row, folded};
 use super::gradient::PerLane;
-use crate::elementwise::add_values;
-use crate::elementwise::{STRIPES, TILE};
+use crate::elementwise::{CHUNK, STRIPES};
+use crate::elementwise::{add_values, tree};
 use crate::number::Level;
 use crate::number::Number;
 use crate::number::ln_of_normal;
-use crate::number::tree;
 use crate::number::{Real, exp, exp_of_normal};
 
 /// S over the classes of a lane of many.
@@ -19,14 +18,14 @@ use crate::number::{Real, exp, exp_of_normal};
 pub struct TotalSum([f64; STRIPES]);
 
 impl TotalSum {
-    /// Adds the next classes, of which a multiple of [`STRIPES`] came before; at most [`TILE`].
+    /// Adds the next classes, of which a multiple of [`STRIPES`] came before; at most [`CHUNK`].
     pub fn add<T: Real, A: Number<Real = T>>(
         &mut self,
         level: Level,
         logits: &[A],
         peak: T,
         rate: T,
-        weights: &mut [T; TILE],
+        weights: &mut [T; CHUNK],
     ) {
         level.run(
             #[inline(always)]

@@ -3,8 +3,7 @@
 use rand::Rng;
 
 use super::{number, random, sum};
-use crate::exact::ExactSum;
-use crate::number::Scaled;
+use crate::exact::{ExactSum, Scaled};
 
 fn value(Scaled { significand, exponent }: Scaled, shift: i32) -> f64 {
     significand * 2f64.powi(exponent + shift)
