@@ -28,9 +28,7 @@ use crate::number::{Number, Real};
 )]
 pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
     /// What it is computed in, and what the loss is: `f32` for all but `f64`.
-    type Loss: Element<Loss = <Self as Element>::Loss>
-        + Number<Real = <Self as Element>::Loss>
-        + Real;
+    type Loss: Element<Loss = <Self as Element>::Loss> + Real;
 
     /// Visits a unit of such numbers.
     #[doc(hidden)]

@@ -151,18 +151,19 @@
 //!
 //! # The rooms
 //!
-//! Each room uses only rooms above it.
+//! A room uses only the rooms above it, and the two leaves `error.rs` and `target.rs`.
 //!
-//! - `number`: exp, ln, 16-bit conversions, instruction sets.
+//! - `number`: exp, ln, 16-bit conversions, instruction sets; what arrays hold.
 //! - `exact`: sums without rounding.
-//! - `divergence`: the term of one class and its derivatives, one file a divergence.
+//! - `divergence`: the term of one class and its derivatives, for each kind of target.
 //! - `elementwise`: loops over slices, sums over the classes of a lane.
 //! - `softmax`: from logits, the normalisation of a lane and the chain rule.
 //! - `layout`: axes and strides into tiles; the thread pool.
 //! - `partial`: results that merge.
-//! - `check`: masses, `validated`, `diagnose`.
-//! - `batch`: the checked pair and its calls.
-//! - `loss.rs`, `logits.rs`, `reduction`, `element.rs`, `error.rs`: what users see.
+//! - `check`: masses and what they tell; what `validated` and `diagnose` read.
+//! - `batch`, `reduction`, `element.rs`: the checked pair and its calls, what they return, and the entry that is compiled for
+//!   each type of number. These three name each other.
+//! - `loss.rs`, `logits.rs`: what users see.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -189,6 +190,7 @@ mod number;
 mod partial;
 mod reduction;
 mod softmax;
+mod target;
 
 pub use batch::{Batch, Gradients};
 pub use check::{Diagnosis, Holds, LikelyCause, Offender, OperandReport};
@@ -196,7 +198,7 @@ pub use element::Element;
 pub use error::{Error, Operand};
 #[cfg(feature = "half")]
 pub use half;
-pub use logits::{KLDivWithLogitsLoss, Target};
+pub use logits::KLDivWithLogitsLoss;
 pub use loss::KLDivLoss;
 pub use ndarray;
 pub use partial::Partial;
@@ -204,3 +206,4 @@ pub use reduction::{
     AnyReduction, BatchMean, DistributionMean, Mean, PerDistribution, Pointwise, Reduction,
     ScalarReduction, Sum, SumOver,
 };
+pub use target::Target;

@@ -8,19 +8,7 @@ use crate::error::Error;
 use crate::number::Float;
 use crate::partial::Partial;
 use crate::reduction::{Reduction, ScalarReduction};
-
-/// What the target of a [`KLDivWithLogitsLoss`] holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Target {
-    /// Raw scores: p = softmax(target/τ).
-    #[default]
-    Logits,
-    /// Probabilities p, taken as they are.
-    Probabilities,
-    /// Log-probabilities ln p, taken as they are.
-    LogProbabilities,
-}
+use crate::target::Target;
 
 /// The divergence KL(p ‖ q) as a loss of logits, in nats: softmax fused in, so that no log-probabilities
 /// are ever stored.

@@ -14,7 +14,7 @@ pub(crate) use masses::{COLUMNS, Masses};
 pub(crate) use side::{Numbers, Side};
 pub(crate) use survey::{LANES, Survey, lanes_of_a_block, weighted};
 
-use crate::logits::Target;
+use crate::target::Target;
 
 /// What [`Batch::diagnose`](crate::Batch::diagnose) found. `Display` says it in a few sentences.
 ///

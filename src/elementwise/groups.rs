@@ -3,22 +3,16 @@
 use crate::divergence::Term;
 use crate::elementwise::Ahead;
 use crate::elementwise::Chunk;
+use crate::exact::Adder;
 use crate::number::Aligned;
 use crate::number::Float;
 use crate::number::Level;
 use crate::number::Number;
+use crate::number::WIDTH;
 
-/// Elements side by side.
-pub const WIDTH: usize = 16;
 /// So many groups behind the last, terms are added: they are there by then, and do not wait in line with those that are
 /// not. (Added at once, on Zen 4 they took up to a fourth longer than in a loop of their own.)
 const BEHIND: usize = 8;
-
-/// What adds terms, group by group.
-pub trait Adder<T>: Default {
-    /// Adds the next ones.
-    fn add(&mut self, terms: &[T; WIDTH]);
-}
 
 /// Where the last [`WIDTH`] of so many start; at the end where they are a group of their own, or too few.
 #[inline(always)]

@@ -9,9 +9,10 @@
 //! an eighth. Added in the loop that computes them, they made that loop wait.)
 
 use super::sum::add_to_each;
-use crate::elementwise::{Running, tree};
+use crate::elementwise::Running;
 use crate::number::Float;
 use crate::number::Level;
+use crate::number::tree;
 
 /// Stripes of a distribution of many classes.
 pub const MANY_STRIPES: usize = 16;

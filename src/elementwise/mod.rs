@@ -11,7 +11,6 @@ mod sum;
 mod tests;
 mod transpose;
 
-pub(crate) use groups::{Adder, WIDTH};
 pub(crate) use many::{FOUR, ManySum, add_rows, sum_each_of_many};
 pub(crate) use mass::{add_copies, add_exps, all_finite, copies, exps, negative};
 pub(crate) use pass::{
@@ -22,7 +21,6 @@ pub(crate) use rough::{
     Mass, OfLogProbabilities, OfProbabilities, add_shares, rough_mass, rough_masses,
 };
 pub(crate) use sum::{
-    FEW, FEW_STRIPES, LaneSum, PART, Running, STRIPES, add_to_each, add_values, folded, narrow,
-    sum_each, tree,
+    FEW, FEW_STRIPES, LaneSum, PART, Running, STRIPES, add_to_each, add_values, narrow, sum_each,
 };
 pub(crate) use transpose::{transpose, transpose_back};

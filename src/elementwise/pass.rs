@@ -11,11 +11,12 @@
 use super::groups::last_group_mut;
 use crate::divergence::Term;
 use crate::elementwise::Ahead;
-use crate::elementwise::{Adder, WIDTH};
+use crate::exact::Adder;
 use crate::number::Float;
 use crate::number::Level;
 use crate::number::Number;
 use crate::number::Real;
+use crate::number::WIDTH;
 
 /// How many elements are visited at a time.
 pub const CHUNK: usize = 1024;

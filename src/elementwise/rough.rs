@@ -3,10 +3,11 @@
 
 use crate::elementwise::CHUNK;
 use crate::elementwise::fetch;
-use crate::elementwise::{FEW_STRIPES, STRIPES, tree};
+use crate::elementwise::{FEW_STRIPES, STRIPES};
 use crate::number::Float;
 use crate::number::Level;
 use crate::number::Number;
+use crate::number::tree;
 use crate::number::{Exp, exp_roughly};
 
 /// What a [rough mass](rough_mass) is summed of.

@@ -7,6 +7,7 @@
 
 use crate::number::Float;
 use crate::number::Level;
+use crate::number::tree;
 
 /// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
 /// distributions' sums, and those have more stripes, of which four terms are added at a time. Part of what the bits
@@ -126,27 +127,4 @@ fn sum_each_with<T: Float, const REST: usize>(terms: &[T], classes: usize, sums:
         }
         *sum = tree(stripes);
     }
-}
-
-/// The sum of the stripes.
-#[inline(always)]
-pub fn tree<T: Float, const STRIPES: usize>(stripes: [T; STRIPES]) -> T {
-    folded(
-        stripes,
-        #[inline(always)]
-        |a, b| a + b,
-    )
-}
-
-/// A power of two of values joined as a tree.
-#[inline(always)]
-pub fn folded<T: Copy, const N: usize>(mut values: [T; N], join: impl Fn(T, T) -> T) -> T {
-    let mut width = N;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            values[i] = join(values[i], values[i + width]);
-        }
-    }
-    values[0]
 }

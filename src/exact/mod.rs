@@ -13,7 +13,7 @@ mod wide;
 mod words;
 
 pub use block::{BLOCK, RUN, block_sum};
-pub use narrow::{Narrow, Span};
+pub use narrow::{Adder, Narrow, Span};
 pub use wide::Scaled;
 pub use words::WORDS as SUM_WORDS;
 

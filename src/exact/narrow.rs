@@ -2,8 +2,14 @@
 
 use super::block::{BLOCK, LEVEL_BITS, for_each_run};
 use super::exponent;
-use crate::elementwise::{Adder, WIDTH, folded, tree};
 use crate::number::Float;
+use crate::number::{WIDTH, folded, tree};
+
+/// What adds terms, group by group.
+pub trait Adder<T>: Default {
+    /// Adds the next ones.
+    fn add(&mut self, terms: &[T; WIDTH]);
+}
 
 /// Digits of an `f64` that are left to numbers where [`BLOCK`] of them are added.
 const SPARE: i32 = f64::MANTISSA_DIGITS as i32 - BLOCK.ilog2() as i32;

@@ -1,7 +1,7 @@
 //! Lay out: which axis, which strides, which order, how many threads.
 //!
 //! A **lane** is the run of classes of one distribution. Whatever the rank and strides of the arrays,
-//! the work reaches the kernel as [`Unit`]s: all arrays of a call cut and turned into matrices
+//! the work reaches the loops as [`Unit`]s: all arrays of a call cut and turned into matrices
 //! [lane, class], the lanes in the order of memory.
 
 mod arrays;

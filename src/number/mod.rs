@@ -3,6 +3,7 @@
 mod aligned;
 mod exp;
 mod float;
+mod fold;
 #[cfg(feature = "half")]
 mod half;
 mod level;
@@ -16,11 +17,15 @@ mod transpose;
 pub(crate) use aligned::Aligned;
 pub(crate) use exp::{Exp, exp, exp_of_normal, exp_roughly, reduced, reduced_any, scale_any};
 pub use float::Float;
+pub(crate) use fold::{folded, tree};
 pub(crate) use level::Level;
 pub(crate) use ln::{Ln, ln_of_any, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
 pub(crate) use phi::Phi;
 pub use storage::Number;
 pub(crate) use transpose::{BLOCK_CLASSES, BLOCK_LANES};
+
+/// Numbers that are computed side by side.
+pub(crate) const WIDTH: usize = 16;
 
 /// What a loss is computed in.
 pub trait Real: Ln + Exp + Phi {}

@@ -31,7 +31,7 @@ pub trait Number: Copy + Debug + Display + Default + PartialOrd + Send + Sync + 
         wide
     }
 
-    /// The same, in `room`.
+    /// Numbers to the computing type, in `room`.
     #[inline(always)]
     fn widen_to<'a, const N: usize>(
         level: Level,

@@ -7,8 +7,8 @@ use super::lane::{Lanes, Part};
 use super::shifts::Shifts;
 use super::solver::Next;
 use super::sums::{Cells, EARLY, PAIR_STRIPES};
-use crate::elementwise::tree;
 use crate::number::Number;
+use crate::number::tree;
 use crate::number::{Level, Real};
 
 /// Lanes beside each other, where nothing else is said. Where there are fewer, the rest must hold finite

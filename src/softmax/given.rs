@@ -6,11 +6,12 @@
 use super::FEW;
 use super::columns::{COLUMNS, Row, folded};
 use super::gradient::PerLane;
+use crate::elementwise::add_values;
 use crate::elementwise::{CHUNK, STRIPES};
-use crate::elementwise::{add_values, tree};
 use crate::number::Level;
 use crate::number::Number;
 use crate::number::ln_of_normal;
+use crate::number::tree;
 use crate::number::{Real, exp, exp_of_normal};
 
 /// S over the classes of a lane of many.

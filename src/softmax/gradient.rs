@@ -14,8 +14,8 @@ use super::columns::{COLUMNS, Row, folded};
 use super::lane::{Lane, Lanes};
 use super::sums::Cells;
 use crate::elementwise::STRIPES;
-use crate::elementwise::tree;
 use crate::number::Number;
+use crate::number::tree;
 use crate::number::{Level, Real};
 
 /// Something that each lane has.

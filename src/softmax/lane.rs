@@ -3,9 +3,9 @@
 use super::cell::mask_bound;
 use super::columns::{COLUMNS, Row};
 use crate::elementwise::STRIPES;
-use crate::elementwise::folded;
 use crate::number::Level;
 use crate::number::Number;
+use crate::number::folded;
 use crate::number::{Real, ln_of_normal};
 
 /// The greatest logits so far, and the least. NaN is passed over; the sums will have it.

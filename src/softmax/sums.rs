@@ -4,9 +4,9 @@ use super::cell::far;
 use super::cell::{cell, finite_part, masked_cell, moderate_cell};
 use super::lane::Part;
 use super::shift::Shift;
-use crate::elementwise::tree;
 use crate::elementwise::{Ahead, CHUNK, Chunk};
 use crate::number::Number;
+use crate::number::tree;
 use crate::number::{Level, Real};
 
 /// Sums of a pair of lanes that run beside each other: one vector, since the constants of [`moderate_cell`] fill the

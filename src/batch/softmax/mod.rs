@@ -15,10 +15,10 @@ use crate::element::Element;
 use crate::elementwise::PART;
 use crate::layout::{Unit, join};
 use crate::layout::{is_by_columns, steps};
-use crate::logits::Target;
 use crate::softmax::{
     COLUMNS, ColumnPair, ColumnsAgainst, FEW, Fork, LaneAgainst, LanePair, Row, Settings, Solver,
 };
+use crate::target::Target;
 use panel::{Alone, Beside};
 use table::{Silent, Table};
 

@@ -9,10 +9,11 @@ use crate::divergence::{
     GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
 };
 use crate::elementwise::{
-    Adder, Ahead, Chunk, Factor, WIDTH, d_input, d_target, terms, terms_added, terms_and_slopes,
-    times,
+    Ahead, Chunk, Factor, d_input, d_target, terms, terms_added, terms_and_slopes, times,
 };
+use crate::exact::Adder;
 use crate::number::Number;
+use crate::number::WIDTH;
 use crate::number::{Level, Real};
 
 /// What every target and input is tried with now and then.

@@ -174,7 +174,7 @@ fn beside_by_hand(scaling: &Scaling) -> String {
     })
 }
 
-/// No second thread is asked for so many elements of `f32`: `ALONE` of src/lanes/pool.rs.
+/// No second thread is asked for so many elements of `f32`: `ALONE` of src/layout/pool.rs.
 const ALONE: usize = 1 << 17;
 
 /// From where on the threads help.
