@@ -1,10 +1,11 @@
 //! Which numbers are taken, and the entry that is compiled for each.
 
-use crate::batch::{Visit, Waiting};
-use crate::elementwise::Chunk;
+use crate::batch::Visit;
+use crate::elementwise::Operands;
 use crate::exact::ExactSum;
 use crate::layout::Unit;
 use crate::number::{Number, Real};
+use crate::partial::BufferedMoments;
 
 /// A number that losses are computed of: `f32` or `f64`; with the feature `half` also
 /// [`f16`](https://docs.rs/half/2/half/struct.f16.html) or [`bf16`](https://docs.rs/half/2/half/struct.bf16.html).
@@ -32,13 +33,17 @@ pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
 
     /// Visits a unit of such numbers.
     #[doc(hidden)]
-    fn visit(visit: &Visit, unit: Unit<'_, Self>, moments: Option<&mut Waiting>) -> ExactSum
+    fn visit(
+        visit: &Visit,
+        unit: Unit<'_, Self>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum
     where
         Self: Sized;
 
     /// The total of a batch that one thread takes, where it lies, unless that is computed in another way.
     #[doc(hidden)]
-    fn total(visit: &Visit, chunk: Chunk<'_, Self>) -> Option<f64>
+    fn total(visit: &Visit, operands: Operands<'_, Self>) -> Option<f64>
     where
         Self: Sized;
 }
@@ -46,24 +51,32 @@ pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
 impl Element for f32 {
     type Loss = f32;
 
-    fn visit(visit: &Visit, unit: Unit<'_, f32>, moments: Option<&mut Waiting>) -> ExactSum {
+    fn visit(
+        visit: &Visit,
+        unit: Unit<'_, f32>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
         visit.unit_of(unit, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, f32>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(visit: &Visit, operands: Operands<'_, f32>) -> Option<f64> {
+        visit.total_of(operands)
     }
 }
 
 impl Element for f64 {
     type Loss = f64;
 
-    fn visit(visit: &Visit, unit: Unit<'_, f64>, moments: Option<&mut Waiting>) -> ExactSum {
+    fn visit(
+        visit: &Visit,
+        unit: Unit<'_, f64>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
         visit.unit_of(unit, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, f64>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(visit: &Visit, operands: Operands<'_, f64>) -> Option<f64> {
+        visit.total_of(operands)
     }
 }
 
@@ -74,13 +87,13 @@ impl Element for ::half::f16 {
     fn visit(
         visit: &Visit,
         unit: Unit<'_, ::half::f16>,
-        moments: Option<&mut Waiting>,
+        moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
         visit.unit_of(unit, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, ::half::f16>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(visit: &Visit, operands: Operands<'_, ::half::f16>) -> Option<f64> {
+        visit.total_of(operands)
     }
 }
 
@@ -91,13 +104,13 @@ impl Element for ::half::bf16 {
     fn visit(
         visit: &Visit,
         unit: Unit<'_, ::half::bf16>,
-        moments: Option<&mut Waiting>,
+        moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
         visit.unit_of(unit, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, ::half::bf16>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(visit: &Visit, operands: Operands<'_, ::half::bf16>) -> Option<f64> {
+        visit.total_of(operands)
     }
 }
 

@@ -6,9 +6,10 @@ use super::Batch;
 use super::validate::Check;
 use super::visit::{Visit, Wanted, total};
 use crate::element::Element;
+use crate::elementwise::{Operands, TILE};
 use crate::error::Error;
 use crate::layout::{Arrays, without, zeros};
-use crate::number::Float;
+use crate::number::{Float, Scaled};
 use crate::partial::{Counts, Partial};
 use crate::reduction::{AnyReduction, Reduction, ScalarReduction, quotient};
 
@@ -159,7 +160,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         };
         let (to_input, to_target) = (d_input.as_deref_mut(), d_target.as_deref_mut());
         let arrays = Arrays { upstream, ..self.arrays(None, to_input, to_target) };
-        let visit = self.visit(Wanted::Nothing, quotient(scale, divisor));
+        let visit = self.visit(Wanted::Nothing, scale, divisor);
         match visit.all(arrays, self.axis, check) {
             Some(_) => Ok(()),
             None => self.gradients_into(given, d_input, d_target, Whose::TheCallers),
@@ -197,9 +198,9 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         };
         let divisor = self.divisor()?;
         let check = self.check_for(outputs)?;
-        let visit = self.visit(wanted, quotient(1.0, divisor));
+        let visit = self.visit(wanted, 1.0, divisor);
         let alone = check.is_none() && value.is_none() && gradient.is_none();
-        let direct = if alone { self.direct_total(&visit) } else { None };
+        let direct = if alone { self.small_total(&visit) } else { None };
         let total = if let Some(total) = direct {
             total
         } else {
@@ -216,6 +217,18 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(())
     }
 
+    /// The total, where there are no weights and both operands are small and lie as the loops want them.
+    fn small_total(&self, visit: &Visit) -> Option<f64> {
+        if self.weights.is_some() || !(1..=TILE).contains(&self.input.len()) {
+            return None;
+        }
+        let is_last = self.axis + 1 == self.input.ndim();
+        if visit.wanted != Wanted::Total || !visit.has_few_classes() && !is_last {
+            return None;
+        }
+        A::total(visit, Operands { input: self.input.as_slice()?, target: self.target.as_slice()? })
+    }
+
     /// The check to make on the way, if the operands were not checked before.
     fn check_for(&self, outputs: Whose) -> Result<Option<Check>, Error> {
         let check = self.check_on_the_way().filter(|_| outputs == Whose::Ours);
@@ -225,7 +238,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(check)
     }
 
-    fn visit(&self, wanted: Wanted, scale: f64) -> Visit {
+    fn visit(&self, wanted: Wanted, upstream: f64, divisor: f64) -> Visit {
+        let scale = match divisor == 0.0 {
+            true => Scaled::new(0.0),
+            false => Scaled::new(upstream).over(Scaled::new(divisor)),
+        };
         Visit {
             level: self.level,
             rule: self.rule,
@@ -287,7 +304,7 @@ impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     pub fn partial(&self) -> Result<Partial, Error> {
         let mut check = self.check_for(Whose::Ours)?;
         let (loss, moments) = loop {
-            let visit = self.visit(Wanted::Partial, 1.0);
+            let visit = self.visit(Wanted::Partial, 1.0, 1.0);
             match visit.partial(self.arrays(None, None, None), self.axis, check.take()) {
                 Some(found) => break found,
                 None => self.validate()?,

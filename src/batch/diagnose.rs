@@ -5,9 +5,7 @@ use ndarray::{ArrayRef, ArrayView1, Axis, Dimension};
 use super::{Batch, Rule};
 use crate::check::{Diagnosis, Evidence, Holds, Numbers, Side, likely_causes};
 use crate::check::{Look, Tally};
-use crate::divergence::{
-    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability,
-};
+use crate::divergence::{Kernel, Work};
 use crate::element::Element;
 use crate::error::Operand;
 use crate::layout::Arrays;
@@ -72,11 +70,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     fn tally(&self, look: Look) -> Tally {
         let arrays = self.arrays(None, None, None);
         match self.rule {
-            Rule::Probabilities => look.at_all::<Probability, A, D>(arrays),
-            Rule::LogProbabilities => look.at_all::<LogProbability, A, D>(arrays),
-            Rule::GeneralizedProbabilities => look.at_all::<GeneralizedProbability, A, D>(arrays),
-            Rule::GeneralizedLogProbabilities => {
-                look.at_all::<GeneralizedLogProbability, A, D>(arrays)
+            Rule::LogProbabilities { divergence, log_target } => {
+                divergence.with_kernel(log_target, Inspection { look, arrays })
             }
             Rule::Logits(_) => look.at_operands(arrays),
         }
@@ -174,4 +169,18 @@ fn share_of_the_likeliest<A: Element>(lane: &ArrayView1<'_, A>, holds: Holds) ->
         (sum, most) = (sum + probability, most.max(probability));
     }
     most / sum
+}
+
+/// A look at terms, divergences and operands.
+struct Inspection<'b, A: Element, D: Dimension> {
+    look: Look,
+    arrays: Arrays<'b, A, D>,
+}
+
+impl<A: Element, D: Dimension> Work for Inspection<'_, A, D> {
+    type Output = Tally;
+
+    fn run<K: Kernel>(self, kernel: K) -> Tally {
+        self.look.at_all(kernel, self.arrays)
+    }
 }

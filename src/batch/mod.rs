@@ -1,23 +1,21 @@
 //! The checked pair, and the story of each call: check, count, visit every unit, finish.
 
 mod call;
-mod chunk;
 mod diagnose;
-mod direct;
+mod factors;
+mod pass;
+mod results;
 mod softmax;
-mod tally;
 mod validate;
 mod visit;
-mod waiting;
-mod worker;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::Gradients;
 pub(crate) use softmax::Softmax;
+pub(crate) use visit::Rule;
 pub use visit::Visit;
-pub use waiting::Waiting;
 
 use ndarray::{ArrayRef, Dimension};
 
@@ -29,31 +27,14 @@ use crate::number::{Float, Level};
 use crate::partial::Counts;
 use crate::reduction::{AnyReduction, Reduction};
 
-/// What the operands hold, turned into a static kernel once per call.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rule {
-    /// Log-probabilities against probabilities.
-    Probabilities,
-    /// Log-probabilities against log-probabilities.
-    LogProbabilities,
-    /// Log-probabilities against probabilities, t·φ(d).
-    GeneralizedProbabilities,
-    /// Log-probabilities against log-probabilities, eʸ·φ(d).
-    GeneralizedLogProbabilities,
-    /// Logits against whatever the target holds.
-    Logits(Softmax),
-}
-
 impl Rule {
     /// What input and target hold.
     fn holds(self) -> [Holds; 2] {
         match self {
-            Rule::Probabilities | Rule::GeneralizedProbabilities => {
+            Rule::LogProbabilities { log_target: false, .. } => {
                 [Holds::LogProbabilities, Holds::Probabilities]
             }
-            Rule::LogProbabilities | Rule::GeneralizedLogProbabilities => {
-                [Holds::LogProbabilities, Holds::LogProbabilities]
-            }
+            Rule::LogProbabilities { .. } => [Holds::LogProbabilities, Holds::LogProbabilities],
             Rule::Logits(softmax) => [Holds::Logits, softmax.target.into()],
         }
     }

@@ -1,23 +1,33 @@
-//! One visit to all the elements: what is wanted of them, and who does it.
+//! One visit to all elements: what is wanted of them, and how the work is shared between threads.
 
 use ndarray::{ArrayRef, Dimension};
 
-use super::Rule;
-use super::chunk::Room;
+use super::pass::Pass;
+use super::results::Results;
 use super::softmax::{Softmax, visit_unit};
-use super::tally::Tally;
 use super::validate::Check;
-use super::waiting::Waiting;
-use super::worker::Worker;
-use crate::divergence::{
-    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
-};
+use crate::divergence::{Choice, Kernel, Work};
 use crate::element::Element;
-use crate::elementwise::{CHUNK, FEW, PART, sum_each, sum_each_of_many};
-use crate::exact::{BLOCK, ExactSum};
+use crate::elementwise::{FEW, Operands, PART, Prefetch, TILE, sum_each, sum_each_of_many, terms};
+use crate::exact::{BLOCK, ExactSum, RUN, block_sum};
 use crate::layout::{Arrays, Unit, for_each_unit, join, without};
-use crate::number::{Aligned, Float, Level};
+use crate::number::{Aligned, Float, Level, Number, Scaled};
+use crate::partial::BufferedMoments;
 use crate::partial::moments::Moments;
+
+/// What the operands hold and which divergence is computed of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Log-probabilities against probabilities or log-probabilities.
+    LogProbabilities {
+        /// The divergence.
+        divergence: Choice,
+        /// Whether the target holds log-probabilities.
+        log_target: bool,
+    },
+    /// Logits against whatever the target holds.
+    Logits(Softmax),
+}
 
 /// What is wanted of the terms.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,20 +40,27 @@ pub enum Wanted {
     Distributions,
     /// The sum of all.
     Total,
-    /// That, and what is summed of each distribution.
+    /// The sum of all, and the moments of the distributions' sums.
     Partial,
 }
 
 /// The settings of a visit.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit {
+    /// The instruction set.
     pub level: Level,
+    /// What the operands hold and which divergence is computed.
     pub rule: Rule,
+    /// What is wanted.
     pub wanted: Wanted,
     /// What every gradient is multiplied by.
-    pub scale: f64,
+    pub scale: Scaled,
+    /// The number of classes.
     pub classes: usize,
 }
+
+/// Up to so many elements of a small total, less scratch is cleared.
+const SMALL: usize = 128;
 
 impl Visit {
     /// Visits everything, and returns the total if that is wanted; `None` if a check on the way failed.
@@ -74,38 +91,7 @@ impl Visit {
         for_each_unit(arrays, class_axis, &visit, &|a, b| Some(merged(a?, b?)))
     }
 
-    /// Visits a unit, whatever the rule. [`Element::visit`] is this for each type: compiled here, so that no
-    /// crate that calls has to compile the kernel again.
-    pub fn unit_of<A: Element>(
-        &self,
-        unit: Unit<'_, A>,
-        moments: Option<&mut Waiting>,
-    ) -> ExactSum {
-        match self.rule {
-            Rule::Probabilities => self.unit::<Probability, A>(unit, moments),
-            Rule::LogProbabilities => self.unit::<LogProbability, A>(unit, moments),
-            Rule::GeneralizedProbabilities => self.unit::<GeneralizedProbability, A>(unit, moments),
-            Rule::GeneralizedLogProbabilities => {
-                self.unit::<GeneralizedLogProbability, A>(unit, moments)
-            }
-            Rule::Logits(softmax) => self.logits(softmax, unit, moments),
-        }
-    }
-
-    fn logits<A: Element>(
-        &self,
-        softmax: Softmax,
-        unit: Unit<'_, A>,
-        moments: Option<&mut Waiting>,
-    ) -> ExactSum {
-        let mut total = ExactSum::default();
-        let mut tally = Tally::new(self, &mut total, moments);
-        visit_unit(softmax, unit, &mut tally);
-        tally.flush();
-        total
-    }
-
-    /// Visits everything distribution by distribution, and returns the total and what was summed of each;
+    /// Visits everything distribution by distribution, and returns the total and the moments of the distributions' sums;
     /// `None` if a check on the way failed.
     pub fn partial<A: Element, D: Dimension>(
         &self,
@@ -114,11 +100,11 @@ impl Visit {
         check: Option<Check>,
     ) -> Option<(ExactSum, Moments)> {
         if arrays.input.is_empty() {
-            return Some((ExactSum::default(), nothing(self.level, &arrays, axis)));
+            return Some((ExactSum::default(), moments_of_nothing(self.level, &arrays, axis)));
         }
         let visit = |unit: Unit<'_, A>| {
-            let (mut waiting, mut loss) = (Waiting::new(), ExactSum::default());
-            let mut add = |unit| loss.merge(&A::visit(self, unit, Some(&mut waiting)));
+            let (mut moments, mut loss) = (BufferedMoments::default(), ExactSum::default());
+            let mut add = |unit| loss.merge(&A::visit(self, unit, Some(&mut moments)));
             let fine = match check {
                 Some(check) => check.each_block(unit, add),
                 None => {
@@ -126,13 +112,39 @@ impl Visit {
                     true
                 }
             };
-            fine.then_some((loss, waiting.moments))
+            fine.then_some((loss, moments.moments))
         };
         for_each_unit(arrays, Some(axis), &visit, &|a, b| {
             let ((a, mut moments), (b, more)) = (a?, b?);
             moments.merge(&more);
             Some((merged(a, b), moments))
         })
+    }
+
+    /// Visits a unit and returns its total. [`Element::visit`] is this for each type: compiled here, so that no crate that
+    /// calls has to compile the loops again.
+    pub fn unit_of<A: Element>(
+        &self,
+        unit: Unit<'_, A>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        match self.rule {
+            Rule::LogProbabilities { divergence, log_target } => {
+                divergence.with_kernel(log_target, UnitWork { visit: self, unit, moments })
+            }
+            Rule::Logits(softmax) => {
+                let mut results = Results::new(self, moments);
+                visit_unit(softmax, unit, &mut results);
+                results.finish()
+            }
+        }
+    }
+
+    /// The total of a small batch whose operands lie as the loops want them, whole distributions one behind the other unless
+    /// they have few classes: without units, buffers, and the limbs of an exact sum. [`Element::total`] is this for each type.
+    pub fn total_of<A: Element>(&self, operands: Operands<'_, A>) -> Option<f64> {
+        let Rule::LogProbabilities { divergence, log_target } = self.rule else { return None };
+        Some(divergence.with_kernel(log_target, TotalWork { visit: self, operands }))
     }
 
     /// Whether the sums of distributions are needed.
@@ -159,76 +171,108 @@ impl Visit {
     }
 
     fn adds_terms(&self) -> bool {
-        self.few() && !matches!(self.rule, Rule::Logits(_))
+        self.has_few_classes() && !matches!(self.rule, Rule::Logits(_))
     }
 
-    /// The sums of distributions that lie one behind the other and fit a chunk.
+    /// Whether there are so few classes that the total is the sum of the terms.
+    pub fn has_few_classes(&self) -> bool {
+        self.classes <= FEW
+    }
+
+    /// The sums of distributions that lie one behind the other and fit a tile.
     pub fn sum_each<T: Float>(&self, terms: &[T], sums: &mut [f64]) {
-        match self.few() {
+        match self.has_few_classes() {
             true => sum_each(self.level, terms, self.classes, sums),
             false => sum_each_of_many(self.level, terms, self.classes, sums),
         }
     }
+}
 
-    /// Whether there are so few classes that the total is the sum of the terms.
-    pub fn few(&self) -> bool {
-        self.classes <= FEW
-    }
+/// A visit to a unit.
+struct UnitWork<'w, 'a, A: Element> {
+    visit: &'w Visit,
+    unit: Unit<'a, A>,
+    moments: Option<&'w mut BufferedMoments>,
+}
 
-    fn unit<K: Term, A: Element>(
-        &self,
-        mut unit: Unit<'_, A>,
-        moments: Option<&mut Waiting>,
-    ) -> ExactSum {
-        let mut room = room::<A>();
-        if let Some(total) = self.direct::<K, A>(&mut unit, &mut room.0) {
-            return total;
-        }
-        let mut total = ExactSum::default();
-        let long = unit.input.ncols() > PART && unit.input.nrows() == 1;
-        let tally = Tally::new(self, &mut total, moments);
-        let mut worker = Worker::new(Room::new(tally, [unit.input, unit.target], &mut room.0));
-        if long {
-            self.long_lane::<K, A>(unit, &mut worker);
+impl<A: Element> Work for UnitWork<'_, '_, A> {
+    type Output = ExactSum;
+
+    fn run<K: Kernel>(self, kernel: K) -> ExactSum {
+        let UnitWork { visit, mut unit, moments } = self;
+        let mut terms = scratch::<A::Loss, TILE>();
+        let results = Results::new(visit, moments);
+        let mut pass = Pass::new(kernel, results, [unit.input, unit.target], &mut terms.0);
+        if unit.input.ncols() > PART && unit.input.nrows() == 1 {
+            let mut value = if visit.sums_lanes() { unit.value.take() } else { None };
+            let weights = unit.weights;
+            let sum = parts(visit, kernel, unit);
+            pass.results.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
         } else {
-            worker.unit::<K>(unit);
+            pass.unit(&mut unit);
         }
-        worker.room.tally.flush();
-        total
-    }
-
-    /// A distribution of very many classes, in parallel.
-    fn long_lane<K: Term, A: Element>(&self, mut lane: Unit<'_, A>, worker: &mut Worker<'_, A>) {
-        let mut value = None;
-        if self.sums_lanes() {
-            std::mem::swap(&mut value, &mut lane.value);
-        }
-        let weights = lane.weights;
-        let sum = self.parts::<K, A>(lane);
-        worker.room.tally.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
-    }
-
-    /// The exact sum of the sums of parts of [`PART`] classes.
-    fn parts<K: Term, A: Element>(&self, lane: Unit<'_, A>) -> ExactSum {
-        let parts = lane.input.ncols().div_ceil(PART);
-        if parts > 1 {
-            let (a, b) = lane.split_classes(parts / 2 * PART);
-            let (a, b) = join(|| self.parts::<K, A>(a), || self.parts::<K, A>(b));
-            return merged(a, b);
-        }
-        let classes = 0..lane.input.ncols();
-        let mut lane = lane;
-        let (mut total, mut room) = (ExactSum::default(), room::<A>());
-        let tally = Tally::new(self, &mut total, None);
-        let mut worker = Worker::new(Room::new(tally, [lane.input, lane.target], &mut room.0));
-        let sum = worker.part::<K>(&mut lane, 0, classes);
-        total.add(sum);
-        total
+        pass.results.finish()
     }
 }
 
-/// Distributions without classes, whose divergence is 0.
-fn nothing<A: Element, D: Dimension>(
+/// The exact sum of the sums of parts of [`PART`] classes of one lane, computed in parallel.
+fn parts<K: Kernel, A: Element>(visit: &Visit, kernel: K, mut lane: Unit<'_, A>) -> ExactSum {
+    let classes = lane.input.ncols();
+    let count = classes.div_ceil(PART);
+    if count > 1 {
+        let (a, b) = lane.split_classes(count / 2 * PART);
+        let (a, b) = join(|| parts(visit, kernel, a), || parts(visit, kernel, b));
+        return merged(a, b);
+    }
+    let mut terms = scratch::<A::Loss, TILE>();
+    let (results, operands) = (Results::new(visit, None), [lane.input, lane.target]);
+    let mut pass = Pass::new(kernel, results, operands, &mut terms.0);
+    let mut total = ExactSum::default();
+    total.add(pass.part(&mut lane, 0, 0..classes));
+    total
+}
+
+/// The total of a small batch.
+struct TotalWork<'w, A> {
+    visit: &'w Visit,
+    operands: Operands<'w, A>,
+}
+
+impl<A: Element> Work for TotalWork<'_, A> {
+    type Output = f64;
+
+    fn run<K: Kernel>(self, kernel: K) -> f64 {
+        match self.operands.input.len() {
+            ..=SMALL => self.in_scratch(kernel, &mut scratch::<A::Loss, SMALL>().0),
+            _ => self.in_scratch(kernel, &mut scratch::<A::Loss, TILE>().0),
+        }
+    }
+}
+
+impl<A: Element> TotalWork<'_, A> {
+    fn in_scratch<K: Kernel>(self, kernel: K, scratch: &mut [A::Loss]) -> f64 {
+        let Visit { level, classes, .. } = *self.visit;
+        let len = self.operands.input.len();
+        terms(level, kernel, self.operands, Prefetch::NOTHING, &mut scratch[..len]);
+        if self.visit.has_few_classes() {
+            // Zeros at the end are cheaper than a tail.
+            return block_sum(level, &scratch[..len.next_multiple_of(RUN)]);
+        }
+        let mut sums = [0.0; TILE / FEW];
+        let sums = &mut sums[..len / classes];
+        self.visit.sum_each(&scratch[..len], sums);
+        block_sum(level, sums)
+    }
+}
+
+/// Scratch for terms.
+#[inline(always)]
+fn scratch<T: Default + Copy, const N: usize>() -> Aligned<[T; N]> {
+    Aligned([T::default(); N])
+}
+
+/// The moments of distributions without classes, whose divergence is 0.
+fn moments_of_nothing<A: Element, D: Dimension>(
     level: Level,
     arrays: &Arrays<'_, A, D>,
     axis: usize,
@@ -247,43 +291,21 @@ fn nothing<A: Element, D: Dimension>(
     moments
 }
 
-/// For the terms of a chunk.
-#[inline(always)]
-fn room<A: Element>() -> Aligned<[A::Loss; CHUNK]> {
-    Aligned([A::Loss::default(); CHUNK])
-}
-
 fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {
     a.merge(&b);
     a
 }
 
 /// The exact sum of all numbers of an array.
-pub fn total<T: Element, D: Dimension>(level: Level, array: &ArrayRef<T, D>) -> ExactSum {
-    if array.is_empty() {
-        return ExactSum::default();
-    }
-    let only = Arrays {
-        input: array,
-        target: array,
-        weights: None,
-        upstream: None,
-        value: None,
-        d_input: None,
-        d_target: None,
-    };
-    let add = |unit: Unit<'_, T>| {
-        let mut sum = ExactSum::default();
-        let mut block = [T::Loss::default(); BLOCK];
-        let mut numbers = unit.input.iter().map(|number| number.widen());
-        loop {
-            let filled = block.iter_mut().zip(&mut numbers).map(|(to, number)| *to = number);
-            match filled.count() {
-                0 => break,
-                count => sum.add_block(level, &block[..count]),
-            }
+pub fn total<T: Number, D: Dimension>(level: Level, array: &ArrayRef<T, D>) -> ExactSum {
+    let (mut sum, mut block) = (ExactSum::default(), Vec::with_capacity(BLOCK));
+    for number in array {
+        block.push(number.widen());
+        if block.len() == BLOCK {
+            sum.add_block(level, &block);
+            block.clear();
         }
-        sum
-    };
-    for_each_unit(only, None, &add, &merged)
+    }
+    sum.add_block(level, &block);
+    sum
 }

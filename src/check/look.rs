@@ -1,6 +1,5 @@
 //! A look at all lanes, in one pass.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use ndarray::{ArrayView2, Axis, Dimension};
@@ -8,8 +7,8 @@ use ndarray::{ArrayView2, Axis, Dimension};
 use super::masses::{COLUMNS, Masses};
 use super::survey::{LANES, Summands, Survey, lanes_of_a_block, weighted};
 use crate::check::{Holds, Numbers, Side};
-use crate::divergence::Term;
-use crate::elementwise::{Ahead, CHUNK, Chunk, ManySum, all_finite, negative, terms};
+use crate::divergence::Kernel;
+use crate::elementwise::{ManySum, Operands, Prefetch, TILE, all_finite, negative, terms};
 use crate::layout::{
     Arrays, Patch, Rect, Scratch, Unit, for_each_patch, is_by_columns, read, steps, tile, tiles,
     without,
@@ -56,8 +55,14 @@ pub struct Look {
 
 impl Look {
     /// At terms, divergences and operands.
-    pub fn at_all<K: Term, A: Number, D: Dimension>(self, arrays: Arrays<'_, A, D>) -> Tally {
-        self.at(arrays, &|place, lanes, survey, tally| place.terms::<K>(self, lanes, survey, tally))
+    pub fn at_all<K: Kernel, A: Number, D: Dimension>(
+        self,
+        kernel: K,
+        arrays: Arrays<'_, A, D>,
+    ) -> Tally {
+        self.at(arrays, &|place, lanes, survey, tally| {
+            place.terms(self, kernel, lanes, survey, tally)
+        })
     }
 
     /// At operands alone.
@@ -172,7 +177,7 @@ fn numbers<A: Number>(masses: &Masses<'_, '_, A>, lane: usize) -> Numbers {
 fn is_finite<A: Number>(level: Level, view: &ArrayView2<'_, A>, lanes: &Range<usize>) -> bool {
     let (classes, mut room) = (view.ncols(), Scratch::EMPTY);
     let (tall, wide) = match is_by_columns(view, view) {
-        true => (CHUNK, 1),
+        true => (TILE, 1),
         false => tile(classes),
     };
     tiles(lanes.len(), classes, tall, wide).all(|(rows, classes)| {
@@ -200,16 +205,17 @@ impl<A: Number> Place<'_, '_, A> {
     }
 
     /// Looks at the terms of lanes, and their sums.
-    fn terms<K: Term>(
+    fn terms<K: Kernel>(
         &self,
         look: Look,
+        kernel: K,
         lanes: Range<usize>,
         survey: &mut Survey<A::Real>,
         tally: &mut Tally,
     ) {
         let unit = &self.patch.unit;
         let by_columns = is_by_columns(&unit.input, &unit.target);
-        let mut terms = Terms::<K, A>::new(look.level, self);
+        let mut terms = Terms::<K, A>::new(look.level, kernel, self);
         for lanes in steps(lanes, LANES) {
             for (lane, &sum) in lanes.clone().zip(survey.lanes(lanes, by_columns, &mut terms)) {
                 let divergence = A::Real::from_f64(sum).to_f64();
@@ -232,13 +238,13 @@ struct Terms<'p, 'a, K, A: Number> {
     rooms: [Scratch<A>; 2],
     negative: usize,
     most_negative: Option<(Vec<usize>, f64)>,
-    term: PhantomData<fn() -> K>,
+    kernel: K,
 }
 
-impl<'p, 'a, K: Term, A: Number> Terms<'p, 'a, K, A> {
-    fn new(level: Level, place: &'p Place<'p, 'a, A>) -> Self {
-        let (rooms, term) = ([Scratch::EMPTY; 2], PhantomData);
-        Terms { level, place, rooms, negative: 0, most_negative: None, term }
+impl<'p, 'a, K: Kernel, A: Number> Terms<'p, 'a, K, A> {
+    fn new(level: Level, kernel: K, place: &'p Place<'p, 'a, A>) -> Self {
+        let rooms = [Scratch::EMPTY; 2];
+        Terms { level, place, rooms, negative: 0, most_negative: None, kernel }
     }
 
     /// Whether a term of a rectangle, `least` at best, may be more negative than all before, or as
@@ -250,14 +256,14 @@ impl<'p, 'a, K: Term, A: Number> Terms<'p, 'a, K, A> {
     }
 }
 
-impl<K: Term, A: Number> Summands<A::Real> for Terms<'_, '_, K, A> {
+impl<K: Kernel, A: Number> Summands<A::Real> for Terms<'_, '_, K, A> {
     type Sum = ManySum;
 
     fn fill(&mut self, rect: &Rect, out: &mut [A::Real]) {
         let Unit { input, target, .. } = &self.place.patch.unit;
         let [x, t] = &mut self.rooms;
-        let chunk = Chunk { input: read(input, rect, x), target: read(target, rect, t) };
-        terms::<K, A>(self.level, chunk, Ahead::NOTHING, out);
+        let chunk = Operands { input: read(input, rect, x), target: read(target, rect, t) };
+        terms(self.level, self.kernel, chunk, Prefetch::NOTHING, out);
         let Some((count, least)) = negative(self.level, out) else { return };
         self.negative += count;
         if !self.may_be_the_most(least.to_f64(), rect) {
@@ -277,7 +283,7 @@ impl<K: Term, A: Number> Summands<A::Real> for Terms<'_, '_, K, A> {
     }
 
     fn fork(&self) -> Self {
-        Terms::new(self.level, self.place)
+        Terms::new(self.level, self.kernel, self.place)
     }
 
     fn merge(&mut self, other: Self) {

@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 use super::survey::{LANES, Summands, Survey};
 use crate::check::Holds;
 use crate::elementwise::{
-    CHUNK, FEW, LaneSum, Mass, OfLogProbabilities, OfProbabilities, PART, add_copies, add_exps,
+    FEW, LaneSum, Mass, OfLogProbabilities, OfProbabilities, PART, TILE, add_copies, add_exps,
     add_shares, add_to_each, all_finite, copies, exps, rough_mass, rough_masses,
 };
 use crate::layout::{Rect, Scratch, dense, is_by_columns, join, read, steps};
@@ -58,7 +58,7 @@ impl<A: Number> Masses<'_, '_, A> {
 
     fn short(&self, lanes: Range<usize>, mass: &impl Mass<A::Real>) -> bool {
         let (end, classes) = self.view.dim();
-        let (tall, mut room) = (CHUNK / classes, Scratch::EMPTY);
+        let (tall, mut room) = (TILE / classes, Scratch::EMPTY);
         steps(lanes, tall).all(|lanes| {
             let after = (lanes.end..end.min(lanes.end + tall), 0..classes);
             let next = dense(self.view, &after).unwrap_or(&[]);
@@ -76,7 +76,7 @@ impl<A: Number> Masses<'_, '_, A> {
         mass: &(impl Mass<A::Real> + Sync),
     ) -> Option<f64> {
         if classes.len() > PART {
-            let middle = classes.start + classes.len() / 2 / CHUNK * CHUNK;
+            let middle = classes.start + classes.len() / 2 / TILE * TILE;
             let (a, b) = join(
                 || self.lane(lane, classes.start..middle, mass),
                 || self.lane(lane, middle..classes.end, mass),
@@ -86,7 +86,7 @@ impl<A: Number> Masses<'_, '_, A> {
         let (mut room, all) = (Scratch::EMPTY, self.view.ncols());
         let after = if lane + 1 < self.view.nrows() { lane + 1..lane + 2 } else { 0..0 };
         let next = dense(self.view, &(after, 0..all)).unwrap_or(&[]);
-        steps(classes, CHUNK).try_fold(0.0, |sum, classes| {
+        steps(classes, TILE).try_fold(0.0, |sum, classes| {
             let next = next.get(classes.start..).unwrap_or(&[]);
             let numbers = read(self.view, &(lane..lane + 1, classes), &mut room);
             Some(sum + rough_mass(self.level, numbers, next, mass)?)

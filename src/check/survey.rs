@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::elementwise::{
-    CHUNK, FEW, FEW_STRIPES, FOUR, PART, Running, add_rows, add_to_each, sum_each,
+    FEW, FEW_STRIPES, FOUR, PART, Running, TILE, add_rows, add_to_each, sum_each,
 };
 use crate::exact::ExactSum;
 use crate::layout::{Rect, Scratch, Unit, is_by_columns, join, steps};
@@ -41,7 +41,7 @@ pub trait Summands<T: Float>: Send + Sized {
 pub struct Survey<T: Float> {
     level: Level,
     classes: usize,
-    numbers: [T; CHUNK],
+    numbers: [T; TILE],
     stripes: Scratch<f64>,
     sums: [f64; LANES],
 }
@@ -49,7 +49,7 @@ pub struct Survey<T: Float> {
 impl<T: Float> Survey<T> {
     /// Of lanes of so many classes.
     pub fn new(level: Level, classes: usize) -> Self {
-        let (numbers, sums) = ([T::ZERO; CHUNK], [0.0; LANES]);
+        let (numbers, sums) = ([T::ZERO; TILE], [0.0; LANES]);
         Survey { level, classes, numbers, stripes: Scratch::EMPTY, sums }
     }
 
@@ -76,7 +76,7 @@ impl<T: Float> Survey<T> {
     /// Lanes of few classes, several at once.
     fn short(&mut self, lanes: Range<usize>, summands: &mut impl Summands<T>) {
         let (classes, start) = (self.classes, lanes.start);
-        for lanes in steps(lanes, CHUNK / classes) {
+        for lanes in steps(lanes, TILE / classes) {
             let numbers = &mut self.numbers[..lanes.len() * classes];
             summands.fill(&(lanes.clone(), 0..classes), numbers);
             let sums = &mut self.sums[lanes.start - start..lanes.end - start];
@@ -136,7 +136,7 @@ impl<T: Float> Survey<T> {
 }
 
 // The rows that are added together.
-const _: () = assert!(FOUR * LANES <= CHUNK);
+const _: () = assert!(FOUR * LANES <= TILE);
 
 /// The exact sum of the sums of parts of [`PART`] classes.
 fn parts<T: Float>(
@@ -146,7 +146,7 @@ fn parts<T: Float>(
 ) -> ExactSum {
     let mut sum = ExactSum::default();
     if classes.len() <= PART {
-        sum.add(part(level, (lane, classes), &mut [T::ZERO; CHUNK], summands));
+        sum.add(part(level, (lane, classes), &mut [T::ZERO; TILE], summands));
         return sum;
     }
     let middle = classes.start + classes.len().div_ceil(PART) / 2 * PART;
@@ -163,11 +163,11 @@ fn parts<T: Float>(
 fn part<T: Float, S: Summands<T>>(
     level: Level,
     (lane, classes): (usize, Range<usize>),
-    numbers: &mut [T; CHUNK],
+    numbers: &mut [T; TILE],
     summands: &mut S,
 ) -> f64 {
     let mut sum = S::Sum::default();
-    for classes in steps(classes, CHUNK) {
+    for classes in steps(classes, TILE) {
         let room = &mut numbers[..classes.len()];
         summands.add(level, &(lane..lane + 1, classes), room, &mut sum);
     }

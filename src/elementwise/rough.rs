@@ -1,7 +1,7 @@
 //! Masses to a few digits, for half the price of exact ones or less: by far most distributions are in order,
 //! and this is enough to be certain.
 
-use crate::elementwise::CHUNK;
+use crate::elementwise::TILE;
 use crate::elementwise::fetch;
 use crate::elementwise::{FEW_STRIPES, STRIPES};
 use crate::number::Float;
@@ -54,7 +54,7 @@ impl<T: Exp> Mass<T> for OfLogProbabilities {
     }
 }
 
-/// The mass of at most [`CHUNK`] usual numbers, wrong by less than a share of [`Exp::ROUGHLY`]; `None`
+/// The mass of at most [`TILE`] usual numbers, wrong by less than a share of [`Exp::ROUGHLY`]; `None`
 /// if one was strange. Meanwhile `next` is fetched.
 pub fn rough_mass<M: Mass<A::Real>, A: Number>(
     level: Level,
@@ -94,7 +94,7 @@ pub fn rough_mass<M: Mass<A::Real>, A: Number>(
 }
 
 /// The smallest and the largest mass of lanes that lie one behind the other, of few classes each and
-/// together at most [`CHUNK`] numbers; wrong by as much, `None` if a number was strange.
+/// together at most [`TILE`] numbers; wrong by as much, `None` if a number was strange.
 pub fn rough_masses<M: Mass<A::Real>, A: Number>(
     level: Level,
     lanes: &[A],
@@ -105,7 +105,7 @@ pub fn rough_masses<M: Mass<A::Real>, A: Number>(
     level.run(
         #[inline(always)]
         || {
-            let mut room = [A::Real::ZERO; CHUNK];
+            let mut room = [A::Real::ZERO; TILE];
             let all_usual = each_share(
                 level,
                 lanes,

@@ -10,7 +10,8 @@
 //! 3.2, with integers for its sums.)
 
 use super::narrow::{Narrow, Span};
-use super::{ExactSum, power_of_two, scaled};
+use super::{ExactSum, scaled};
+use crate::number::power_of_two;
 use crate::number::{Float, Level};
 
 /// How many numbers a block may hold: 2¹⁰ integers of at most 2⁵¹ fit an `i64`.
@@ -30,22 +31,13 @@ impl ExactSum {
             #[inline(always)]
             || match narrow_sum(block) {
                 Ok(sum) => self.add(sum),
-                Err(span) => self.add_wide_block_here(block, span),
+                Err(span) => self.add_wide_block(block, span),
             },
         );
     }
 
-    /// The same, given how far apart they are.
-    pub fn add_wide_block<T: Float>(&mut self, level: Level, block: &[T], span: Span) {
-        debug_assert!(block.len() <= BLOCK);
-        level.run(
-            #[inline(always)]
-            || self.add_wide_block_here(block, span),
-        );
-    }
-
     #[inline(always)]
-    fn add_wide_block_here<T: Float>(&mut self, block: &[T], Span { top, levels, .. }: Span) {
+    fn add_wide_block<T: Float>(&mut self, block: &[T], Span { top, levels, .. }: Span) {
         match levels {
             0 => {}
             1 => self.add_levels(split::<T, 1>(block, top)),

@@ -13,11 +13,9 @@ mod wide;
 mod words;
 
 pub use block::{BLOCK, RUN, block_sum};
-pub use narrow::{Adder, Narrow, Span};
-pub use wide::Scaled;
 pub use words::WORDS as SUM_WORDS;
 
-use crate::number::Float;
+use crate::number::{Float, power_of_two};
 
 const LIMB_BITS: u32 = 32;
 /// 2098 bits from 2⁻¹⁰⁷⁴ to 2¹⁰²⁴, and 78 for the carries of more numbers than can be counted.
@@ -229,12 +227,6 @@ fn exponent<T: Float>(number: T) -> i32 {
 #[inline(always)]
 fn scaled(number: f64, exponent: i32) -> f64 {
     number * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)
-}
-
-/// 2^exponent for −1022 ≤ exponent ≤ 1023.
-#[inline(always)]
-fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
 #[cfg(test)]

@@ -2,14 +2,7 @@
 
 use super::block::{BLOCK, LEVEL_BITS, for_each_run};
 use super::exponent;
-use crate::number::Float;
-use crate::number::{WIDTH, folded, tree};
-
-/// What adds terms, group by group.
-pub trait Adder<T>: Default {
-    /// Adds the next ones.
-    fn add(&mut self, terms: &[T; WIDTH]);
-}
+use crate::number::{Float, WIDTH, folded, tree};
 
 /// Digits of an `f64` that are left to numbers where [`BLOCK`] of them are added.
 const SPARE: i32 = f64::MANTISSA_DIGITS as i32 - BLOCK.ilog2() as i32;
@@ -33,7 +26,8 @@ impl<T: Float> Default for Narrow<T> {
     }
 }
 
-impl<T: Float> Adder<T> for Narrow<T> {
+impl<T: Float> Narrow<T> {
+    /// Adds the next numbers.
     #[inline(always)]
     fn add(&mut self, numbers: &[T; WIDTH]) {
         for i in 0..WIDTH {

@@ -1,48 +1,10 @@
 //! Exact differences of products of sums, which one more rounding would spoil.
 
-use super::{ExactSum, LIMB_BITS, LIMBS, leading, power_of_two};
+use super::{ExactSum, LIMB_BITS, LIMBS, leading};
+use crate::number::Scaled;
 
 /// The limbs of a product, and one for the sign.
 const WIDE: usize = 2 * LIMBS + 1;
-
-/// significand·2^exponent, beyond the range of an `f64`.
-#[derive(Clone, Copy, Debug)]
-pub struct Scaled {
-    pub significand: f64,
-    pub exponent: i32,
-}
-
-impl Scaled {
-    pub fn times(self, other: Scaled) -> Scaled {
-        let significand = self.significand * other.significand;
-        Scaled { significand, exponent: self.exponent + other.exponent }.near_one()
-    }
-
-    pub fn over(self, other: Scaled) -> Scaled {
-        let significand = self.significand / other.significand;
-        Scaled { significand, exponent: self.exponent - other.exponent }.near_one()
-    }
-
-    /// The root of a number that is not negative.
-    pub fn sqrt(self) -> f64 {
-        let Scaled { significand, exponent } = self.near_one();
-        let odd = exponent.rem_euclid(2);
-        let root = (significand * power_of_two(odd)).sqrt();
-        let exponent = ((exponent - odd) / 2).clamp(-2000, 2000);
-        root * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)
-    }
-
-    /// The same, with a significand in 1..2 where it is a normal number.
-    fn near_one(self) -> Scaled {
-        let shift = super::exponent(self.significand);
-        if !self.significand.is_normal() {
-            return self;
-        }
-        let significand =
-            self.significand * power_of_two(-(shift / 2)) * power_of_two(-(shift - shift / 2));
-        Scaled { significand, exponent: self.exponent + shift }
-    }
-}
 
 impl ExactSum {
     /// The finite sum, rounded once.

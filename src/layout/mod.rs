@@ -19,6 +19,6 @@ pub(crate) use bundle::Unit;
 pub(crate) use output::{without, zeros};
 pub(crate) use patch::{Patch, for_each_patch};
 pub(crate) use plan::for_each_unit;
-pub(crate) use pool::{ALONE, join};
+pub(crate) use pool::join;
 pub(crate) use rect::{Reader, Rect, Scratch, dense, dense_mut, read, write};
-pub(crate) use tiles::{is_by_columns, steps, tile, tiles};
+pub(crate) use tiles::{Tile, all_tiles, is_by_columns, steps, tile, tiles};

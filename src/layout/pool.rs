@@ -2,9 +2,6 @@
 
 /// No more elements than that are worth a second thread,
 pub const TASK: usize = 1 << 16;
-/// nor more bytes of numbers in the computing type of which only the total is wanted: one thread is done with them
-/// before another has been woken.
-pub const ALONE: usize = 1 << 19;
 /// Nor is it worth asking for work more often than once in so many,
 pub const LARGE_TASK: usize = 1 << 18;
 /// but every thread should ask a few times, that none waits long for the last.

@@ -6,6 +6,7 @@ use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
 use super::copy::copy;
 use super::plan::CACHE_LINE;
+use super::tiles::Tile;
 
 /// Room that grows to what was asked for.
 pub struct Scratch<T>(Vec<T>);
@@ -113,6 +114,24 @@ impl<'a, T: Copy + Default> Reader<'a, T> {
         match self.dense(rect) {
             Some(dense) => dense,
             None => self.copied(rect),
+        }
+    }
+
+    /// A tile, borrowed where it lies or copied.
+    #[inline]
+    pub fn tile<'s>(&'s mut self, tile: &Tile) -> &'s [T] {
+        match self.all.zip(tile.place.clone()) {
+            Some((all, place)) => &all[place],
+            None => self.read(&tile.rect),
+        }
+    }
+
+    /// A tile where it lies without gaps, to be prefetched; otherwise nothing.
+    #[inline]
+    pub fn borrowed_tile(&self, tile: &Tile) -> &'a [T] {
+        match self.all.zip(tile.place.clone()) {
+            Some((all, place)) => &all[place],
+            None => self.dense(&tile.rect).unwrap_or(&[]),
         }
     }
 

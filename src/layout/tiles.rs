@@ -1,11 +1,57 @@
-//! Tiles of a matrix, in the order in which they are visited.
+//! Tiles of a matrix [lane, class], in the order in which they are visited.
 
 use std::ops::Range;
 
 use ndarray::ArrayView2;
 
 use super::Rect;
-use crate::elementwise::CHUNK;
+use crate::elementwise::TILE;
+
+/// Some lanes and classes of a matrix: whole lanes, or a part of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tile {
+    /// The lanes, and the classes of each.
+    pub rect: Rect,
+    /// The same numbers in a matrix that lies row by row without gaps; none where they do not lie together there.
+    pub place: Option<Range<usize>>,
+}
+
+impl Tile {
+    /// Some classes of a lane of a matrix with so many classes.
+    pub fn part(lane: usize, classes: Range<usize>, all: usize) -> Tile {
+        let place = lane * all + classes.start..lane * all + classes.end;
+        Tile { rect: (lane..lane + 1, classes), place: Some(place) }
+    }
+
+    /// One class of neighbouring lanes.
+    pub fn column(lanes: Range<usize>, class: usize) -> Tile {
+        Tile { rect: (lanes, class..class + 1), place: None }
+    }
+
+    /// How many numbers it holds.
+    pub fn len(&self) -> usize {
+        self.rect.0.len() * self.rect.1.len()
+    }
+}
+
+/// All tiles of a matrix: as many whole lanes as fit each, or lanes in parts.
+pub fn all_tiles(lanes: usize, classes: usize) -> impl Iterator<Item = Tile> {
+    let (tall, wide) = if classes <= TILE { (TILE / classes, classes) } else { (1, TILE) };
+    let across = classes.div_ceil(wide);
+    (0..lanes.div_ceil(tall) * across).map(move |tile| {
+        let (lane, class) = (tile / across * tall, tile % across * wide);
+        let (lanes, ends) = (lane..lanes.min(lane + tall), classes.min(class + wide));
+        let start = lane * classes + class;
+        let place = start..start + lanes.len() * (ends - class);
+        Tile { rect: (lanes, class..ends), place: Some(place) }
+    })
+}
+
+/// The range in steps.
+pub fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(step).map(move |start| start..end.min(start + step))
+}
 
 /// Whether the classes of a lane lie apart but those of neighbouring lanes together.
 pub fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -> bool {
@@ -18,7 +64,7 @@ pub fn is_by_columns<A>(input: &ArrayView2<'_, A>, target: &ArrayView2<'_, A>) -
 
 /// Lanes and classes of a chunk of whole lanes, or of a part of one.
 pub fn tile(classes: usize) -> (usize, usize) {
-    if classes <= CHUNK { (CHUNK / classes, classes) } else { (1, CHUNK) }
+    if classes <= TILE { (TILE / classes, classes) } else { (1, TILE) }
 }
 
 /// All rectangles of at most tall × wide, row by row.
@@ -28,10 +74,4 @@ pub fn tiles(lanes: usize, classes: usize, tall: usize, wide: usize) -> impl Ite
         let (lane, class) = (tile / across * tall, tile % across * wide);
         (lane..lanes.min(lane + tall), class..classes.min(class + wide))
     })
-}
-
-/// The range in steps.
-pub fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.step_by(step).map(move |start| start..end.min(start + step))
 }

@@ -44,6 +44,7 @@ pub fn ln_of_normal<T: Ln>(t: T) -> (T, T) {
 }
 
 /// (hi, lo) with hi + lo = ln t for every t: ln 0 = −∞, ln ∞ = ∞, ln of a negative number is NaN.
+#[cfg(test)]
 #[inline(always)]
 pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
     if is_finite(t) { Reduced::of_any(t).ln() } else { (special(t), T::ZERO) }
@@ -67,6 +68,24 @@ pub fn log_ratio_of_any<T: Ln>(x: T, t: T) -> T {
 pub fn ln<T: Ln>(t: T) -> T {
     let (hi, lo) = ln_of_any(t);
     hi + lo
+}
+
+/// ln(1 + w) and ln(1 + w) − w, for w > −1 such that 1 + w is finite and normal.
+///
+/// 1 + w = u + e, e the rounding error of the sum (Fast2Sum), and ln(u + e) = ln u + e/u up to e². Near w = 0, where
+/// u = 1 + r, the second result is (ln(1 + r) − r) − e·r/u, in which nothing cancels.
+#[cfg(test)]
+#[inline(always)]
+pub fn ln_1p<T: Ln>(w: T) -> (T, T) {
+    let u = T::ONE + w;
+    let small = w.abs() < T::ONE;
+    let e = if small { w - (u - T::ONE) } else { T::ONE - (u - w) };
+    let share = e / u;
+    let Reduced { r, k } = Reduced::of(u);
+    let (hi, lo) = Reduced { r, k }.ln();
+    let log = hi + (lo + share);
+    let near = T::ln_tail(r, -(share * r));
+    (log, if k == T::ZERO { near } else { log - w })
 }
 
 /// Whether ln t is a finite number.

@@ -9,18 +9,24 @@ mod half;
 mod level;
 mod ln;
 mod phi;
+mod scaled;
 mod storage;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transpose;
 
 pub(crate) use aligned::Aligned;
-pub(crate) use exp::{Exp, exp, exp_of_normal, exp_roughly, reduced, reduced_any, scale_any};
+pub(crate) use exp::{Exp, exp, exp_of_normal, exp_roughly};
 pub use float::Float;
 pub(crate) use fold::{folded, tree};
 pub(crate) use level::Level;
-pub(crate) use ln::{Ln, ln_of_any, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
+pub(crate) use ln::{Ln, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
+#[cfg(test)]
+pub(crate) use ln::{ln, ln_1p};
 pub(crate) use phi::Phi;
+#[cfg(test)]
+pub(crate) use phi::exp_minus_1;
+pub(crate) use scaled::{Scaled, power_of_two};
 pub use storage::Number;
 pub(crate) use transpose::{BLOCK_CLASSES, BLOCK_LANES};
 

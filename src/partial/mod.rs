@@ -1,9 +1,12 @@
 //! Sums and counts that merge.
 
+mod buffer;
 pub(crate) mod moments;
 #[cfg(feature = "serde")]
 mod wire;
 mod words;
+
+pub(crate) use buffer::BufferedMoments;
 
 use crate::exact::ExactSum;
 use moments::Moments;

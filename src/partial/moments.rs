@@ -1,7 +1,7 @@
 //! Sums over distributions: of w, wD, wD² and w² for the divergences D and weights w.
 
-use crate::exact::{BLOCK, ExactSum, Scaled};
-use crate::number::Level;
+use crate::exact::{BLOCK, ExactSum};
+use crate::number::{Level, Scaled};
 
 /// The sums, the number of distributions whose weight is not 0, and the smallest and largest D.
 ///

@@ -7,7 +7,7 @@ use super::FEW;
 use super::columns::{COLUMNS, Row, folded};
 use super::gradient::PerLane;
 use crate::elementwise::add_values;
-use crate::elementwise::{CHUNK, STRIPES};
+use crate::elementwise::{STRIPES, TILE};
 use crate::number::Level;
 use crate::number::Number;
 use crate::number::ln_of_normal;
@@ -19,14 +19,14 @@ use crate::number::{Real, exp, exp_of_normal};
 pub struct TotalSum([f64; STRIPES]);
 
 impl TotalSum {
-    /// Adds the next classes, of which a multiple of [`STRIPES`] came before; at most [`CHUNK`].
+    /// Adds the next classes, of which a multiple of [`STRIPES`] came before; at most [`TILE`].
     pub fn add<T: Real, A: Number<Real = T>>(
         &mut self,
         level: Level,
         logits: &[A],
         peak: T,
         rate: T,
-        weights: &mut [T; CHUNK],
+        weights: &mut [T; TILE],
     ) {
         level.run(
             #[inline(always)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::coming::Coming;
-use crate::elementwise::Ahead;
+use crate::elementwise::Prefetch;
 use crate::number::Level;
 use crate::number::Number;
 
@@ -25,7 +25,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Next<'a, A: Number> {
     /// Of a lane alone: the same classes of the next one, and this block's place in a gradient.
-    pub lane: Ahead<'a, A>,
+    pub lane: Prefetch<'a, A>,
     /// Of lanes beside each other: the next ones of either side, and these lanes' place in a gradient, in as many pieces
     /// as there are classes, each as long as there are lanes, in whichever order they lie.
     pub rows: &'a [[&'a [A]; 3]],
@@ -37,7 +37,7 @@ pub struct Next<'a, A: Number> {
 impl<A: Number> Next<'_, A> {
     /// Nothing is known of what comes.
     pub fn nothing() -> Self {
-        Next { lane: Ahead::NOTHING, rows: &[], coming: None }
+        Next { lane: Prefetch::NOTHING, rows: &[], coming: None }
     }
 }
 

@@ -4,7 +4,7 @@ use super::cell::far;
 use super::cell::{cell, finite_part, masked_cell, moderate_cell};
 use super::lane::Part;
 use super::shift::Shift;
-use crate::elementwise::{Ahead, CHUNK, Chunk};
+use crate::elementwise::{Operands, Prefetch, TILE};
 use crate::number::Number;
 use crate::number::tree;
 use crate::number::{Level, Real};
@@ -50,18 +50,18 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Adds the next classes, at most [`CHUNK`], of which a multiple of [`EARLY`] came before. With `keep`
+    /// Adds the next classes, at most [`TILE`], of which a multiple of [`EARLY`] came before. With `keep`
     /// the cells then hold all that terms and gradients need.
     pub fn add<A: Number>(
         &mut self,
         level: Level,
-        chunk: Chunk<'_, A>,
-        ahead: Ahead<'_, A>,
+        chunk: Operands<'_, A>,
+        ahead: Prefetch<'_, A>,
         shift: &Shift<A::Real>,
         cells: &mut Cells<A::Real>,
         keep: bool,
     ) {
-        let Chunk { input: z_q, target: z_p } = chunk;
+        let Operands { input: z_q, target: z_p } = chunk;
         if !shift.moderate {
             // All at once, since no single loop below goes through it all.
             ahead.fetch_rest(0);
@@ -101,7 +101,7 @@ impl Sums {
 
     #[inline(always)]
     fn add_cells<T: Real>(&mut self, cells: &Cells<T>, len: usize, care: bool) {
-        let mut finite = [T::ZERO; CHUNK];
+        let mut finite = [T::ZERO; TILE];
         if care {
             self.add_far(cells, len, &mut finite);
         }
@@ -125,7 +125,7 @@ impl Sums {
 
     /// Adds classes far apart, one after the other; of the others ε is left for the mean.
     #[inline(always)]
-    fn add_far<T: Real>(&mut self, cells: &Cells<T>, len: usize, finite: &mut [T; CHUNK]) {
+    fn add_far<T: Real>(&mut self, cells: &Cells<T>, len: usize, finite: &mut [T; TILE]) {
         for start in (0..len).step_by(PAIR_STRIPES) {
             let (weight, ratio) = (sixteen(&cells.weight, start), sixteen(&cells.log_ratio, start));
             for i in 0..PAIR_STRIPES {
@@ -144,9 +144,9 @@ impl Sums {
     fn add_moderate<A: Number, const KEEP: bool, const MASKED: bool>(
         &mut self,
         level: Level,
-        Chunk { input: z_q, target: z_p }: Chunk<'_, A>,
+        Operands { input: z_q, target: z_p }: Operands<'_, A>,
         shift: &Shift<A::Real>,
-        ahead: Ahead<'_, A>,
+        ahead: Prefetch<'_, A>,
         cells: &mut Cells<A::Real>,
     ) {
         let shift = *shift;
@@ -218,7 +218,7 @@ impl<T: Real> Early<T> {
 /// Room for the cells of a chunk of classes, or of one class of lanes beside each other.
 #[derive(Clone, Debug)]
 #[repr(align(64))] // as `Aligned`
-pub struct Cells<T, const N: usize = CHUNK> {
+pub struct Cells<T, const N: usize = TILE> {
     pub weight: [T; N],
     pub log_ratio: [T; N],
     pub curvature: [T; N],
@@ -245,13 +245,13 @@ impl<T: Real> Cells<T> {
     pub fn refill<A: Number<Real = T>>(
         &mut self,
         level: Level,
-        chunk: Chunk<'_, A>,
+        chunk: Operands<'_, A>,
         shift: &Shift<T>,
     ) {
-        Sums::default().add(level, chunk, Ahead::NOTHING, shift, self, true);
+        Sums::default().add(level, chunk, Prefetch::NOTHING, shift, self, true);
     }
 
-    /// The cells of the next classes, at most [`CHUNK`], of a lane that is not moderate; whether some needed
+    /// The cells of the next classes, at most [`TILE`], of a lane that is not moderate; whether some needed
     /// care. The excess is left out where no gradient is wanted.
     pub fn fill<A: Number<Real = T>>(
         &mut self,
@@ -325,13 +325,13 @@ impl<T: Real> Cells<T> {
 
 /// The cells of the classes from `start` on, a multiple of [`PAIR_STRIPES`].
 #[inline(always)]
-fn sixteen<T>(cells: &[T; CHUNK], start: usize) -> &[T; PAIR_STRIPES] {
+fn sixteen<T>(cells: &[T; TILE], start: usize) -> &[T; PAIR_STRIPES] {
     &cells.as_chunks().0[start / PAIR_STRIPES]
 }
 
 /// The same, with zeros behind the `left` that there are.
 #[inline(always)]
-fn sixteen_or_zeros<T: Real>(cells: &[T; CHUNK], start: usize, left: usize) -> [T; PAIR_STRIPES] {
+fn sixteen_or_zeros<T: Real>(cells: &[T; TILE], start: usize, left: usize) -> [T; PAIR_STRIPES] {
     let mut found = *sixteen(cells, start);
     if left < PAIR_STRIPES {
         for i in 0..PAIR_STRIPES {

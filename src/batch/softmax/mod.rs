@@ -6,11 +6,9 @@ mod table;
 
 use std::ops::Range;
 
-use super::tally::Tally;
+use super::results::Results;
 use super::visit::{Visit, Wanted};
-use crate::divergence::{
-    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
-};
+use crate::divergence::{Choice, Kernel, Work};
 use crate::element::Element;
 use crate::elementwise::PART;
 use crate::layout::{Unit, join};
@@ -35,7 +33,11 @@ pub struct Softmax {
 }
 
 /// Visits a unit.
-pub fn visit_unit<A: Element>(softmax: Softmax, unit: Unit<'_, A>, tally: &mut Tally<'_, A::Loss>) {
+pub fn visit_unit<A: Element>(
+    softmax: Softmax,
+    unit: Unit<'_, A>,
+    tally: &mut Results<'_, A::Loss>,
+) {
     let visit = tally.visit;
     let gradients = unit.d_input.is_some() || unit.d_target.is_some();
     let Softmax { rate, generalized, .. } = softmax;
@@ -51,17 +53,30 @@ pub fn visit_unit<A: Element>(softmax: Softmax, unit: Unit<'_, A>, tally: &mut T
     }
     match softmax.target {
         Target::Logits => panels.alone(LanePair::new(settings), unit, tally),
-        Target::Probabilities if generalized => {
-            panels.alone(LaneAgainst::<GeneralizedProbability, A>::new(settings), unit, tally)
-        }
-        Target::Probabilities => {
-            panels.alone(LaneAgainst::<Probability, A>::new(settings), unit, tally)
-        }
-        Target::LogProbabilities if generalized => {
-            panels.alone(LaneAgainst::<GeneralizedLogProbability, A>::new(settings), unit, tally)
-        }
-        Target::LogProbabilities => {
-            panels.alone(LaneAgainst::<LogProbability, A>::new(settings), unit, tally)
+        _ => panels.against::<A, 0>(settings, unit, tally),
+    }
+}
+
+/// A target that is given as it is, lane by lane or N lanes side by side.
+struct Against<'p, 'v, 'a, 't, A: Element, const N: usize> {
+    panels: Panels<'v>,
+    settings: Settings,
+    unit: Unit<'a, A>,
+    tally: &'p mut Results<'t, A::Loss>,
+}
+
+impl<A: Element, const N: usize> Work for Against<'_, '_, '_, '_, A, N> {
+    type Output = ();
+
+    fn run<K: Kernel>(self, kernel: K) {
+        let Against { panels, settings, unit, tally } = self;
+        match N {
+            0 => panels.alone(LaneAgainst::<K, A>::new(kernel, settings), unit, tally),
+            _ => {
+                let classes = unit.input.ncols();
+                let solver = ColumnsAgainst::<K, A, N>::new(kernel, settings, classes);
+                panels.beside(solver, unit, tally);
+            }
         }
     }
 }
@@ -81,41 +96,33 @@ impl Panels<'_> {
         self,
         settings: Settings,
         unit: Unit<'_, A>,
-        tally: &mut Tally<'_, A::Loss>,
+        tally: &mut Results<'_, A::Loss>,
     ) {
         let classes = unit.input.ncols();
         match self.softmax.target {
             Target::Logits => self.beside(ColumnPair::<A, N>::new(settings, classes), unit, tally),
-            Target::Probabilities if settings.generalized => {
-                self.beside_against::<GeneralizedProbability, A, N>(settings, unit, tally)
-            }
-            Target::Probabilities => {
-                self.beside_against::<Probability, A, N>(settings, unit, tally)
-            }
-            Target::LogProbabilities if settings.generalized => {
-                self.beside_against::<GeneralizedLogProbability, A, N>(settings, unit, tally)
-            }
-            Target::LogProbabilities => {
-                self.beside_against::<LogProbability, A, N>(settings, unit, tally)
-            }
+            _ => self.against::<A, N>(settings, unit, tally),
         }
     }
 
-    fn beside_against<K: Term, A: Element, const N: usize>(
+    fn against<A: Element, const N: usize>(
         self,
         settings: Settings,
         unit: Unit<'_, A>,
-        tally: &mut Tally<'_, A::Loss>,
+        tally: &mut Results<'_, A::Loss>,
     ) {
-        let solver = ColumnsAgainst::<K, A, N>::new(settings, unit.input.ncols());
-        self.beside(solver, unit, tally);
+        let divergence =
+            if settings.generalized { Choice::GeneralizedForward } else { Choice::Forward };
+        let log_target = self.softmax.target == Target::LogProbabilities;
+        let work = Against::<A, N> { panels: self, settings, unit, tally };
+        divergence.with_kernel(log_target, work);
     }
 
     fn beside<A: Element, const N: usize>(
         self,
         mut solver: impl Solver<A, Item = Row<A::Loss, N>>,
         mut unit: Unit<'_, A>,
-        tally: &mut Tally<'_, A::Loss>,
+        tally: &mut Results<'_, A::Loss>,
     ) {
         let mut table = Table::<A, Beside<N>>::new(self, [unit.input, unit.target]);
         for lanes in steps(0..unit.input.nrows(), N) {
@@ -135,7 +142,7 @@ impl Panels<'_> {
     }
 
     /// Lanes one by one; very long ones part by part, in parallel.
-    fn alone<A, S>(self, mut solver: S, mut unit: Unit<'_, A>, tally: &mut Tally<'_, A::Loss>)
+    fn alone<A, S>(self, mut solver: S, mut unit: Unit<'_, A>, tally: &mut Results<'_, A::Loss>)
     where
         A: Element,
         S: Solver<A, Item = A> + Fork + Sync,

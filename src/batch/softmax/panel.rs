@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::rooms::Copied;
 use crate::element::Element;
-use crate::elementwise::{CHUNK, fetch_rest};
+use crate::elementwise::{TILE, fetch_rest};
 use crate::elementwise::{transpose, transpose_back};
 use crate::layout::{Reader, Rect, Scratch, dense, write};
 use crate::number::Level;
@@ -111,7 +111,7 @@ pub struct Alone;
 impl<A: Element> Panel<A> for Alone {
     type Item = A;
     const LANES: usize = 1;
-    const CLASSES: usize = CHUNK;
+    const CLASSES: usize = TILE;
 
     fn load<'a>(_: Level, rect: &Rect, skipped: &[usize], room: &'a mut Room<'_, A, A>) -> &'a [A] {
         if skipped.is_empty() {

@@ -7,11 +7,11 @@ use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis};
 use super::Panels;
 use super::panel::{Panel, Room};
 use super::rooms::Rooms;
-use crate::batch::tally::Tally;
+use crate::batch::results::Results;
 use crate::batch::visit::Wanted;
 use crate::element::Element;
-use crate::elementwise::Ahead;
 use crate::elementwise::PART;
+use crate::elementwise::Prefetch;
 use crate::layout::steps;
 use crate::layout::{Rect, Scratch, Unit, dense, dense_mut};
 use crate::number::Float;
@@ -74,7 +74,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         self.rooms.skipped.extend(without);
 
         self.factors.clear();
-        self.factors.resize(P::LANES, self.panels.visit.scale * self.panels.softmax.factor);
+        self.factors.resize(P::LANES, self.panels.visit.scale.value() * self.panels.softmax.factor);
         let by_class = |view: &&ArrayView2<'_, A::Loss>| view.ncols() > 1;
         self.each = unit.upstream.as_ref().filter(by_class).map(|_| Vec::new());
         let upstream = unit.upstream.as_ref().filter(|_| self.each.is_none()).map(column);
@@ -121,12 +121,12 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
 
     /// The same classes of the next lane, and where a gradient goes, fetched while this lane is summed. (On every
     /// machine: the first pass over the next one would wait for memory, and Zen 4 took a third longer too.)
-    fn ahead<'a>(&self, unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Ahead<'a, A>
+    fn ahead<'a>(&self, unit: &'a Unit<'_, A>, (lanes, classes): &Rect) -> Prefetch<'a, A>
     where
         'v: 'a,
     {
         if P::LANES > 1 {
-            return Ahead::NOTHING;
+            return Prefetch::NOTHING;
         }
         let next = (lanes.end..lanes.end + 1, classes.clone());
         let lane = |room: &Room<'v, A, _>| match lanes.end < unit.input.nrows() {
@@ -136,7 +136,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         let [input, target] = &self.rooms.each;
         let gradient = unit.d_input.as_ref().or(unit.d_target.as_ref());
         let place = gradient.and_then(|array| dense(array, &(lanes.clone(), classes.clone())));
-        Ahead::new([lane(input), lane(target), place.unwrap_or(&[])], &[])
+        Prefetch::new([lane(input), lane(target), place.unwrap_or(&[])])
     }
 
     /// As many [pieces] as there are classes: of the next lanes of either side, and of where a gradient of these goes;
@@ -168,7 +168,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
                         self.beside(unit, &rect),
                         Some(after(unit, &rect)),
                     ),
-                    false => (Ahead::NOTHING, Vec::new(), None),
+                    false => (Prefetch::NOTHING, Vec::new(), None),
                 };
                 let level = self.rooms.level;
                 let ([input, target], coming) = self.rooms.load_with_next(&rect, after);
@@ -187,7 +187,7 @@ impl<'v, A: Element, P: Panel<A>> Table<'v, A, P> {
         &mut self,
         unit: &mut Unit<'_, A>,
         divergences: &mut [f64],
-        tally: &mut Tally<'_, A::Loss>,
+        tally: &mut Results<'_, A::Loss>,
     ) {
         if !self.panels.visit.sums_lanes() {
             return;

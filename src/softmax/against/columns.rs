@@ -1,7 +1,7 @@
 //! Lanes beside each other against their targets.
 
 use super::{Block, Pass};
-use crate::divergence::Term;
+use crate::divergence::Kernel;
 use crate::elementwise::{STRIPES, add_to_each};
 use crate::number::Float;
 use crate::number::Number;
@@ -37,7 +37,7 @@ impl<const N: usize> ColumnSum<N> {
 /// Lanes beside each other, class after class.
 #[derive(Clone, Debug)]
 pub struct ColumnsAgainst<K, A: Number, const N: usize> {
-    kind: std::marker::PhantomData<K>,
+    kernel: K,
     settings: Settings,
     pass: Pass,
     peaks: Row<A::Real, N>,
@@ -54,11 +54,11 @@ pub struct ColumnsAgainst<K, A: Number, const N: usize> {
     block: Box<Block<A::Real>>,
 }
 
-impl<K: Term, A: Number, const N: usize> ColumnsAgainst<K, A, N> {
-    pub fn new(settings: Settings, classes: usize) -> Self {
+impl<K: Kernel, A: Number, const N: usize> ColumnsAgainst<K, A, N> {
+    pub fn new(kernel: K, settings: Settings, classes: usize) -> Self {
         let zeros = [0.0; N];
         ColumnsAgainst {
-            kind: std::marker::PhantomData,
+            kernel,
             settings,
             pass: Pass::Peaks,
             peaks: [-A::Real::INFINITY; N],
@@ -76,11 +76,17 @@ impl<K: Term, A: Number, const N: usize> ColumnsAgainst<K, A, N> {
 
     fn fill(&mut self, input: &Row<A::Real, N>, target: &Row<A::Real, N>) {
         let total = Beside(&self.total);
-        self.block.fill::<K, A::Real>(self.settings, total, input, target.iter().copied());
+        self.block.fill::<K, A::Real>(
+            self.kernel,
+            self.settings,
+            total,
+            input,
+            target.iter().copied(),
+        );
     }
 }
 
-impl<K: Term, A: Number, const N: usize> Solver<A> for ColumnsAgainst<K, A, N> {
+impl<K: Kernel, A: Number, const N: usize> Solver<A> for ColumnsAgainst<K, A, N> {
     type Item = Row<A::Real, N>;
 
     fn start(&mut self) {
@@ -196,7 +202,7 @@ impl<K: Term, A: Number, const N: usize> Solver<A> for ColumnsAgainst<K, A, N> {
                 Factors::Lanes(factors) => factors[i],
                 Factors::Each(factors) => factors[row.start + i],
             };
-            self.block.outputs::<K, A>(settings, Beside(&sums), factor, N, out);
+            self.block.outputs::<K, A>(self.kernel, settings, Beside(&sums), factor, N, out);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One lane against a target.
 
 use super::{Block, Pass};
-use crate::divergence::Term;
+use crate::divergence::Kernel;
 use crate::elementwise::{LaneSum, Running};
 use crate::number::Float;
 use crate::number::Number;
@@ -13,7 +13,7 @@ use crate::softmax::solver::{Factors, Fork, Next, Outputs, Settings, Solver};
 /// One lane against a target, its classes behind each other.
 #[derive(Clone, Debug)]
 pub struct LaneAgainst<K, A: Number> {
-    kind: std::marker::PhantomData<K>,
+    kernel: K,
     settings: Settings,
     pass: Pass,
     peaks: Peaks<A::Real>,
@@ -30,10 +30,10 @@ pub struct LaneAgainst<K, A: Number> {
     block: Box<Block<A::Real>>,
 }
 
-impl<K: Term, A: Number> LaneAgainst<K, A> {
-    pub fn new(settings: Settings) -> Self {
+impl<K: Kernel, A: Number> LaneAgainst<K, A> {
+    pub fn new(kernel: K, settings: Settings) -> Self {
         LaneAgainst {
-            kind: std::marker::PhantomData,
+            kernel,
             settings,
             pass: Pass::Peaks,
             peaks: Peaks::default(),
@@ -51,11 +51,11 @@ impl<K: Term, A: Number> LaneAgainst<K, A> {
 
     fn fill(&mut self, input: &[A], target: &[A]) {
         let target = target.iter().map(|target| target.widen());
-        self.block.fill::<K, A>(self.settings, One(self.total), input, target);
+        self.block.fill::<K, A>(self.kernel, self.settings, One(self.total), input, target);
     }
 }
 
-impl<K: Term, A: Number> Solver<A> for LaneAgainst<K, A> {
+impl<K: Kernel, A: Number> Solver<A> for LaneAgainst<K, A> {
     type Item = A;
 
     fn start(&mut self) {
@@ -129,17 +129,17 @@ impl<K: Term, A: Number> Solver<A> for LaneAgainst<K, A> {
         match factors {
             Factors::Lanes(factors) => {
                 let sum = One(-self.lost * (factors[0] * settings.rate));
-                self.block.outputs::<K, A>(settings, sum, |_| factors[0], len, out);
+                self.block.outputs::<K, A>(self.kernel, settings, sum, |_| factors[0], len, out);
             }
             Factors::Each(factors) => {
                 let sum = One(self.upstream.value());
-                self.block.outputs::<K, A>(settings, sum, |i| factors[i], len, out);
+                self.block.outputs::<K, A>(self.kernel, settings, sum, |i| factors[i], len, out);
             }
         }
     }
 }
 
-impl<K: Term, A: Number> Fork for LaneAgainst<K, A> {
+impl<K: Kernel, A: Number> Fork for LaneAgainst<K, A> {
     fn fork(&self) -> Self {
         LaneAgainst { peaks: self.peaks, parts: Vec::new(), ..self.clone() }
     }

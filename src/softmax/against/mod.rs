@@ -10,8 +10,8 @@ pub use lane::LaneAgainst;
 use super::given::{Total, d_logits, log_softmax};
 use super::gradient::PerLane;
 use super::solver::{Outputs, Settings};
-use crate::divergence::Term;
-use crate::elementwise::{Ahead, CHUNK, Chunk, Factor, d_target, terms, terms_and_slopes};
+use crate::divergence::Kernel;
+use crate::elementwise::{Factors, Operands, Prefetch, TILE, d_target, terms, terms_and_slopes};
 use crate::number::Number;
 use crate::number::Real;
 
@@ -26,23 +26,24 @@ enum Pass {
 /// ln q and what is computed of it and of as many targets.
 #[derive(Clone, Debug)]
 struct Block<T> {
-    log_q: [T; CHUNK],
-    target: [T; CHUNK],
-    terms: [T; CHUNK],
+    log_q: [T; TILE],
+    target: [T; TILE],
+    terms: [T; TILE],
     /// −t.
-    slopes: [T; CHUNK],
-    shares: [f64; CHUNK],
+    slopes: [T; TILE],
+    shares: [f64; TILE],
 }
 
 impl<T: Real + Number<Real = T>> Block<T> {
     fn new() -> Self {
-        let (zeros, wide) = ([T::ZERO; CHUNK], [0.0; CHUNK]);
+        let (zeros, wide) = ([T::ZERO; TILE], [0.0; TILE]);
         Block { log_q: zeros, target: zeros, terms: zeros, slopes: zeros, shares: wide }
     }
 
     /// Computes the terms, and −t if gradients are wanted.
-    fn fill<K: Term, A: Number<Real = T>>(
+    fn fill<K: Kernel, A: Number<Real = T>>(
         &mut self,
+        kernel: K,
         settings: Settings,
         total: impl PerLane<Total<T>>,
         input: &[A],
@@ -51,13 +52,13 @@ impl<T: Real + Number<Real = T>> Block<T> {
         let (level, len) = (settings.level, input.len());
         log_softmax(level, total, input, &mut self.log_q[..len]);
         self.target.iter_mut().zip(target).for_each(|(to, target)| *to = target);
-        let chunk = Chunk { input: &self.log_q[..len], target: &self.target[..len] };
-        let ahead = Ahead::NOTHING;
+        let chunk = Operands { input: &self.log_q[..len], target: &self.target[..len] };
+        let ahead = Prefetch::NOTHING;
         if settings.gradients {
             let slopes = &mut self.slopes[..len];
-            terms_and_slopes::<K, T>(level, chunk, ahead, &mut self.terms[..len], slopes);
+            terms_and_slopes(level, kernel, chunk, ahead, &mut self.terms[..len], slopes);
         } else {
-            terms::<K, T>(level, chunk, ahead, &mut self.terms[..len]);
+            terms(level, kernel, chunk, ahead, &mut self.terms[..len]);
         }
     }
 
@@ -70,8 +71,9 @@ impl<T: Real + Number<Real = T>> Block<T> {
     }
 
     /// Terms and gradients: `sums` holds Σ factor·t of each lane.
-    fn outputs<K: Term, A: Number<Real = T>>(
+    fn outputs<K: Kernel, A: Number<Real = T>>(
         &mut self,
+        kernel: K,
         settings: Settings,
         sums: impl PerLane<f64>,
         factor: impl Fn(usize) -> f64,
@@ -87,9 +89,9 @@ impl<T: Real + Number<Real = T>> Block<T> {
             d_logits(level, sums, &self.log_q[..len], &self.shares[..len], out);
         }
         if let Some(out) = out.d_target {
-            let chunk = Chunk { input: &self.log_q[..len], target: &self.target[..len] };
+            let chunk = Operands { input: &self.log_q[..len], target: &self.target[..len] };
             let slopes = &mut self.terms[..len];
-            d_target::<K, T>(level, chunk, Factor::Uniform(1.0), slopes);
+            d_target(level, kernel, chunk, Factors::Uniform(1.0), slopes);
             for (i, (out, slope)) in out.iter_mut().zip(slopes).enumerate() {
                 let (factor, nan) = (factor(i), self.log_q[i].is_nan() | self.target[i].is_nan());
                 // 0 · ∞ = 0, and rounded once.

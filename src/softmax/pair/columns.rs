@@ -3,7 +3,7 @@
 use std::iter;
 
 use super::{Pass, each_lane, scale};
-use crate::elementwise::CHUNK;
+use crate::elementwise::TILE;
 use crate::number::Number;
 use crate::number::{Float, Level, Real};
 use crate::softmax::FEW;
@@ -193,7 +193,7 @@ impl<A: Number, const N: usize> Solver<A> for ColumnPair<A, N> {
                 let slope = |i| SlopesEach::new(&lanes.lane(i), sums(i), generalized);
                 let slopes = &each_lane::<_, N>(level, slope);
                 self.each_class(input, target, out, |class, cells, d_input, d_target| {
-                    let (slopes, mut scaled) = (Beside(slopes), [0.0; CHUNK]);
+                    let (slopes, mut scaled) = (Beside(slopes), [0.0; TILE]);
                     let factors = scale(&factors[class * N..(class + 1) * N], rate, &mut scaled);
                     if let Some(out) = d_input {
                         d_inputs_each(level, slopes, cells, factors, out);

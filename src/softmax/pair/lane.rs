@@ -1,7 +1,7 @@
 //! One lane against another.
 
 use super::{Pass, scale};
-use crate::elementwise::{CHUNK, Chunk};
+use crate::elementwise::{Operands, TILE};
 use crate::number::Float;
 use crate::number::Number;
 use crate::softmax::gradient::{
@@ -63,7 +63,7 @@ impl<A: Number> LanePair<A> {
 
     fn fill(&mut self, input: &[A], target: &[A]) {
         if self.blocks != 1 {
-            self.cells.refill(self.settings.level, Chunk { input, target }, &self.shift);
+            self.cells.refill(self.settings.level, Operands { input, target }, &self.shift);
         }
     }
 }
@@ -96,7 +96,7 @@ impl<A: Number> Solver<A> for LanePair<A> {
             }
             Pass::Sums => {
                 self.blocks += 1;
-                let chunk = Chunk { input, target };
+                let chunk = Operands { input, target };
                 self.sums.add(level, chunk, next.lane, &self.shift, &mut self.cells, outputs);
             }
         }
@@ -136,7 +136,7 @@ impl<A: Number> Solver<A> for LanePair<A> {
             self.upstream = UpstreamSums::new(self.settings.generalized);
         }
         self.fill(input, target);
-        let mut scaled = [0.0; CHUNK];
+        let mut scaled = [0.0; TILE];
         let scaled = scale(factors, self.settings.rate, &mut scaled);
         self.upstream.add(self.settings.level, &self.lane, &self.cells, scaled);
     }
@@ -147,8 +147,8 @@ impl<A: Number> Solver<A> for LanePair<A> {
         if let Some(out) = out.terms {
             let shares = One(Shares::new(lane));
             match self.settings.generalized {
-                true => softmax_terms::<_, true, CHUNK>(level, shares, cells, out),
-                false => softmax_terms::<_, false, CHUNK>(level, shares, cells, out),
+                true => softmax_terms::<_, true, TILE>(level, shares, cells, out),
+                false => softmax_terms::<_, false, TILE>(level, shares, cells, out),
             }
         }
         match factors {
@@ -158,7 +158,7 @@ impl<A: Number> Solver<A> for LanePair<A> {
                 out.d_target.into_iter().for_each(|out| d_targets(level, slopes, cells, out));
             }
             Factors::Each(factors) => {
-                let mut scaled = [0.0; CHUNK];
+                let mut scaled = [0.0; TILE];
                 let factors = scale(factors, rate, &mut scaled);
                 let slopes =
                     One(SlopesEach::new(lane, self.upstream.value(), self.settings.generalized));

@@ -7,7 +7,7 @@ pub use columns::ColumnPair;
 pub use lane::LanePair;
 
 use super::columns::Row;
-use crate::elementwise::CHUNK;
+use crate::elementwise::TILE;
 use crate::number::Level;
 
 /// The pass that is under way; there may be several for the sums, each with a better shift.
@@ -20,7 +20,7 @@ enum Pass {
 }
 
 /// factors · rate.
-fn scale<'a>(factors: &[f64], rate: f64, room: &'a mut [f64; CHUNK]) -> &'a [f64] {
+fn scale<'a>(factors: &[f64], rate: f64, room: &'a mut [f64; TILE]) -> &'a [f64] {
     let scaled = &mut room[..factors.len()];
     scaled.iter_mut().zip(factors).for_each(|(scaled, factor)| *scaled = factor * rate);
     scaled

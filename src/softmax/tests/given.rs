@@ -1,5 +1,5 @@
 use super::value::{pair, wide};
-use crate::elementwise::CHUNK;
+use crate::elementwise::TILE;
 use crate::number::Number;
 use crate::number::tests::random;
 use crate::number::{Float, Level};
@@ -13,8 +13,8 @@ fn log_q<A: Number>(level: Level, z: &[A], rate: f64) -> Vec<A::Real> {
     let mut peaks = Peaks::default();
     peaks.add::<A, true>(level, z);
     let (peak, mut sum) = (peaks.value(level), TotalSum::default());
-    let mut room = [<A::Real as Float>::ZERO; CHUNK];
-    z.chunks(CHUNK).for_each(|z| sum.add(level, z, peak, rate, &mut room));
+    let mut room = [<A::Real as Float>::ZERO; TILE];
+    z.chunks(TILE).for_each(|z| sum.add(level, z, peak, rate, &mut room));
     let mut out = vec![<A::Real as Float>::ZERO; z.len()];
     log_softmax(level, One(Total::new(peak, rate, sum.value())), z, &mut out);
     out

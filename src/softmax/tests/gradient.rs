@@ -1,7 +1,7 @@
 use super::oracle::{Exact, exact, naive};
 use super::value::{MASKS, normal, pair, wide};
 use super::{along, turned_gradients};
-use crate::elementwise::Chunk;
+use crate::elementwise::Operands;
 use crate::elementwise::{transpose, transpose_back};
 use crate::number::Number;
 use crate::number::tests::{all_bits, bits, random};
@@ -17,7 +17,7 @@ fn cells<A: Number>(level: Level, z_p: &[A], z_q: &[A], rate: f64) -> (Lane, Cel
     let mut cells = Cells::default();
     let rate = <A::Real as Float>::from_f64(rate);
     let (lane, shift): (_, Shift<_>) = along(level, z_p, z_q, rate, &mut cells);
-    cells.refill(level, Chunk { input: z_q, target: z_p }, &shift);
+    cells.refill(level, Operands { input: z_q, target: z_p }, &shift);
     (lane, cells)
 }
 

@@ -7,7 +7,7 @@ mod oracle;
 mod value;
 
 use crate::elementwise::transpose;
-use crate::elementwise::{Ahead, CHUNK, Chunk};
+use crate::elementwise::{Operands, Prefetch, TILE};
 use crate::number::Number;
 use crate::number::{Level, Real};
 use crate::softmax::{
@@ -64,9 +64,9 @@ pub fn along<A: Number>(
     let (mut shift, [peak_p, peak_q]) = first_shift(level, z_p, z_q, rate, z_p.len());
     let mut sum = |shift: &Shift<A::Real>| {
         let mut sums = Sums::default();
-        for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
-            let chunk = Chunk { input: z_q, target: z_p };
-            sums.add(level, chunk, Ahead::NOTHING, shift, cells, false);
+        for (z_p, z_q) in z_p.chunks(TILE).zip(z_q.chunks(TILE)) {
+            let chunk = Operands { input: z_q, target: z_p };
+            sums.add(level, chunk, Prefetch::NOTHING, shift, cells, false);
         }
         sums.part().lane(peak_p, peak_q)
     };
@@ -192,9 +192,9 @@ pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, L
     let mut whole = Part::default();
     for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
         let mut sums = Sums::default();
-        for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
-            let chunk = Chunk { input: z_q, target: z_p };
-            sums.add(level, chunk, Ahead::NOTHING, &shift, &mut cells, false);
+        for (z_p, z_q) in z_p.chunks(TILE).zip(z_q.chunks(TILE)) {
+            let chunk = Operands { input: z_q, target: z_p };
+            sums.add(level, chunk, Prefetch::NOTHING, &shift, &mut cells, false);
         }
         whole.join(&sums.part());
     }

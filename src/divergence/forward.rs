@@ -1,0 +1,114 @@
+//! The Kullback–Leibler divergence KL(p ‖ q) = Σ p·D, and its generalized form Σ p·φ(D).
+//!
+//! | | F | ∂/∂(ln q) | ∂/∂p |
+//! |---|---|---|---|
+//! | [`Forward`] | p·D | −p | D + 1 |
+//! | [`GeneralizedForward`] | p·D − p + q = p·φ(D) | q − p | D |
+//!
+//! φ(D) = e^(−D) − 1 + D is computed as a function of its own: near 0, where |D| ≤ 3/2, as D²·P(−D) with the positive
+//! polynomial P of [`Phi::remainder`](crate::number::Phi::remainder), otherwise as q + p·(D − 1), of which at D = −3/2 five
+//! ninths cancel, and less beyond. p·expm1(−D) would overflow.
+
+use super::{Divergence, Pair};
+use crate::number::Real;
+
+/// KL(p ‖ q), PyTorch's loss.
+#[derive(Clone, Copy, Debug)]
+pub struct Forward;
+
+/// The generalized form of KL(p ‖ q), of which no term is negative.
+#[derive(Clone, Copy, Debug)]
+pub struct GeneralizedForward;
+
+impl Divergence for Forward {
+    const USES_Q: bool = false;
+    const ALLOWS_ZERO_P: bool = true;
+
+    #[inline(always)]
+    fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        pair.times_p::<CAREFUL>(pair.log_ratio)
+    }
+
+    #[inline(always)]
+    fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        -pair.p
+    }
+
+    #[inline(always)]
+    fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        at_zero::<T, CAREFUL>(pair, pair.log_ratio + T::ONE)
+    }
+
+    /// Of the factor, not of the limit at 0.
+    #[inline(always)]
+    fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        pair.times_p::<CAREFUL>(pair.log_ratio + T::ONE)
+    }
+}
+
+impl Divergence for GeneralizedForward {
+    const USES_Q: bool = true;
+    const ALLOWS_ZERO_P: bool = true;
+
+    #[inline(always)]
+    fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        let Pair { p, q, log_ratio: d, log_q, .. } = pair;
+        let near = is_near(d);
+        let curvature = d * d * T::remainder(-d);
+        if !CAREFUL {
+            return p.mul_add(
+                if near { curvature } else { d - T::ONE },
+                if near { T::ZERO } else { q },
+            );
+        }
+        let far = p.mul_add(d - T::ONE, q);
+        // Where p is the smallest number of all, rounded up, it may weigh more than it should.
+        let far = if far < T::ZERO { T::ZERO } else { far };
+        // D and the smaller summand may overflow, and p underflow.
+        let outweighed = (p == T::ZERO) | ((q == T::INFINITY) & !d.is_nan());
+        let far = if outweighed { q } else { far };
+        let close = if d == T::ZERO { T::ZERO } else { p * curvature };
+        let value = if near { close } else { far };
+        let value = if log_q.abs() == T::INFINITY { d.abs() } else { value };
+        if pair.is_absent_in_p() { q } else { value }
+    }
+
+    #[inline(always)]
+    fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        let Pair { p, q, log_ratio: d, .. } = pair;
+        let near = is_near(d);
+        let growth = (d * d).mul_add(T::remainder(-d), -d);
+        if !CAREFUL {
+            return p.mul_add(if near { growth } else { -T::ONE }, if near { T::ZERO } else { q });
+        }
+        let both_overflow = (q == T::INFINITY) & (p == T::INFINITY);
+        let far = if both_overflow { -d * T::INFINITY } else { q - p };
+        let close = if d == T::ZERO { T::ZERO } else { p * growth };
+        if near { close } else { far }
+    }
+
+    #[inline(always)]
+    fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        at_zero::<T, CAREFUL>(pair, pair.log_ratio)
+    }
+
+    /// Of the factor, not of the limit at 0.
+    #[inline(always)]
+    fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        pair.times_p::<CAREFUL>(pair.log_ratio)
+    }
+}
+
+/// Whether φ(D) is computed by its polynomial.
+#[inline(always)]
+fn is_near<T: Real>(d: T) -> bool {
+    d.abs() <= T::from_f64(1.5)
+}
+
+/// ∂F/∂p, which is +∞ where both exclude the class: the limit p → 0 comes after q = 0.
+#[inline(always)]
+fn at_zero<T: Real, const CAREFUL: bool>(pair: Pair<T>, slope: T) -> T {
+    // Adding 0 makes a zero positive.
+    let slope = slope + T::ZERO;
+    if CAREFUL && pair.is_absent_in_p() && pair.is_absent_in_q() { T::INFINITY } else { slope }
+}

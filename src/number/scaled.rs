@@ -1,0 +1,82 @@
+//! Products and quotients beyond the range of an `f64`.
+
+/// significand·2^exponent.
+#[derive(Clone, Copy, Debug)]
+pub struct Scaled {
+    /// In 1..2 after every operation, unless it is 0, infinite or NaN.
+    pub significand: f64,
+    /// The power of two.
+    pub exponent: i32,
+}
+
+impl Scaled {
+    /// A number.
+    pub fn new(number: f64) -> Scaled {
+        Scaled { significand: number, exponent: 0 }.near_one()
+    }
+
+    /// The product, its significand rounded once.
+    pub fn times(self, other: Scaled) -> Scaled {
+        let (a, b) = (self.near_one(), other.near_one());
+        let significand = a.significand * b.significand;
+        Scaled { significand, exponent: a.exponent + b.exponent }.near_one()
+    }
+
+    /// The quotient, its significand rounded once.
+    pub fn over(self, other: Scaled) -> Scaled {
+        let (a, b) = (self.near_one(), other.near_one());
+        let significand = a.significand / b.significand;
+        Scaled { significand, exponent: a.exponent - b.exponent }.near_one()
+    }
+
+    /// The root of a number that is not negative.
+    pub fn sqrt(self) -> f64 {
+        let Scaled { significand, exponent } = self.near_one();
+        let odd = exponent.rem_euclid(2);
+        let root = (significand * power_of_two(odd)).sqrt();
+        let [a, b] = powers((exponent - odd) / 2);
+        root * a * b
+    }
+
+    /// Two factors whose product it is. The second is a power of 2, and 1 where the first can hold the number.
+    pub fn split(self) -> [f64; 2] {
+        let Scaled { significand, exponent } = self.near_one();
+        let first = exponent.clamp(-1000, 1000);
+        let rest = (exponent - first).clamp(-1022, 1023);
+        [significand * power_of_two(first), power_of_two(rest)]
+    }
+
+    /// The number, rounded to an `f64`.
+    pub fn value(self) -> f64 {
+        let Scaled { significand, exponent } = self.near_one();
+        let [a, b] = powers(exponent);
+        significand * a * b
+    }
+
+    /// The same number with a significand in 1..2, unless that is 0, infinite or NaN.
+    fn near_one(self) -> Scaled {
+        let Scaled { significand, exponent } = self;
+        if significand == 0.0 || !significand.is_finite() {
+            return self;
+        }
+        if !significand.is_normal() {
+            let lifted = significand * power_of_two(64);
+            return Scaled { significand: lifted, exponent: exponent - 64 }.near_one();
+        }
+        let shift = ((significand.to_bits() >> 52 & 0x7ff) as i32) - 1023;
+        let [a, b] = [power_of_two(-(shift / 2)), power_of_two(-(shift - shift / 2))];
+        Scaled { significand: significand * a * b, exponent: exponent + shift }
+    }
+}
+
+/// Two powers of two whose product is 2^exponent, or as good as infinite or 0.
+fn powers(exponent: i32) -> [f64; 2] {
+    let exponent = exponent.clamp(-2040, 2040);
+    [power_of_two(exponent / 2), power_of_two(exponent - exponent / 2)]
+}
+
+/// 2^exponent for −1022 ≤ exponent ≤ 1023.
+#[inline(always)]
+pub fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << 52)
+}
