@@ -8,6 +8,10 @@
 //! φ(D) = e^(−D) − 1 + D is computed as a function of its own: near 0, where |D| ≤ 3/2, as D²·P(−D) with the positive
 //! polynomial P of [`Phi::remainder`](crate::number::Phi::remainder), otherwise as q + p·(D − 1), of which at D = −3/2 five
 //! ninths cancel, and less beyond. p·expm1(−D) would overflow.
+//!
+//! **Error** of the generalized form, the worst of `tests/fixtures/generalized.py`, `exp` and `ln` included, in ulp of itself:
+//! log target, term 2.1 (f32) and 2.2 (f64), ∂/∂(ln q) 1.7 and 1.7; probability target, beside 2η/|D| of the term and η/|D|
+//! of the derivative, 2.2 and 2.5, 1.6 and 2.6, with η = 1.4e−8 and 2.8e−17 the error of ln p.
 
 use super::{Divergence, Pair};
 use crate::number::Real;

@@ -41,8 +41,9 @@ pub struct Pair<T> {
 
 /// A divergence: F(p, D) and its derivatives. The value is the setting, with its parameters.
 ///
-/// With `CAREFUL` false a method may assume that p, q and D are finite and that eᴰ and e^(−D) do not overflow. Both
-/// versions give the same bits wherever that holds.
+/// With `CAREFUL` false a method may assume that p, q and D are finite. p and q are then normal numbers, or p is 0 where
+/// [`ALLOWS_ZERO_P`](Self::ALLOWS_ZERO_P) says so; eᴰ and e^(−D) may overflow. Both versions give the same bits wherever that
+/// holds.
 pub trait Divergence: Copy + Send + Sync + 'static {
     /// Whether the term or its derivatives read q.
     const USES_Q: bool;

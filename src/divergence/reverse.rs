@@ -5,7 +5,7 @@
 //! | [`Reverse`] | −q·D | q·(1 − D) | −q/p = −e^(−D) |
 
 use super::{Divergence, Pair, zero_unless_nan};
-use crate::number::{Real, exp, exp_of_normal};
+use crate::number::{Real, exp};
 
 /// KL(q ‖ p).
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +42,9 @@ impl Divergence for Reverse {
 
     #[inline(always)]
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        if !CAREFUL {
-            return -exp_of_normal(-pair.log_ratio);
-        }
+        // Two normal numbers may be so far apart that their quotient overflows.
         let slope = -exp(-pair.log_ratio);
-        if pair.is_absent_in_q() { T::ZERO - zero_unless_nan(pair.p) } else { slope }
+        if CAREFUL && pair.is_absent_in_q() { T::ZERO - zero_unless_nan(pair.p) } else { slope }
     }
 
     /// −q.

@@ -1,4 +1,8 @@
-//! The remainder of the exponential, (eᶻ − 1 − z)/z².
+//! The remainder of the exponential, (eᶻ − 1 − z)/z²: polynomials with P(0) = ½ exactly and P > 0, relative minimax, their
+//! coefficients rounded.
+//!
+//! - |z| ≤ 3/2, f32: degree 8, relative error 1.0e−8 = 2⁻²⁶·⁶ (at −0.29).
+//! - |z| ≤ 3/2, f64: degree 15, relative error 8.8e−18 = 2⁻⁵⁶·⁷ (at 0.21).
 
 #[cfg(test)]
 use super::Real;
