@@ -47,6 +47,8 @@ impl Divergence for JensenShannon {
         let (log_p, log_q) = self.logs(d);
         let far = (beta * p).mul_add(log_p, rest * q * log_q);
         let term = if d.abs() <= T::from_f64(8.0) { near } else { far };
+        // Adding 0 makes a zero positive.
+        let term = term + T::ZERO;
         if !CAREFUL {
             return term;
         }
@@ -61,7 +63,9 @@ impl Divergence for JensenShannon {
 
     #[inline(always)]
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let slope = T::from_f64(1.0 - self.0) * pair.q * self.logs(pair.log_ratio).1;
+        // Adding 0 makes a zero positive.
+        let slope =
+            (T::from_f64(1.0 - self.0) * pair.q).mul_add(self.logs(pair.log_ratio).1, T::ZERO);
         if !CAREFUL {
             return slope;
         }
@@ -73,7 +77,7 @@ impl Divergence for JensenShannon {
 
     #[inline(always)]
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let slope = T::from_f64(self.0) * self.logs(pair.log_ratio).0;
+        let slope = T::from_f64(self.0).mul_add(self.logs(pair.log_ratio).0, T::ZERO);
         if !CAREFUL {
             return slope;
         }
