@@ -1,7 +1,7 @@
 //! Divergences: what one class contributes, and its derivatives. One file implements one divergence.
 //!
 //! Every loss here is a sum Σ F(p, D) over the classes, with p the target's probability, q the model's, and
-//! D = ln p − ln q. A [`Divergence`] is F. A [`Source`] makes p, q and D of the numbers of the operands.
+//! D = ln p − ln q. A [`Divergence`] is F. A [`Source`](source::Source) makes p, q and D of the numbers of the operands.
 //!
 //! One principle decides every special value: 0 · ±∞ = 0, derivatives at 0 are one-sided limits, there is no epsilon, and
 //! NaN comes through.

@@ -27,7 +27,7 @@ pub const FEW_STRIPES: usize = 4;
 pub trait Running: Default {
     /// Class c belongs to stripe c mod this, and the sums of the stripes are added as a tree.
     const STRIPES: usize;
-    /// So many numbers of a stripe are added in their own type before they are in `f64`: 1 or [`FOUR`](super::fours::FOUR).
+    /// So many numbers of a stripe are added in their own type before they are in `f64`: 1 or [`FOUR`](super::FOUR).
     const TOGETHER: usize;
 
     /// The sum.
@@ -35,7 +35,7 @@ pub trait Running: Default {
 }
 
 /// The running sum of a distribution of many classes: of masses, and of softmaxes against a given target. Terms of
-/// log-probabilities are added [four at a time](super::fours).
+/// log-probabilities are added [four at a time](super::many).
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))] // as `Aligned`
 pub struct LaneSum(pub [f64; STRIPES]);
@@ -77,7 +77,7 @@ pub fn add_values<T: Float>(stripes: &mut [f64; STRIPES], values: &[T]) {
     }
 }
 
-/// sums[i] += terms[i].
+/// Adds each term to the sum in the same place.
 pub fn add_to_each<T: Float>(level: Level, sums: &mut [f64], terms: &[T]) {
     level.run(
         #[inline(always)]
