@@ -12,7 +12,7 @@ use crate::divergence::Kernel;
 use crate::element::Element;
 use crate::elementwise::{
     FEW_STRIPES, FOUR, ManySum, Operands, PART, Prefetch, Running, TILE, add_rows, add_to_each,
-    d_input, d_target, needs_prefetch, terms, terms_and_slopes,
+    d_input, d_target, multiply, needs_prefetch, terms, terms_and_slopes,
 };
 use crate::exact::ExactSum;
 use crate::layout::{
@@ -211,20 +211,12 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
         let in_place = terms_here.and_then(|value| dense_mut(value, &tile.rect));
         let is_in_place = in_place.is_some();
         let places = in_place.unwrap_or(&mut self.terms[..len]);
-        let with_slopes = K::D_INPUT_IS_COSTLY && unit.d_input.is_some();
-        let slopes = match with_slopes {
-            true => {
-                let slopes = self.slopes.get(len);
-                terms_and_slopes(level, kernel, operands, prefetch, places, slopes);
-                Some(&*slopes)
-            }
-            false => {
-                if wanted != Wanted::Nothing {
-                    terms(level, kernel, operands, prefetch, places);
-                }
-                None
-            }
-        };
+        if K::D_INPUT_IS_COSTLY && unit.d_input.is_some() {
+            let slopes = self.slopes.get(len);
+            terms_and_slopes(level, kernel, operands, prefetch, places, slopes);
+        } else if wanted != Wanted::Nothing {
+            terms(level, kernel, operands, prefetch, places);
+        }
 
         match wanted {
             Wanted::Nothing => {}
@@ -256,8 +248,10 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
         let scale = self.results.visit.scale;
         let factors = self.factors.of(scale, upstream, weights, &tile.rect);
         if let Some(gradient) = &mut unit.d_input {
-            write(gradient, &tile.rect, &mut self.gradient, |out| {
-                d_input(level, kernel, operands, slopes, factors, out);
+            let slopes = &mut self.slopes;
+            write(gradient, &tile.rect, &mut self.gradient, |out| match K::D_INPUT_IS_COSTLY {
+                true => multiply(level, operands, slopes.get(len), factors, out),
+                false => d_input(level, kernel, operands, factors, out),
             });
         }
         if let Some(gradient) = &mut unit.d_target {

@@ -14,7 +14,7 @@
 //! of the derivative, 2.2 and 2.5, 1.6 and 2.6, with η = 1.4e−8 and 2.8e−17 the error of ln p.
 
 use super::{Divergence, Pair};
-use crate::number::Real;
+use crate::number::{Real, reduced, reduced_any, scale_any};
 
 /// KL(p ‖ q), PyTorch's loss.
 #[derive(Clone, Copy, Debug)]
@@ -50,15 +50,44 @@ impl Divergence for Forward {
     }
 }
 
+/// Exponentials, less what cancels.
+struct Powers<T> {
+    /// Whether φ(D) is computed by its polynomial.
+    near: bool,
+    /// φ(D), if near.
+    curvature: T,
+    /// e^(−D) − 1, if near.
+    growth: T,
+    /// q, unless near.
+    q: T,
+}
+
+impl<T: Real> Powers<T> {
+    /// Those of a pair. One polynomial serves −D and the reduced ln q, of which a pair needs but one: q is computed of ln q here
+    /// rather than read.
+    #[inline(always)]
+    fn of<const CAREFUL: bool>(pair: Pair<T>) -> Self {
+        let d = pair.log_ratio;
+        let near = d.abs() <= T::from_f64(1.5);
+        let (r, k) = if CAREFUL { reduced_any(pair.log_q) } else { reduced(pair.log_q) };
+        let z = if near { -d } else { r };
+        let square = z * z;
+        let p = T::remainder(z);
+        let growth = square.mul_add(p, z);
+        let exp_r = growth + T::ONE;
+        let q = if CAREFUL { scale_any(exp_r, k, pair.log_q) } else { exp_r.scale(k) };
+        Powers { near, curvature: square * p, growth, q }
+    }
+}
+
 impl Divergence for GeneralizedForward {
     const USES_Q: bool = true;
     const ALLOWS_ZERO_P: bool = true;
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let Pair { p, q, log_ratio: d, log_q, .. } = pair;
-        let near = is_near(d);
-        let curvature = d * d * T::remainder(-d);
+        let Pair { p, log_ratio: d, log_q, .. } = pair;
+        let Powers { near, curvature, q, .. } = Powers::of::<CAREFUL>(pair);
         if !CAREFUL {
             return p.mul_add(
                 if near { curvature } else { d - T::ONE },
@@ -79,14 +108,14 @@ impl Divergence for GeneralizedForward {
 
     #[inline(always)]
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let Pair { p, q, log_ratio: d, .. } = pair;
-        let near = is_near(d);
-        let growth = (d * d).mul_add(T::remainder(-d), -d);
+        let Pair { p, log_ratio: d, .. } = pair;
+        let Powers { near, growth, q, .. } = Powers::of::<CAREFUL>(pair);
         if !CAREFUL {
             return p.mul_add(if near { growth } else { -T::ONE }, if near { T::ZERO } else { q });
         }
+        let far = q - p;
         let both_overflow = (q == T::INFINITY) & (p == T::INFINITY);
-        let far = if both_overflow { -d * T::INFINITY } else { q - p };
+        let far = if both_overflow { -d * T::INFINITY } else { far };
         let close = if d == T::ZERO { T::ZERO } else { p * growth };
         if near { close } else { far }
     }
@@ -103,16 +132,11 @@ impl Divergence for GeneralizedForward {
     }
 }
 
-/// Whether φ(D) is computed by its polynomial.
-#[inline(always)]
-fn is_near<T: Real>(d: T) -> bool {
-    d.abs() <= T::from_f64(1.5)
-}
-
 /// ∂F/∂p, which is +∞ where both exclude the class: the limit p → 0 comes after q = 0.
 #[inline(always)]
 fn at_zero<T: Real, const CAREFUL: bool>(pair: Pair<T>, slope: T) -> T {
     // Adding 0 makes a zero positive.
     let slope = slope + T::ZERO;
-    if CAREFUL && pair.is_absent_in_p() && pair.is_absent_in_q() { T::INFINITY } else { slope }
+    let absent = CAREFUL & pair.is_absent_in_p() & pair.is_absent_in_q();
+    if absent { T::INFINITY } else { slope }
 }

@@ -35,7 +35,7 @@ pub struct Pair<T> {
     pub log_ratio: T,
     /// ln p, which is −∞ only where the target excludes the class, not where p underflows. Read with special care only.
     pub log_p: T,
-    /// ln q, in the same way. Read with special care only.
+    /// ln q, −∞ only where the model excludes the class. Read with special care, or by a divergence that uses q.
     pub log_q: T,
 }
 
@@ -45,7 +45,7 @@ pub struct Pair<T> {
 /// [`ALLOWS_ZERO_P`](Self::ALLOWS_ZERO_P) says so; eᴰ and e^(−D) may overflow. Both versions give the same bits wherever that
 /// holds.
 pub trait Divergence: Copy + Send + Sync + 'static {
-    /// Whether the term or its derivatives read q.
+    /// Whether the term or its derivatives read q, or ln q without special care.
     const USES_Q: bool;
     /// Whether a class with p = 0 and a finite ln q needs no special care: D is then some finite number.
     const ALLOWS_ZERO_P: bool;

@@ -13,32 +13,44 @@ const GROUP: usize = 64;
 pub enum Factors<'a> {
     /// One factor for all elements, finite and not 0.
     Uniform(f64),
-    /// One factor for each element.
+    /// One finite factor for each element.
     Each(&'a [f64]),
     /// Two factors for each element, whose product may be out of the range of an `f64`. The second is a power of 2.
     Split(&'a [[f64; 2]]),
 }
 
-/// Computes ∂/∂input, times the factors, from the slopes where those were computed with the terms.
-pub fn d_input<K: Kernel, A: Number>(
+/// Multiplies the slopes of the terms by the factors.
+pub fn multiply<A: Number>(
     level: Level,
-    kernel: K,
     operands: Operands<'_, A>,
-    slopes: Option<&[A::Real]>,
+    slopes: &[A::Real],
     factors: Factors<'_>,
     out: &mut [A],
 ) {
     level.run(
         #[inline(always)]
-        || match slopes {
-            Some(slopes) => operands.multiply(level, slopes, factors, out),
-            None => operands.derivatives(
+        || operands.multiply(level, slopes, factors, out),
+    );
+}
+
+/// Computes ∂/∂input, times the factors.
+pub fn d_input<K: Kernel, A: Number>(
+    level: Level,
+    kernel: K,
+    operands: Operands<'_, A>,
+    factors: Factors<'_>,
+    out: &mut [A],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            operands.derivatives(
                 level,
                 #[inline(always)]
                 |x, t| kernel.d_input::<_, true>(x, t),
                 factors,
                 out,
-            ),
+            )
         },
     );
 }
@@ -66,7 +78,7 @@ pub fn d_target<K: Kernel, A: Number>(
 }
 
 impl<A: Number> Operands<'_, A> {
-    /// A derivative of each pair times its factor, a group at a time.
+    /// A derivative of each pair times its factor.
     #[inline(always)]
     fn derivatives(
         &self,
@@ -75,29 +87,50 @@ impl<A: Number> Operands<'_, A> {
         factors: Factors<'_>,
         out: &mut [A],
     ) {
-        let mut slopes = [A::Real::ZERO; GROUP];
-        let pairs = self.input.chunks(GROUP).zip(self.target.chunks(GROUP));
-        for (i, ((input, target), out)) in pairs.zip(out.chunks_mut(GROUP)).enumerate() {
-            let group = Operands { input, target };
-            match (input.first_chunk::<GROUP>(), target.first_chunk::<GROUP>()) {
-                (Some(x), Some(t)) => {
-                    for i in 0..GROUP {
-                        slopes[i] = derivative(x[i].widen(), t[i].widen());
-                    }
-                }
-                _ => group.each(
-                    slopes.iter_mut(),
-                    #[inline(always)]
-                    |slope, x, t| *slope = derivative(x, t),
-                ),
+        match factors {
+            Factors::Uniform(factor) => self.each_group(
+                derivative,
+                out,
+                #[inline(always)]
+                |_, _, slopes, out| A::multiply(level, slopes, factor, out),
+            ),
+            _ => self.each_group(
+                derivative,
+                out,
+                #[inline(always)]
+                |i, group, slopes, out| group.multiply(level, slopes, factors.group(i), out),
+            ),
+        }
+    }
+
+    /// Calls `put` with the index, the operands, a derivative of each pair and the places of a [`GROUP`] at a time, the last
+    /// of which may be shorter.
+    #[inline(always)]
+    fn each_group(
+        &self,
+        derivative: impl Fn(A::Real, A::Real) -> A::Real,
+        out: &mut [A],
+        put: impl Fn(usize, Operands<'_, A>, &[A::Real], &mut [A]),
+    ) {
+        let (inputs, input) = self.input.as_chunks::<GROUP>();
+        let (targets, target) = self.target.as_chunks::<GROUP>();
+        let (outs, out) = out.as_chunks_mut::<GROUP>();
+        for (i, ((x, t), out)) in inputs.iter().zip(targets).zip(outs).enumerate() {
+            let mut slopes = [A::Real::ZERO; GROUP];
+            for i in 0..GROUP {
+                slopes[i] = derivative(x[i].widen(), t[i].widen());
             }
-            let elements = i * GROUP..i * GROUP + out.len();
-            let factors = match factors {
-                Factors::Uniform(_) => factors,
-                Factors::Each(factors) => Factors::Each(&factors[elements]),
-                Factors::Split(factors) => Factors::Split(&factors[elements]),
-            };
-            group.multiply(level, &slopes[..out.len()], factors, out);
+            put(i, Operands { input: x, target: t }, &slopes, out);
+        }
+        if !out.is_empty() {
+            let rest = Operands { input, target };
+            let mut slopes = [A::Real::ZERO; GROUP];
+            rest.each(
+                slopes.iter_mut(),
+                #[inline(always)]
+                |slope, x, t| *slope = derivative(x, t),
+            );
+            put(inputs.len(), rest, &slopes[..out.len()], out);
         }
     }
 
@@ -109,12 +142,27 @@ impl<A: Number> Operands<'_, A> {
             Factors::Each(factors) => self.each(
                 out.iter_mut().zip(slopes).zip(factors),
                 #[inline(always)]
-                |((out, slope), &factor), x, t| *out = product::<A>(x, t, *slope, [factor, 1.0]),
+                |((out, slope), &factor), x, t| {
+                    let vanishes = (factor == 0.0) & !(x.is_nan() | t.is_nan());
+                    *out = A::narrow(if vanishes { 0.0 } else { slope.to_f64() * factor });
+                },
             ),
             Factors::Split(factors) => self
                 .each(out.iter_mut().zip(slopes).zip(factors), |((out, slope), &factors), x, t| {
                     *out = product::<A>(x, t, *slope, factors)
                 }),
+        }
+    }
+}
+
+impl Factors<'_> {
+    /// Those of the group with this index, and of what lies behind it.
+    #[inline(always)]
+    fn group(&self, index: usize) -> Self {
+        match *self {
+            Factors::Uniform(factor) => Factors::Uniform(factor),
+            Factors::Each(factors) => Factors::Each(&factors[index * GROUP..]),
+            Factors::Split(factors) => Factors::Split(&factors[index * GROUP..]),
         }
     }
 }

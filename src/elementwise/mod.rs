@@ -11,7 +11,7 @@ mod terms;
 mod tests;
 mod transpose;
 
-pub(crate) use gradients::{Factors, d_input, d_target};
+pub(crate) use gradients::{Factors, d_input, d_target, multiply};
 pub(crate) use many::{FOUR, ManySum, add_rows, sum_each_of_many};
 pub(crate) use mass::{add_copies, add_exps, all_finite, copies, exps, negative};
 pub(crate) use prefetch::{Prefetch, fetch, fetch_rest, needs_prefetch};

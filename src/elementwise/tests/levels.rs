@@ -9,7 +9,9 @@ use crate::divergence::Kernel;
 use crate::divergence::tests::{
     GENERALIZED_LOG_PROBABILITY, GENERALIZED_PROBABILITY, LOG_PROBABILITY, PROBABILITY,
 };
-use crate::elementwise::{Factors, Operands, Prefetch, d_input, d_target, terms, terms_and_slopes};
+use crate::elementwise::{
+    Factors, Operands, Prefetch, d_input, d_target, multiply, terms, terms_and_slopes,
+};
 use crate::number::Number;
 use crate::number::{Level, Real};
 
@@ -79,9 +81,9 @@ fn all<K: Kernel, A: Number<Real = A> + Real>(
     results.push(all_bits(&slopes));
     let factors = [Factors::Uniform(1.0 / 3.0), Factors::Uniform(-0.25), Factors::Each(&zeros)];
     for factor in factors.into_iter().chain([Factors::Each(&each), Factors::Split(&split)]) {
-        d_input(level, kernel, chunk, None, factor, &mut out);
+        d_input(level, kernel, chunk, factor, &mut out);
         results.push(all_bits(&out));
-        d_input(level, kernel, chunk, Some(&slopes), factor, &mut out);
+        multiply(level, chunk, &slopes, factor, &mut out);
         assert_eq!(all_bits(&out), results[results.len() - 1], "{factor:?}");
         d_target(level, kernel, chunk, factor, &mut out);
         results.push(all_bits(&out));
