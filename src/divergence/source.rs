@@ -11,8 +11,10 @@ pub trait Source: Copy + Send + Sync + 'static {
     const P_IS_COSTLY: bool;
     /// A target whose pair with the input 0 has the term 0 and finite derivatives, for padding.
     fn neutral<T: Real>() -> T;
-    /// The pair. With `CAREFUL` false it must be [regular](Self::is_regular).
-    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T) -> Pair<T>;
+    /// The number that takes longest to compute of the pair: D or p.
+    fn first_step<T: Real, const CAREFUL: bool>(input: T, target: T) -> T;
+    /// The pair, its [first step](Self::first_step) done. With `CAREFUL` false it must be [regular](Self::is_regular).
+    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T, first: T) -> Pair<T>;
     /// A measure of the pair that no regular one exceeds, in an operation or two. Larger ones may be regular too.
     fn irregularity<D: Divergence, T: Real>(input: T, target: T) -> T::Bits;
     /// The bound of [`irregularity`](Self::irregularity).
@@ -40,11 +42,12 @@ impl Source for Probabilities {
     }
 
     #[inline(always)]
-    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, t: T) -> Pair<T> {
-        let log_ratio = match CAREFUL {
-            true => log_ratio_of_any(x, t),
-            false => log_ratio_of_normal(x, t),
-        };
+    fn first_step<T: Real, const CAREFUL: bool>(x: T, t: T) -> T {
+        if CAREFUL { log_ratio_of_any(x, t) } else { log_ratio_of_normal(x, t) }
+    }
+
+    #[inline(always)]
+    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, t: T, log_ratio: T) -> Pair<T> {
         let log_p = if t == T::ZERO { -T::INFINITY } else { T::ZERO };
         Pair { p: t, q: q_of::<D, T, CAREFUL>(x), log_ratio, log_p, log_q: x }
     }
@@ -92,8 +95,12 @@ impl Source for LogProbabilities {
     }
 
     #[inline(always)]
-    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, y: T) -> Pair<T> {
-        let p = if CAREFUL { exp(y) } else { exp_of_normal(y) };
+    fn first_step<T: Real, const CAREFUL: bool>(_: T, y: T) -> T {
+        if CAREFUL { exp(y) } else { exp_of_normal(y) }
+    }
+
+    #[inline(always)]
+    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, y: T, p: T) -> Pair<T> {
         Pair { p, q: q_of::<D, T, CAREFUL>(x), log_ratio: y - x, log_p: y, log_q: x }
     }
 
@@ -139,10 +146,18 @@ fn q_of<D: Divergence, T: Real, const CAREFUL: bool>(x: T) -> T {
 pub trait Kernel: Copy + Send + Sync + 'static {
     /// Whether gradients take ∂/∂input from the terms' loop rather than compute it again.
     const D_INPUT_IS_COSTLY: bool;
+    /// Whether one loop over [first steps](Self::first_step) and one over the rest are faster than one loop over both.
+    const IN_TWO_LOOPS: bool;
     /// The term.
     fn term<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T;
     /// The term and ∂term/∂input.
     fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T);
+    /// The first number that is computed of a regular pair.
+    fn first_step<T: Real>(self, input: T, target: T) -> T;
+    /// The term of a regular pair, its [first step](Self::first_step) done.
+    fn regular_term<T: Real>(self, input: T, target: T, first: T) -> T;
+    /// The term and ∂term/∂input of a regular pair, its [first step](Self::first_step) done.
+    fn regular_term_and_slope<T: Real>(self, input: T, target: T, first: T) -> (T, T);
     /// ∂term/∂input.
     fn d_input<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T;
     /// ∂term/∂target.
@@ -170,6 +185,20 @@ impl<S, D> Between<S, D> {
     }
 }
 
+impl<S: Source, D: Divergence> Between<S, D> {
+    /// The term and ∂term/∂input.
+    #[inline(always)]
+    fn both<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> (T, T) {
+        (self.divergence.term::<T, CAREFUL>(pair), self.divergence.d_log_q::<T, CAREFUL>(pair))
+    }
+}
+
+/// The pair of an input and a target.
+#[inline(always)]
+fn pair<S: Source, D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T) -> Pair<T> {
+    S::pair::<D, T, CAREFUL>(input, target, S::first_step::<T, CAREFUL>(input, target))
+}
+
 impl<S, D: Copy> Clone for Between<S, D> {
     fn clone(&self) -> Self {
         *self
@@ -180,26 +209,41 @@ impl<S, D: Copy> Copy for Between<S, D> {}
 
 impl<S: Source, D: Divergence> Kernel for Between<S, D> {
     const D_INPUT_IS_COSTLY: bool = S::P_IS_COSTLY | D::USES_Q;
+    const IN_TWO_LOOPS: bool = D::USES_Q;
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        self.divergence.term::<T, CAREFUL>(S::pair::<D, T, CAREFUL>(input, target))
+        self.divergence.term::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
     }
 
     #[inline(always)]
     fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T) {
-        let pair = S::pair::<D, T, CAREFUL>(input, target);
-        (self.divergence.term::<T, CAREFUL>(pair), self.divergence.d_log_q::<T, CAREFUL>(pair))
+        self.both::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
+    }
+
+    #[inline(always)]
+    fn first_step<T: Real>(self, input: T, target: T) -> T {
+        S::first_step::<T, false>(input, target)
+    }
+
+    #[inline(always)]
+    fn regular_term<T: Real>(self, input: T, target: T, first: T) -> T {
+        self.divergence.term::<T, false>(S::pair::<D, T, false>(input, target, first))
+    }
+
+    #[inline(always)]
+    fn regular_term_and_slope<T: Real>(self, input: T, target: T, first: T) -> (T, T) {
+        self.both::<T, false>(S::pair::<D, T, false>(input, target, first))
     }
 
     #[inline(always)]
     fn d_input<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        self.divergence.d_log_q::<T, CAREFUL>(S::pair::<D, T, CAREFUL>(input, target))
+        self.divergence.d_log_q::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
     }
 
     #[inline(always)]
     fn d_target<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        S::d_target::<D, T, CAREFUL>(self.divergence, S::pair::<D, T, CAREFUL>(input, target))
+        S::d_target::<D, T, CAREFUL>(self.divergence, pair::<S, D, T, CAREFUL>(input, target))
     }
 
     #[inline(always)]

@@ -88,13 +88,13 @@ impl<A: Number> Operands<'_, A> {
         out: &mut [A],
     ) {
         match factors {
-            Factors::Uniform(factor) => self.each_group(
+            Factors::Uniform(factor) => self.grouped_derivatives(
                 derivative,
                 out,
                 #[inline(always)]
                 |_, _, slopes, out| A::multiply(level, slopes, factor, out),
             ),
-            _ => self.each_group(
+            _ => self.grouped_derivatives(
                 derivative,
                 out,
                 #[inline(always)]
@@ -106,7 +106,7 @@ impl<A: Number> Operands<'_, A> {
     /// Calls `put` with the index, the operands, a derivative of each pair and the places of a [`GROUP`] at a time, the last
     /// of which may be shorter.
     #[inline(always)]
-    fn each_group(
+    fn grouped_derivatives(
         &self,
         derivative: impl Fn(A::Real, A::Real) -> A::Real,
         out: &mut [A],

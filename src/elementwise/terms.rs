@@ -5,6 +5,9 @@
 //! is every pair looked at again, and only if one is not regular is the tile computed again with special care.
 //!
 //! Meanwhile they prefetch the next tile, a cache line of each operand at a time.
+//!
+//! A divergence that reads q takes [two loops](Kernel::IN_TWO_LOOPS): in one, the chain of dependent operations is longer than
+//! a processor looks ahead, and it waits.
 
 use super::prefetch::Prefetch;
 use crate::divergence::Kernel;
@@ -136,8 +139,24 @@ impl<A: Number> Operands<'_, A> {
         }
     }
 
-    /// Calls `put` with [`WIDTH`] pairs at a time, as if all were regular; returns false if they were not. What is left at
-    /// the end is not visited.
+    /// Calls `put` with [`WIDTH`] pairs at a time. What is left at the end is not visited.
+    #[inline(always)]
+    fn each_group<P>(
+        &self,
+        level: Level,
+        prefetch: Prefetch<'_, A>,
+        places: impl IntoIterator<Item = P>,
+        mut put: impl FnMut(P, &[A::Real; WIDTH], &[A::Real; WIDTH]),
+    ) {
+        let mut scratch = Aligned([A::Real::ZERO; WIDTH]);
+        let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks::<WIDTH>().0);
+        for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
+            prefetch.fetch::<WIDTH>(group * WIDTH);
+            put(place, &A::widen_all(level, x), A::widen_to(level, t, &mut scratch.0));
+        }
+    }
+
+    /// The same, as if all pairs were regular; returns false if they were not.
     #[inline(always)]
     fn each_regular<K: Kernel, P>(
         &self,
@@ -145,19 +164,22 @@ impl<A: Number> Operands<'_, A> {
         kernel: K,
         prefetch: Prefetch<'_, A>,
         places: impl IntoIterator<Item = P>,
-        mut put: impl FnMut(P, &[A::Real; WIDTH], &[A::Real; WIDTH]),
+        put: impl Fn(P, &[A::Real; WIDTH], &[A::Real; WIDTH]),
     ) -> bool {
-        let mut scratch = Aligned([A::Real::ZERO; WIDTH]);
         let mut largest = [<A::Real as Float>::Bits::default(); WIDTH];
-        let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks::<WIDTH>().0);
-        for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
-            prefetch.fetch::<WIDTH>(group * WIDTH);
-            let (x, t) = (&A::widen_all(level, x), A::widen_to(level, t, &mut scratch.0));
-            for i in 0..WIDTH {
-                largest[i] = largest[i].max(kernel.irregularity(x[i], t[i]));
-            }
-            put(place, x, t);
-        }
+        self.each_group(
+            level,
+            prefetch,
+            places,
+            // Not inlined, a long closure would not be compiled for the level.
+            #[inline(always)]
+            |place, x, t| {
+                for i in 0..WIDTH {
+                    largest[i] = largest[i].max(kernel.irregularity(x[i], t[i]));
+                }
+                put(place, x, t);
+            },
+        );
         let bound = kernel.regular_bound::<A::Real>();
         largest.iter().all(|&irregularity| irregularity <= bound) || self.all_regular(level, kernel)
     }
@@ -187,19 +209,36 @@ impl<A: Number> Operands<'_, A> {
         prefetch: Prefetch<'_, A>,
         out: &mut [[A::Real; WIDTH]],
     ) -> bool {
-        self.each_regular(
+        let regular = self.each_regular(
             level,
             kernel,
             prefetch,
-            out,
-            // Not inlined, a long closure would not be compiled for the level.
+            out.iter_mut(),
             #[inline(always)]
             |out, x, t| {
                 for i in 0..WIDTH {
-                    out[i] = kernel.term::<_, false>(x[i], t[i]);
+                    let first = kernel.first_step(x[i], t[i]);
+                    out[i] = match K::IN_TWO_LOOPS {
+                        true => first,
+                        false => kernel.regular_term(x[i], t[i], first),
+                    };
                 }
             },
-        )
+        );
+        if K::IN_TWO_LOOPS && regular {
+            self.each_group(
+                level,
+                Prefetch::NOTHING,
+                out,
+                #[inline(always)]
+                |out, x, t| {
+                    for i in 0..WIDTH {
+                        out[i] = kernel.regular_term(x[i], t[i], out[i]);
+                    }
+                },
+            );
+        }
+        regular
     }
 
     /// Computes terms and ∂term/∂input as if all pairs were regular; returns false if they were not.
@@ -212,17 +251,34 @@ impl<A: Number> Operands<'_, A> {
         out: &mut [[A::Real; WIDTH]],
         slopes: &mut [[A::Real; WIDTH]],
     ) -> bool {
-        self.each_regular(
+        let regular = self.each_regular(
             level,
             kernel,
             prefetch,
-            out.iter_mut().zip(slopes),
+            out.iter_mut().zip(slopes.iter_mut()),
             #[inline(always)]
             |(out, slope), x, t| {
                 for i in 0..WIDTH {
-                    (out[i], slope[i]) = kernel.term_and_slope::<_, false>(x[i], t[i]);
+                    out[i] = kernel.first_step(x[i], t[i]);
+                    if !K::IN_TWO_LOOPS {
+                        (out[i], slope[i]) = kernel.regular_term_and_slope(x[i], t[i], out[i]);
+                    }
                 }
             },
-        )
+        );
+        if K::IN_TWO_LOOPS && regular {
+            self.each_group(
+                level,
+                Prefetch::NOTHING,
+                out.iter_mut().zip(slopes),
+                #[inline(always)]
+                |(out, slope), x, t| {
+                    for i in 0..WIDTH {
+                        (out[i], slope[i]) = kernel.regular_term_and_slope(x[i], t[i], out[i]);
+                    }
+                },
+            );
+        }
+        regular
     }
 }
