@@ -78,16 +78,12 @@ impl<T: Real> Powers<T> {
         let q = if CAREFUL { scale_any(exp_r, k, pair.log_q) } else { exp_r.scale(k) };
         Powers { near, curvature: square * p, growth, q }
     }
-}
 
-impl Divergence for GeneralizedForward {
-    const USES_Q: bool = true;
-    const ALLOWS_ZERO_P: bool = true;
-
+    /// p·φ(D): near and far in one multiply-add.
     #[inline(always)]
-    fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let Pair { p, log_ratio: d, log_q, .. } = pair;
-        let Powers { near, curvature, q, .. } = Powers::of::<CAREFUL>(pair);
+    fn term<const CAREFUL: bool>(&self, pair: Pair<T>) -> T {
+        let (Pair { p, log_ratio: d, log_q, .. }, &Powers { near, curvature, q, .. }) =
+            (pair, self);
         if !CAREFUL {
             return p.mul_add(
                 if near { curvature } else { d - T::ONE },
@@ -106,18 +102,38 @@ impl Divergence for GeneralizedForward {
         if pair.is_absent_in_p() { q } else { value }
     }
 
+    /// q − p.
     #[inline(always)]
-    fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let Pair { p, log_ratio: d, .. } = pair;
-        let Powers { near, growth, q, .. } = Powers::of::<CAREFUL>(pair);
+    fn slope<const CAREFUL: bool>(&self, pair: Pair<T>) -> T {
+        let (Pair { p, log_ratio: d, .. }, &Powers { near, growth, q, .. }) = (pair, self);
         if !CAREFUL {
             return p.mul_add(if near { growth } else { -T::ONE }, if near { T::ZERO } else { q });
         }
-        let far = q - p;
         let both_overflow = (q == T::INFINITY) & (p == T::INFINITY);
-        let far = if both_overflow { -d * T::INFINITY } else { far };
+        let far = if both_overflow { -d * T::INFINITY } else { q - p };
         let close = if d == T::ZERO { T::ZERO } else { p * growth };
         if near { close } else { far }
+    }
+}
+
+impl Divergence for GeneralizedForward {
+    const USES_Q: bool = true;
+    const ALLOWS_ZERO_P: bool = true;
+
+    #[inline(always)]
+    fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        Powers::of::<CAREFUL>(pair).term::<CAREFUL>(pair)
+    }
+
+    #[inline(always)]
+    fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        Powers::of::<CAREFUL>(pair).slope::<CAREFUL>(pair)
+    }
+
+    #[inline(always)]
+    fn term_and_d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> (T, T) {
+        let powers = Powers::of::<CAREFUL>(pair);
+        (powers.term::<CAREFUL>(pair), powers.slope::<CAREFUL>(pair))
     }
 
     #[inline(always)]

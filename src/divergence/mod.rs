@@ -55,6 +55,11 @@ pub trait Divergence: Copy + Send + Sync + 'static {
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T;
     /// ∂F/∂(ln q).
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T;
+    /// Both of them.
+    #[inline(always)]
+    fn term_and_d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> (T, T) {
+        (self.term::<T, CAREFUL>(pair), self.d_log_q::<T, CAREFUL>(pair))
+    }
     /// ∂F/∂p.
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T;
     /// ∂F/∂(ln p) = p·∂F/∂p.

@@ -185,14 +185,6 @@ impl<S, D> Between<S, D> {
     }
 }
 
-impl<S: Source, D: Divergence> Between<S, D> {
-    /// The term and ∂term/∂input.
-    #[inline(always)]
-    fn both<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> (T, T) {
-        (self.divergence.term::<T, CAREFUL>(pair), self.divergence.d_log_q::<T, CAREFUL>(pair))
-    }
-}
-
 /// The pair of an input and a target.
 #[inline(always)]
 fn pair<S: Source, D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T) -> Pair<T> {
@@ -218,7 +210,8 @@ impl<S: Source, D: Divergence> Kernel for Between<S, D> {
 
     #[inline(always)]
     fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T) {
-        self.both::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
+        let pair = pair::<S, D, T, CAREFUL>(input, target);
+        self.divergence.term_and_d_log_q::<T, CAREFUL>(pair)
     }
 
     #[inline(always)]
@@ -233,7 +226,8 @@ impl<S: Source, D: Divergence> Kernel for Between<S, D> {
 
     #[inline(always)]
     fn regular_term_and_slope<T: Real>(self, input: T, target: T, first: T) -> (T, T) {
-        self.both::<T, false>(S::pair::<D, T, false>(input, target, first))
+        let pair = S::pair::<D, T, false>(input, target, first);
+        self.divergence.term_and_d_log_q::<T, false>(pair)
     }
 
     #[inline(always)]
