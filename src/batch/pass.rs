@@ -21,12 +21,12 @@ use crate::layout::{
 use crate::number::{Float, Level};
 
 /// The state of the pass, and scratch buffers for what does not lie in memory as the loops want it.
-pub struct Pass<'v, K, A: Element> {
+pub struct Pass<'p, 'v, K, A: Element> {
     kernel: K,
     /// Where the sums of lanes and the terms go.
-    pub results: Results<'v, A::Loss>,
-    operands: [Reader<'v, A>; 2],
-    terms: &'v mut [A::Loss; TILE],
+    pub results: &'p mut Results<'v, A::Loss>,
+    operands: [Reader<'p, A>; 2],
+    terms: Scratch<A::Loss>,
     /// Terms of neighbouring lanes that are added together.
     rows: Scratch<A::Loss>,
     slopes: Scratch<A::Loss>,
@@ -39,20 +39,19 @@ pub struct Pass<'v, K, A: Element> {
     gradient: Scratch<A>,
 }
 
-impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
+impl<'p, 'v, K: Kernel, A: Element> Pass<'p, 'v, K, A> {
     /// A pass over a unit with these operands.
     #[inline]
     pub fn new(
         kernel: K,
-        results: Results<'v, A::Loss>,
-        operands: [ArrayView2<'v, A>; 2],
-        terms: &'v mut [A::Loss; TILE],
+        results: &'p mut Results<'v, A::Loss>,
+        operands: [ArrayView2<'p, A>; 2],
     ) -> Self {
         Pass {
             kernel,
             results,
             operands: operands.map(Reader::new),
-            terms,
+            terms: Scratch::EMPTY,
             rows: Scratch::EMPTY,
             slopes: Scratch::EMPTY,
             padded: [Scratch::EMPTY; 2],
@@ -210,7 +209,14 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
             unit.value.as_mut().filter(|_| wanted == Wanted::Terms && weights.is_none());
         let in_place = terms_here.and_then(|value| dense_mut(value, &tile.rect));
         let is_in_place = in_place.is_some();
-        let places = in_place.unwrap_or(&mut self.terms[..len]);
+        let sums_lanes = self.results.visit.sums_lanes();
+        // What sums lanes reads a whole tile, whatever lies behind the terms.
+        let room = if sums_lanes { TILE } else { len };
+        let places = match in_place {
+            Some(places) => places,
+            None if wanted == Wanted::Nothing && !K::D_INPUT_IS_COSTLY => &mut [],
+            None => &mut self.terms.get(room)[..len],
+        };
         if K::D_INPUT_IS_COSTLY && unit.d_input.is_some() {
             let slopes = self.slopes.get(len);
             terms_and_slopes(level, kernel, operands, prefetch, places, slopes);
@@ -222,17 +228,17 @@ impl<'v, K: Kernel, A: Element> Pass<'v, K, A> {
             Wanted::Nothing => {}
             Wanted::Terms => {
                 if let Some(value) = unit.value.as_mut().filter(|_| !is_in_place) {
-                    let terms = &mut self.terms[..len];
+                    let terms = self.terms.get(len);
                     weigh(level, weights, terms, &mut self.spread);
                     write(value, &tile.rect, &mut self.output, |out| out.copy_from_slice(terms));
                 }
             }
             _ => {
-                if self.results.visit.sums_lanes() {
-                    sum(&*self.terms);
+                if sums_lanes {
+                    sum(self.terms.get(room));
                 }
                 if self.results.visit.totals_terms() {
-                    let terms = &mut self.terms[..len];
+                    let terms = self.terms.get(len);
                     weigh(level, weights, terms, &mut self.spread);
                     self.results.add_terms(terms);
                 }

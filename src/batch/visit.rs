@@ -200,9 +200,8 @@ impl<A: Element> Work for UnitWork<'_, '_, A> {
 
     fn run<K: Kernel>(self, kernel: K) -> ExactSum {
         let UnitWork { visit, mut unit, moments } = self;
-        let mut terms = scratch::<A::Loss, TILE>();
-        let results = Results::new(visit, moments);
-        let mut pass = Pass::new(kernel, results, [unit.input, unit.target], &mut terms.0);
+        let mut results = Results::new(visit, moments);
+        let mut pass = Pass::new(kernel, &mut results, [unit.input, unit.target]);
         if unit.input.ncols() > PART && unit.input.nrows() == 1 {
             let mut value = if visit.sums_lanes() { unit.value.take() } else { None };
             let weights = unit.weights;
@@ -211,7 +210,7 @@ impl<A: Element> Work for UnitWork<'_, '_, A> {
         } else {
             pass.unit(&mut unit);
         }
-        pass.results.finish()
+        results.finish()
     }
 }
 
@@ -224,9 +223,8 @@ fn parts<K: Kernel, A: Element>(visit: &Visit, kernel: K, mut lane: Unit<'_, A>)
         let (a, b) = join(|| parts(visit, kernel, a), || parts(visit, kernel, b));
         return merged(a, b);
     }
-    let mut terms = scratch::<A::Loss, TILE>();
-    let (results, operands) = (Results::new(visit, None), [lane.input, lane.target]);
-    let mut pass = Pass::new(kernel, results, operands, &mut terms.0);
+    let mut results = Results::new(visit, None);
+    let mut pass = Pass::new(kernel, &mut results, [lane.input, lane.target]);
     let mut total = ExactSum::default();
     total.add(pass.part(&mut lane, 0, 0..classes));
     total

@@ -8,20 +8,36 @@ use super::copy::copy;
 use super::plan::CACHE_LINE;
 use super::tiles::Tile;
 
-/// Room that grows to what was asked for.
+/// A scratch buffer that grows to what was asked for.
 pub struct Scratch<T>(Vec<T>);
 
+/// The bytes of a vector, at a multiple of which scratch starts: a vector across two cache lines takes twice as long.
+const ALIGNMENT: usize = 64;
+
 impl<T: Copy + Default> Scratch<T> {
-    /// No room yet.
+    /// An empty buffer.
     pub const EMPTY: Self = Scratch(Vec::new());
 
-    /// Room for `len`, its content whatever was there before.
+    /// A buffer of `len`, its content whatever was there before.
     #[inline]
     pub fn get(&mut self, len: usize) -> &mut [T] {
-        if self.0.len() < len {
-            self.0 = vec![T::default(); len];
+        let spare = ALIGNMENT / size_of::<T>();
+        if self.0.len() < len + spare {
+            self.0 = vec![T::default(); len + spare];
         }
-        &mut self.0[..len]
+        let start = self.start();
+        &mut self.0[start..][..len]
+    }
+
+    /// What was written last.
+    #[inline]
+    fn written(&self) -> &[T] {
+        &self.0[self.start()..]
+    }
+
+    #[inline]
+    fn start(&self) -> usize {
+        self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / size_of::<T>())
     }
 }
 
@@ -151,7 +167,7 @@ impl<'a, T: Copy + Default> Reader<'a, T> {
             copied(&part(matrix, &(self.lanes.clone(), 0..matrix.ncols())), &mut self.copy);
         }
         let start = (lanes.start - self.lanes.start) * matrix.ncols() + classes.start;
-        &self.copy.0[start..start + lanes.len() * classes.len()]
+        &self.copy.written()[start..start + lanes.len() * classes.len()]
     }
 }
 

@@ -3,7 +3,7 @@
 /// significand·2^exponent.
 #[derive(Clone, Copy, Debug)]
 pub struct Scaled {
-    /// In 1..2 after every operation, unless it is 0, infinite or NaN.
+    /// In 1..2, unless it is 0, infinite or NaN, or the exponent is 0 and the number is far from the ends of an `f64`'s range.
     pub significand: f64,
     /// The power of two.
     pub exponent: i32,
@@ -12,7 +12,8 @@ pub struct Scaled {
 impl Scaled {
     /// A number.
     pub fn new(number: f64) -> Scaled {
-        Scaled { significand: number, exponent: 0 }.near_one()
+        let plain = Scaled { significand: number, exponent: 0 };
+        if is_far_from_ends(number) { plain } else { plain.near_one() }
     }
 
     /// The product, its significand rounded once.
@@ -24,6 +25,12 @@ impl Scaled {
 
     /// The quotient, its significand rounded once.
     pub fn over(self, other: Scaled) -> Scaled {
+        let plain = self.significand / other.significand;
+        let is_plain =
+            |number: &Scaled| number.exponent == 0 && is_far_from_ends(number.significand);
+        if is_plain(&self) && is_plain(&other) && is_far_from_ends(plain) {
+            return Scaled { significand: plain, exponent: 0 };
+        }
         let (a, b) = (self.near_one(), other.near_one());
         let significand = a.significand / b.significand;
         Scaled { significand, exponent: a.exponent - b.exponent }.near_one()
@@ -48,6 +55,9 @@ impl Scaled {
 
     /// The number, rounded to an `f64`.
     pub fn value(self) -> f64 {
+        if self.exponent == 0 {
+            return self.significand;
+        }
         let Scaled { significand, exponent } = self.near_one();
         let [a, b] = powers(exponent);
         significand * a * b
@@ -67,6 +77,11 @@ impl Scaled {
         let [a, b] = [power_of_two(-(shift / 2)), power_of_two(-(shift - shift / 2))];
         Scaled { significand: significand * a * b, exponent: exponent + shift }
     }
+}
+
+/// Whether the product or quotient of two such numbers is rounded but once, and far from overflow.
+fn is_far_from_ends(number: f64) -> bool {
+    (1e-290..1e290).contains(&number.abs())
 }
 
 /// Two powers of two whose product is 2^exponent, or as good as infinite or 0.
