@@ -26,7 +26,8 @@ pub struct Pass<'p, 'v, K, A: Element> {
     /// Where the sums of lanes and the terms go.
     pub results: &'p mut Results<'v, A::Loss>,
     operands: [Reader<'p, A>; 2],
-    terms: Scratch<A::Loss>,
+    /// A tile's, or a small unit's.
+    terms: &'p mut [A::Loss],
     /// Terms of neighbouring lanes that are added together.
     rows: Scratch<A::Loss>,
     slopes: Scratch<A::Loss>,
@@ -46,12 +47,13 @@ impl<'p, 'v, K: Kernel, A: Element> Pass<'p, 'v, K, A> {
         kernel: K,
         results: &'p mut Results<'v, A::Loss>,
         operands: [ArrayView2<'p, A>; 2],
+        terms: &'p mut [A::Loss],
     ) -> Self {
         Pass {
             kernel,
             results,
             operands: operands.map(Reader::new),
-            terms: Scratch::EMPTY,
+            terms,
             rows: Scratch::EMPTY,
             slopes: Scratch::EMPTY,
             padded: [Scratch::EMPTY; 2],
@@ -209,14 +211,7 @@ impl<'p, 'v, K: Kernel, A: Element> Pass<'p, 'v, K, A> {
             unit.value.as_mut().filter(|_| wanted == Wanted::Terms && weights.is_none());
         let in_place = terms_here.and_then(|value| dense_mut(value, &tile.rect));
         let is_in_place = in_place.is_some();
-        let sums_lanes = self.results.visit.sums_lanes();
-        // What sums lanes reads a whole tile, whatever lies behind the terms.
-        let room = if sums_lanes { TILE } else { len };
-        let places = match in_place {
-            Some(places) => places,
-            None if wanted == Wanted::Nothing && !K::D_INPUT_IS_COSTLY => &mut [],
-            None => &mut self.terms.get(room)[..len],
-        };
+        let places = in_place.unwrap_or(&mut self.terms[..len]);
         if K::D_INPUT_IS_COSTLY && unit.d_input.is_some() {
             let slopes = self.slopes.get(len);
             terms_and_slopes(level, kernel, operands, prefetch, places, slopes);
@@ -228,17 +223,17 @@ impl<'p, 'v, K: Kernel, A: Element> Pass<'p, 'v, K, A> {
             Wanted::Nothing => {}
             Wanted::Terms => {
                 if let Some(value) = unit.value.as_mut().filter(|_| !is_in_place) {
-                    let terms = self.terms.get(len);
+                    let terms = &mut self.terms[..len];
                     weigh(level, weights, terms, &mut self.spread);
                     write(value, &tile.rect, &mut self.output, |out| out.copy_from_slice(terms));
                 }
             }
             _ => {
-                if sums_lanes {
-                    sum(self.terms.get(room));
+                if self.results.visit.sums_lanes() {
+                    sum(self.terms);
                 }
                 if self.results.visit.totals_terms() {
-                    let terms = self.terms.get(len);
+                    let terms = &mut self.terms[..len];
                     weigh(level, weights, terms, &mut self.spread);
                     self.results.add_terms(terms);
                 }

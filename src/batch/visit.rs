@@ -61,6 +61,8 @@ pub struct Visit {
 
 /// Up to so many elements of a small total, less scratch is cleared.
 const SMALL: usize = 128;
+/// Up to so many elements of a unit, less scratch is cleared.
+const MODERATE: usize = 384;
 
 impl Visit {
     /// Visits everything, and returns the total if that is wanted; `None` if a check on the way failed.
@@ -199,9 +201,18 @@ impl<A: Element> Work for UnitWork<'_, '_, A> {
     type Output = ExactSum;
 
     fn run<K: Kernel>(self, kernel: K) -> ExactSum {
+        match self.unit.input.len() {
+            ..=MODERATE => self.in_scratch(kernel, &mut scratch::<A::Loss, MODERATE>().0),
+            _ => self.in_scratch(kernel, &mut scratch::<A::Loss, TILE>().0),
+        }
+    }
+}
+
+impl<A: Element> UnitWork<'_, '_, A> {
+    fn in_scratch<K: Kernel>(self, kernel: K, scratch: &mut [A::Loss]) -> ExactSum {
         let UnitWork { visit, mut unit, moments } = self;
         let mut results = Results::new(visit, moments);
-        let mut pass = Pass::new(kernel, &mut results, [unit.input, unit.target]);
+        let mut pass = Pass::new(kernel, &mut results, [unit.input, unit.target], scratch);
         if unit.input.ncols() > PART && unit.input.nrows() == 1 {
             let mut value = if visit.sums_lanes() { unit.value.take() } else { None };
             let weights = unit.weights;
@@ -223,8 +234,8 @@ fn parts<K: Kernel, A: Element>(visit: &Visit, kernel: K, mut lane: Unit<'_, A>)
         let (a, b) = join(|| parts(visit, kernel, a), || parts(visit, kernel, b));
         return merged(a, b);
     }
-    let mut results = Results::new(visit, None);
-    let mut pass = Pass::new(kernel, &mut results, [lane.input, lane.target]);
+    let (mut results, mut terms) = (Results::new(visit, None), scratch::<A::Loss, TILE>());
+    let mut pass = Pass::new(kernel, &mut results, [lane.input, lane.target], &mut terms.0);
     let mut total = ExactSum::default();
     total.add(pass.part(&mut lane, 0, 0..classes));
     total
