@@ -90,7 +90,12 @@ impl Visit {
             let fine = check.each_block(unit, |block| total.merge(&A::visit(self, block, None)));
             fine.then_some(total)
         };
-        for_each_unit(arrays, class_axis, &visit, &|a, b| Some(merged(a?, b?)))
+        let only_totals = self.wanted == Wanted::Total
+            && !matches!(self.rule, Rule::Logits(_))
+            && check.is_none()
+            && arrays.weights.is_none()
+            && arrays.d_input.is_none();
+        for_each_unit(arrays, class_axis, only_totals, &visit, &|a, b| Some(merged(a?, b?)))
     }
 
     /// Visits everything distribution by distribution, and returns the total and the moments of the distributions' sums;
@@ -116,7 +121,7 @@ impl Visit {
             };
             fine.then_some((loss, moments.moments))
         };
-        for_each_unit(arrays, Some(axis), &visit, &|a, b| {
+        for_each_unit(arrays, Some(axis), false, &visit, &|a, b| {
             let ((a, mut moments), (b, more)) = (a?, b?);
             moments.merge(&more);
             Some((merged(a, b), moments))

@@ -7,7 +7,7 @@ use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 use super::arrays::Arrays;
 use super::bundle::{Bundle, Turn, Unit};
 use super::plan::{NEIGHBOURS, merges};
-use super::pool::{LARGE_TASK, join, task};
+use super::pool::{LARGE_TASK, TASK, join, task};
 use crate::number::Number;
 
 /// No fewer lanes are taken side by side where there are more elsewhere: a patch has its price.
@@ -52,7 +52,7 @@ pub fn for_each_patch<A: Number, D: Dimension, R: Send>(
     visit: &(impl Fn(Patch<'_, A>) -> R + Sync),
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let task = task(arrays.input.len());
+    let task = task(arrays.input.len(), TASK);
     let bundle = arrays.bundle(Some(class_axis)).turn(&ClassesLast(class_axis));
     let lanes = bundle.input.ndim() - 1;
     let rows: Vec<_> = bundle.strides().iter().map(|row| row[..lanes].to_vec()).collect();

@@ -6,7 +6,7 @@ use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 
 use super::arrays::Arrays;
 use super::bundle::{Bundle, Turn, Unit};
-use super::pool::{TASK, join, task};
+use super::pool::{TASK, TOTAL_TASK_BYTES, join, task};
 use crate::number::Number;
 
 /// Neighbouring lanes that are not parted where their classes are not neighbours: enough to use up
@@ -18,14 +18,17 @@ pub const CACHE_LINE: usize = 16;
 
 /// Visits all units of a bundle, in parallel where that pays, and merges what the visits return.
 ///
-/// Without a class axis every element is a lane of its own.
+/// Without a class axis every element is a lane of its own. With `only_totals` a unit takes so little time that fewer threads
+/// pay.
 pub fn for_each_unit<A: Number, D: Dimension, R: Send>(
     mut arrays: Arrays<'_, A, D>,
     class_axis: Option<usize>,
+    only_totals: bool,
     visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
     merge: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let task = task(arrays.input.len());
+    let alone = if only_totals { TOTAL_TASK_BYTES / size_of::<A::Real>() } else { TASK };
+    let task = task(arrays.input.len(), alone);
     if let Some(unit) = arrays.dense(class_axis) {
         return halve(unit, task, visit, merge);
     }

@@ -1,16 +1,19 @@
 //! The pool: the only place that names rayon.
 
-/// No more elements than that are worth a second thread,
+/// No more elements than that are worth a second thread.
 pub const TASK: usize = 1 << 16;
-/// Nor is it worth asking for work more often than once in so many,
+/// No more bytes of numbers in the computing type are worth a second thread where only the total is wanted: one thread has
+/// added them before another wakes.
+pub const TOTAL_TASK_BYTES: usize = 1 << 19;
+/// A thread takes no more elements at a time, even of many.
 pub const LARGE_TASK: usize = 1 << 18;
-/// but every thread should ask a few times, that none waits long for the last.
+/// A thread takes work so many times, so that none waits long for the last.
 const TASKS: usize = 8;
 
-/// How many of `len` elements one thread takes at a time.
-pub fn task(len: usize) -> usize {
-    if len <= TASK {
-        return TASK; // No pool is started for that.
+/// How many of `len` elements one thread takes at a time. The pool is not started for up to `alone` elements.
+pub fn task(len: usize, alone: usize) -> usize {
+    if len <= alone {
+        return alone;
     }
     match threads() {
         1 => usize::MAX,
