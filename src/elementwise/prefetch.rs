@@ -28,6 +28,16 @@ impl<'a, A: Number> Prefetch<'a, A> {
         Prefetch { arrays, is_empty }
     }
 
+    /// What the first of two loops prefetches, and what the second; the first prefetches all if there is but one.
+    #[inline(always)]
+    pub fn share(self, in_two: bool) -> (Self, Self) {
+        let [input, target, gradient] = self.arrays;
+        match in_two {
+            true => (Prefetch::new([input, &[], &[]]), Prefetch::new([target, gradient, &[]])),
+            false => (self, Self::NOTHING),
+        }
+    }
+
     /// Brings N numbers of each array into the cache, from `start` on.
     #[inline(always)]
     pub fn fetch<const N: usize>(&self, start: usize) {

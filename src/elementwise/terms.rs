@@ -209,6 +209,7 @@ impl<A: Number> Operands<'_, A> {
         prefetch: Prefetch<'_, A>,
         out: &mut [[A::Real; WIDTH]],
     ) -> bool {
+        let (prefetch, later) = prefetch.share(K::IN_TWO_LOOPS);
         let regular = self.each_regular(
             level,
             kernel,
@@ -228,7 +229,7 @@ impl<A: Number> Operands<'_, A> {
         if K::IN_TWO_LOOPS && regular {
             self.each_group(
                 level,
-                Prefetch::NOTHING,
+                later,
                 out,
                 #[inline(always)]
                 |out, x, t| {
@@ -251,6 +252,7 @@ impl<A: Number> Operands<'_, A> {
         out: &mut [[A::Real; WIDTH]],
         slopes: &mut [[A::Real; WIDTH]],
     ) -> bool {
+        let (prefetch, later) = prefetch.share(K::IN_TWO_LOOPS);
         let regular = self.each_regular(
             level,
             kernel,
@@ -269,7 +271,7 @@ impl<A: Number> Operands<'_, A> {
         if K::IN_TWO_LOOPS && regular {
             self.each_group(
                 level,
-                Prefetch::NOTHING,
+                later,
                 out.iter_mut().zip(slopes),
                 #[inline(always)]
                 |(out, slope), x, t| {
