@@ -16,6 +16,8 @@ pub enum Error {
         input: Vec<usize>,
         /// The target's shape.
         target: Vec<usize>,
+        /// The class axis asked for.
+        axis: usize,
     },
     /// `axis >= ndim`: always so for arrays without axes.
     AxisOutOfBounds {
@@ -111,10 +113,10 @@ impl fmt::Display for Operand {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::ShapeMismatch { input, target } => write!(
-                f,
-                "input has shape {input:?} but target has shape {target:?}; call .broadcast() on one to repeat it"
-            ),
+            Error::ShapeMismatch { input, target, axis } => {
+                write!(f, "input has shape {input:?} but target has shape {target:?}; ")?;
+                advise_on_shapes(f, input, target, *axis)
+            }
             Error::AxisOutOfBounds { axis, ndim } => {
                 write!(f, "class axis {axis} is out of bounds for an array of {ndim} axes")
             }
@@ -153,6 +155,46 @@ impl fmt::Display for Error {
             }
         }
     }
+}
+
+/// Names the call that makes the shapes equal, or else the axes that differ.
+fn advise_on_shapes(
+    f: &mut fmt::Formatter<'_>,
+    input: &[usize],
+    target: &[usize],
+    class_axis: usize,
+) -> fmt::Result {
+    for (small, large, operand) in
+        [(target, input, Operand::Target), (input, target, Operand::Input)]
+    {
+        if broadcasts(small, large) {
+            return write!(f, "call .broadcast({large:?}) on the {operand} to repeat it");
+        }
+    }
+    if input.len() != target.len() {
+        return write!(f, "they have {} and {} axes", input.len(), target.len());
+    }
+    let lengths = input.iter().zip(target).enumerate();
+    let axes: Vec<usize> = lengths.filter(|(_, (a, b))| a != b).map(|(axis, _)| axis).collect();
+    let shorter = |axis: usize| input[axis].min(target[axis]);
+    match axes[..] {
+        [axis] if axis == class_axis => {
+            let longer = if input[axis] > target[axis] { "input" } else { "target" };
+            write!(
+                f,
+                "the number of classes differs, along axis {axis}; slice the {longer} to the classes that both have: {longer}.slice_axis(Axis({axis}), Slice::from(..{}))",
+                shorter(axis)
+            )
+        }
+        [axis] => write!(f, "they differ along axis {axis}, which does not hold the classes"),
+        _ => write!(f, "they differ along axes {axes:?}"),
+    }
+}
+
+/// Whether an array of the small shape can be repeated to the large one.
+fn broadcasts(small: &[usize], large: &[usize]) -> bool {
+    let fits = |(&small, &large): (&usize, &usize)| small == large || small == 1;
+    small.len() <= large.len() && small.iter().rev().zip(large.iter().rev()).all(fits)
 }
 
 impl error::Error for Error {}

@@ -95,12 +95,12 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         input: &'a ArrayRef<A, D>,
         target: &'a ArrayRef<A, D>,
     ) -> Result<Self, Error> {
-        if input.shape() != target.shape() {
-            let (input, target) = (input.shape().to_vec(), target.shape().to_vec());
-            return Err(Error::ShapeMismatch { input, target });
-        }
         let ndim = input.ndim();
         let axis = axis.unwrap_or(ndim.saturating_sub(1));
+        if input.shape() != target.shape() {
+            let (input, target) = (input.shape().to_vec(), target.shape().to_vec());
+            return Err(Error::ShapeMismatch { input, target, axis });
+        }
         if axis >= ndim {
             return Err(Error::AxisOutOfBounds { axis, ndim });
         }
