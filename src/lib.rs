@@ -193,7 +193,7 @@ mod softmax;
 mod target;
 
 pub use batch::{Batch, Gradients};
-pub use check::{Diagnosis, Holds, LikelyCause, Offender, OperandReport};
+pub use check::{Diagnosis, LikelyCause, Offender, OperandReport};
 pub use element::Element;
 pub use error::{Error, Operand};
 #[cfg(feature = "half")]
@@ -206,4 +206,4 @@ pub use reduction::{
     AnyReduction, BatchMean, DistributionMean, Mean, PerDistribution, Pointwise, Reduction,
     ScalarReduction, Sum, SumOver,
 };
-pub use target::Target;
+pub use target::{Target, Target as Holds};

@@ -1,14 +1,19 @@
-//! What a target holds.
+//! What an operand holds.
 
-/// What the target of a [`KLDivWithLogitsLoss`](crate::KLDivWithLogitsLoss) holds.
+/// What an operand holds: the target of a [`KLDivWithLogitsLoss`](crate::KLDivWithLogitsLoss), or either operand in an
+/// [`OperandReport`](crate::OperandReport).
+///
+/// A [`validated`](crate::KLDivLoss::validated) call and a [diagnosis](crate::Batch::diagnose) check what is said here of
+/// each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Target {
-    /// Raw scores: p = softmax(target/τ).
+    /// Raw scores z, of which the softmax of z/τ is taken. None is NaN or +∞, and not all are −∞, so that the softmax is
+    /// not NaN.
     #[default]
     Logits,
-    /// Probabilities p, taken as they are.
+    /// Probabilities, taken as they are: t ≥ 0 with |Σt − 1| ≤ tolerance.
     Probabilities,
-    /// Log-probabilities ln p, taken as they are.
+    /// Log-probabilities, taken as they are: x ≤ tolerance with |Σeˣ − 1| ≤ tolerance.
     LogProbabilities,
 }

@@ -21,13 +21,13 @@ pub use waiting::Waiting;
 
 use ndarray::{ArrayRef, Dimension};
 
-use crate::check::Holds;
 use crate::element::Element;
 use crate::error::Error;
 use crate::layout::without;
 use crate::number::{Float, Level};
 use crate::partial::Counts;
 use crate::reduction::{AnyReduction, Reduction};
+use crate::target::Target;
 
 /// What the operands hold, turned into a static kernel once per call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,15 +46,15 @@ pub enum Rule {
 
 impl Rule {
     /// What input and target hold.
-    fn holds(self) -> [Holds; 2] {
+    fn holds(self) -> [Target; 2] {
         match self {
             Rule::Probabilities | Rule::GeneralizedProbabilities => {
-                [Holds::LogProbabilities, Holds::Probabilities]
+                [Target::LogProbabilities, Target::Probabilities]
             }
             Rule::LogProbabilities | Rule::GeneralizedLogProbabilities => {
-                [Holds::LogProbabilities, Holds::LogProbabilities]
+                [Target::LogProbabilities, Target::LogProbabilities]
             }
-            Rule::Logits(softmax) => [Holds::Logits, softmax.target.into()],
+            Rule::Logits(softmax) => [Target::Logits, softmax.target],
         }
     }
 }

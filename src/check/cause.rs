@@ -1,19 +1,29 @@
 //! Known mistakes, and what they look like.
 
-use super::{Holds, Side};
+use ndarray::ArrayView1;
+
+use super::inspect::Inspection;
+use super::region::Region;
+use super::summary::{OperandSummary, Summary};
 use crate::error::Operand;
+use crate::number::{Float, Number, exp};
+use crate::target::Target;
 
 /// A mistake that the figures look like. Where they may come from several, none is named.
 ///
-/// | an operand of log-probabilities or probabilities, in half of its distributions or more | |
+/// The first row that fits at least half of an operand's distributions decides. This is for operands that should hold
+/// probabilities or log-probabilities:
+///
+/// | The operand | Cause |
 /// |---|---|
-/// | is what it should be | no cause |
+/// | is what it should be | none |
 /// | is the other of the two | `ProbabilitiesAsInput`, `LogProbabilitiesAsTarget`, `ProbabilitiesAsLogTarget`; `Swapped` if both are |
 /// | has mass 1 along another axis | `ClassAxis` |
-/// | (in all) has one mass that is not 1, though the distributions are not alike | `Scaled` |
-/// | (in all) is the other of the two, times a constant | that and `Scaled` |
-/// | has numbers above 0 and below 0, and nowhere NaN or +∞ | `Logits` |
-/// | anything else: zeros, say, or negative scores, which may be logits or log-probabilities of any mass | no cause |
+/// | has the same mass everywhere, not 1, and its distributions are not alike | `Scaled` |
+/// | is the other of the two, times a constant | that and `Scaled` |
+/// | is a target of probabilities, has no negative, infinite or NaN number, and its masses differ | `Unnormalized` |
+/// | has numbers above 0 and numbers below 0, and nowhere NaN or +∞ | `Logits` |
+/// | is anything else: zeros, say, or negative scores, which may be logits or log-probabilities of any mass | none |
 ///
 /// An operand of logits that is probabilities in half of its distributions or more: `ProbabilitiesAsLogits`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,52 +35,38 @@ pub enum LikelyCause {
     LogProbabilitiesAsTarget,
     /// The target holds probabilities, with `log_target(true)`.
     ProbabilitiesAsLogTarget,
-    /// The operands are in each other's place: the input holds probabilities, the target
-    /// log-probabilities.
+    /// The operands are in each other's place: the input holds probabilities, the target log-probabilities.
     Swapped,
     /// An operand holds raw scores, without softmax.
     Logits(Operand),
-    /// An operand holds probabilities, taken for logits; a target may be either, if
-    /// [said](crate::KLDivWithLogitsLoss::target).
+    /// An operand holds probabilities where logits are expected. A target may hold either:
+    /// [`target`](crate::KLDivWithLogitsLoss::target).
     ProbabilitiesAsLogits(Operand),
     /// The masses of an operand are 1 along another axis.
     ClassAxis {
-        /// Whose.
+        /// The operand.
         operand: Operand,
-        /// Along this one.
+        /// The axis along which its masses are 1.
         axis: usize,
     },
     /// All masses of an operand are the same, but not 1: its probabilities were multiplied by a constant.
     Scaled {
-        /// Whose.
+        /// The operand.
         operand: Operand,
-        /// The mass.
+        /// The mass of every distribution.
         mass: f64,
     },
-}
-
-/// What a closer look at an operand shows. Each costs a pass over it, or more.
-pub(crate) trait Evidence {
-    /// What is found if it is taken for this.
-    fn read_as(&self, operand: Operand, holds: Holds) -> Side;
-    /// The first other axis along which half of its masses or more are 1.
-    fn proper_along(&self, operand: Operand, holds: Holds) -> Option<usize>;
-    /// Whether there are distributions that are far from alike.
-    fn distributions_differ(&self, operand: Operand, holds: Holds) -> bool;
+    /// An operand holds numbers that were not divided by their sum over the classes: counts, say.
+    Unnormalized(Operand),
 }
 
 /// What may have gone wrong.
-pub(crate) fn likely_causes(
-    sides: [&Side; 2],
-    holds: [Holds; 2],
-    distributions: usize,
-    evidence: &impl Evidence,
+pub fn likely_causes<A: Number>(
+    all: &Summary,
+    holds: [Target; 2],
+    causes: &Causes<'_, '_, A>,
 ) -> Vec<LikelyCause> {
-    let case = |i: usize| {
-        let (operand, holds) = ([Operand::Input, Operand::Target][i], holds[i]);
-        Case { operand, side: sides[i], holds, distributions, evidence }
-    };
-    let [input, target] = [case(0).causes(), case(1).causes()];
+    let [input, target] = [0, 1].map(|i| causes.of(i, holds[i], &all.operands[i], all.lanes));
     if input == [LikelyCause::ProbabilitiesAsInput]
         && target == [LikelyCause::LogProbabilitiesAsTarget]
     {
@@ -79,74 +75,125 @@ pub(crate) fn likely_causes(
     [input, target].concat()
 }
 
-/// An operand.
-struct Case<'s, E> {
-    operand: Operand,
-    side: &'s Side,
-    holds: Holds,
-    distributions: usize,
-    evidence: &'s E,
-}
-
-impl<E: Evidence> Case<'_, E> {
-    fn causes(&self) -> Vec<LikelyCause> {
-        let &Case { operand, side, holds, .. } = self;
-        if holds == Holds::Logits {
-            let taken = self.most(side.probabilities);
-            return taken
-                .then_some(LikelyCause::ProbabilitiesAsLogits(operand))
-                .into_iter()
-                .collect();
-        }
-        if self.most(side.reading.proper) {
-            return vec![];
-        }
-        let (kind, other) = self.other_kind();
-        let found = self.evidence.read_as(operand, other);
-        if self.most(found.reading.proper) {
-            return vec![kind];
-        }
-        if let Some(axis) = self.evidence.proper_along(operand, holds) {
-            return vec![LikelyCause::ClassAxis { operand, axis }];
-        }
-        if let Some(scaled) = self.scaled(side, holds) {
-            return vec![scaled];
-        }
-        if let Some(scaled) = self.scaled(&found, other) {
-            return vec![kind, scaled];
-        }
-        let finite = side.numbers.nan + side.numbers.plus_infinity == 0;
-        let scores = finite && self.most(side.reading.both_signs);
-        scores.then_some(LikelyCause::Logits(operand)).into_iter().collect()
-    }
-
-    fn most(&self, count: usize) -> bool {
-        2 * count >= self.distributions
-    }
-
-    /// What the operand may hold instead, and the mistake that it would be.
-    fn other_kind(&self) -> (LikelyCause, Holds) {
-        match (self.operand, self.holds) {
-            (Operand::Input, _) => (LikelyCause::ProbabilitiesAsInput, Holds::Probabilities),
-            (_, Holds::LogProbabilities) => {
-                (LikelyCause::ProbabilitiesAsLogTarget, Holds::Probabilities)
-            }
-            _ => (LikelyCause::LogProbabilitiesAsTarget, Holds::LogProbabilities),
-        }
-    }
-
-    /// Whether all masses are the same. Of distributions that are alike that says nothing.
-    fn scaled(&self, side: &Side, holds: Holds) -> Option<LikelyCause> {
-        let &Case { operand, distributions, .. } = self;
-        let (lightest, mass) = (side.reading.lightest, side.reading.heaviest);
-        let same = mass - lightest <= SAME * mass && mass < f64::INFINITY && lightest > 0.0;
-        let in_range = holds == Holds::LogProbabilities || side.numbers.out_of_range == 0;
-        let all = side.reading.proper == 0 && side.numbers.nan == 0 && distributions > 1;
-        let is_scaled =
-            same && in_range && all && self.evidence.distributions_differ(operand, holds);
-        is_scaled.then_some(LikelyCause::Scaled { operand, mass })
-    }
-}
-
 /// Masses that are the same differ by no more than this share.
 const SAME: f64 = 1e-3;
+
+/// Distributions are not alike if the shares of their likeliest classes are this far apart.
+const NOT_ALIKE: f64 = 0.05;
+
+/// Searches for the causes. Each question costs a pass over an operand.
+pub struct Causes<'c, 'a, A: Number> {
+    /// The batch.
+    pub batch: &'c Region<'a, A>,
+    /// How operands are inspected.
+    pub inspection: Inspection<'c, A>,
+}
+
+impl<A: Number> Causes<'_, '_, A> {
+    /// The causes for one operand, in which this was found.
+    fn of(
+        &self,
+        i: usize,
+        holds: Target,
+        found: &OperandSummary,
+        lanes: usize,
+    ) -> Vec<LikelyCause> {
+        let operand = [Operand::Input, Operand::Target][i];
+        let most = |count: usize| 2 * count >= lanes;
+        if holds == Target::Logits {
+            let cause = LikelyCause::ProbabilitiesAsLogits(operand);
+            return if most(found.probabilities) { vec![cause] } else { vec![] };
+        }
+        if most(found.proper) {
+            return vec![];
+        }
+        let (cause, other) = other_kind(operand, holds);
+        let as_other = self.inspected(i, other);
+        if most(as_other.proper) {
+            return vec![cause];
+        }
+        if let Some(axis) = self.axis_of_distributions(i, holds) {
+            return vec![LikelyCause::ClassAxis { operand, axis }];
+        }
+        let is_scaled =
+            |found, holds| is_scaled(found, holds, lanes) && self.distributions_differ(i, holds);
+        if is_scaled(found, holds) {
+            return vec![LikelyCause::Scaled { operand, mass: found.heaviest }];
+        }
+        if is_scaled(&as_other, other) {
+            return vec![cause, LikelyCause::Scaled { operand, mass: as_other.heaviest }];
+        }
+        if holds == Target::Probabilities && is_unnormalized(found) {
+            return vec![LikelyCause::Unnormalized(operand)];
+        }
+        let is_finite = found.numbers.nan + found.numbers.plus_infinity == 0;
+        let has_scores = is_finite && most(found.both_signs);
+        if has_scores { vec![LikelyCause::Logits(operand)] } else { vec![] }
+    }
+
+    /// What is found in an operand if it is taken for this.
+    fn inspected(&self, i: usize, holds: Target) -> OperandSummary {
+        let inspection = Inspection { holds: [Some(holds), None], ..self.inspection };
+        let [found, _] = self.batch.only(i).summary(&inspection).operands;
+        found
+    }
+
+    /// The first other axis along which half of the masses or more are 1.
+    fn axis_of_distributions(&self, i: usize, holds: Target) -> Option<usize> {
+        let inspection = Inspection { holds: [Some(holds), None], ..self.inspection };
+        let shape = self.batch.input.shape();
+        let others = (0..shape.len()).filter(|&axis| axis != self.batch.axis && shape[axis] > 1);
+        others.into_iter().find(|&axis| {
+            let turned = Region { axis, weights: None, ..self.batch.only(i) };
+            let summary = turned.summary(&inspection);
+            2 * summary.operands[0].proper >= summary.lanes
+        })
+    }
+
+    /// Whether there are distributions that are far from alike.
+    fn distributions_differ(&self, i: usize, holds: Target) -> bool {
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        self.batch.only(i).lanes().any(|lane| {
+            let share = share_of_the_likeliest(&lane, holds);
+            (least, most) = (least.min(share), most.max(share));
+            most - least >= NOT_ALIKE
+        })
+    }
+}
+
+/// The mistake if an operand holds the other of probabilities and log-probabilities, and which that is.
+fn other_kind(operand: Operand, holds: Target) -> (LikelyCause, Target) {
+    match (operand, holds) {
+        (Operand::Input, _) => (LikelyCause::ProbabilitiesAsInput, Target::Probabilities),
+        (_, Target::LogProbabilities) => {
+            (LikelyCause::ProbabilitiesAsLogTarget, Target::Probabilities)
+        }
+        _ => (LikelyCause::LogProbabilitiesAsTarget, Target::LogProbabilities),
+    }
+}
+
+/// Whether all masses are the same and none is 1.
+fn is_scaled(found: &OperandSummary, holds: Target, lanes: usize) -> bool {
+    let &OperandSummary { lightest, heaviest, numbers, proper, .. } = found;
+    let same = heaviest - lightest <= SAME * heaviest && heaviest < f64::INFINITY && lightest > 0.0;
+    let in_range = holds == Target::LogProbabilities || numbers.out_of_range == 0;
+    same && in_range && proper == 0 && numbers.nan == 0 && lanes > 1
+}
+
+/// Whether probabilities are numbers of any mass, and none is negative, infinite or NaN.
+fn is_unnormalized(found: &OperandSummary) -> bool {
+    let &OperandSummary { lightest, heaviest, numbers, .. } = found;
+    let unusual = numbers.out_of_range + numbers.nan + numbers.plus_infinity;
+    unusual == 0 && heaviest < f64::INFINITY && heaviest - lightest > SAME * heaviest
+}
+
+fn share_of_the_likeliest<A: Number>(lane: &ArrayView1<'_, A>, holds: Target) -> f64 {
+    let (mut sum, mut most) = (0.0, 0.0_f64);
+    for &number in lane {
+        let number = number.widen();
+        let probability = if holds == Target::LogProbabilities { exp(number) } else { number };
+        sum += probability.to_f64();
+        most = most.max(probability.to_f64());
+    }
+    most / sum
+}

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{Diagnosis, Holds, LikelyCause, OperandReport};
+use super::{Diagnosis, LikelyCause, OperandReport};
 use crate::error::Operand;
+use crate::target::Target;
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -11,10 +12,10 @@ impl fmt::Display for Diagnosis {
         if self.skipped > 0 {
             write!(f, "; {} of weight 0 skipped", self.skipped)?;
         }
-        writeln!(f, ". A mass may be {} from 1.", self.tolerance)?;
+        writeln!(f, ". Tolerance: a distribution may sum to 1 ± {}.", self.tolerance)?;
         self.operand(f, Operand::Input, &self.input)?;
         self.operand(f, Operand::Target, &self.target)?;
-        if self.input.holds != Holds::Logits {
+        if self.input.holds != Target::Logits {
             self.terms(f)?;
             self.divergences(f)?;
         }
@@ -30,13 +31,13 @@ impl Diagnosis {
         report: &OperandReport,
     ) -> fmt::Result {
         let (holds, limit) = match report.holds {
-            Holds::Probabilities => ("probabilities", "below 0"),
-            Holds::LogProbabilities => ("log-probabilities", "above 0"),
-            Holds::Logits => ("logits", ""),
+            Target::Probabilities => ("probabilities", "below 0".into()),
+            Target::LogProbabilities => ("log-probabilities", format!("above {}", self.tolerance)),
+            Target::Logits => ("logits", String::new()),
         };
         write!(f, "The {operand} ")?;
         match (&report.first, &report.worst) {
-            (Some(first), _) if report.holds == Holds::Logits => {
+            (Some(first), _) if report.holds == Target::Logits => {
                 let (improper, all) = (report.improper, self.distributions);
                 write!(
                     f,
@@ -55,7 +56,7 @@ impl Diagnosis {
             _ => write!(f, "holds {holds}, as it should")?,
         }
         let counts = [
-            (report.out_of_range, limit),
+            (report.out_of_range, limit.as_str()),
             (report.nan, "NaN"),
             (report.plus_infinity, "+∞"),
             (report.minus_infinity, "−∞"),
@@ -102,49 +103,45 @@ impl Diagnosis {
 impl fmt::Display for LikelyCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LikelyCause::ProbabilitiesAsInput => {
-                write!(f, "the input holds probabilities; it should hold their logarithms")
-            }
-            LikelyCause::LogProbabilitiesAsTarget => {
-                write!(f, "the target holds log-probabilities, which the criterion must be told")
-            }
-            LikelyCause::ProbabilitiesAsLogTarget => {
-                write!(
-                    f,
-                    "the target holds probabilities, but the criterion takes them for logarithms"
-                )
-            }
-            LikelyCause::Swapped => write!(
-                f,
-                "input and target are swapped; the model's log-probabilities come first, the target second"
+            LikelyCause::ProbabilitiesAsInput => f.write_str(
+                "the input holds probabilities; pass their logarithms, input.ln()",
             ),
-            LikelyCause::Logits(operand) => {
-                write!(f, "the {operand} holds raw scores (logits); it needs a softmax first")
-            }
-            LikelyCause::ProbabilitiesAsLogits(Operand::Target) => write!(
-                f,
-                "the target holds probabilities, but the criterion takes them for logits; say so by .target(Target::Probabilities)"
+            LikelyCause::LogProbabilitiesAsTarget => f.write_str(
+                "the target holds log-probabilities; call .log_target(true), or from logits .target(Target::LogProbabilities)",
             ),
-            LikelyCause::ProbabilitiesAsLogits(operand) => {
-                write!(
-                    f,
-                    "the {operand} holds probabilities, but the criterion takes them for logits"
-                )
-            }
+            LikelyCause::ProbabilitiesAsLogTarget => f.write_str(
+                "the target holds probabilities; call .log_target(false), or from logits .target(Target::Probabilities)",
+            ),
+            LikelyCause::Swapped => f.write_str(
+                "input and target are swapped; pass the model's log-probabilities first and the target second",
+            ),
+            LikelyCause::Logits(operand) => write!(
+                f,
+                "the {operand} holds raw scores (logits); take their softmax, or use KLDivWithLogitsLoss",
+            ),
+            LikelyCause::ProbabilitiesAsLogits(Operand::Target) => f.write_str(
+                "the target holds probabilities where logits are expected; call .target(Target::Probabilities)",
+            ),
+            LikelyCause::ProbabilitiesAsLogits(Operand::Input) => f.write_str(
+                "the input holds probabilities where logits are expected; pass their logarithms, input.ln()",
+            ),
             LikelyCause::ClassAxis { operand, axis } => write!(
                 f,
-                "the classes of the {operand} lie along axis {axis}, where its masses are 1; say so by .axis(Axis({axis}))"
+                "the classes of the {operand} lie along axis {axis}, where its masses are 1; call .axis(Axis({axis}))",
             ),
-            LikelyCause::Scaled { operand, mass } => write!(
+            LikelyCause::Scaled { operand, mass } => {
+                let mass = short(*mass);
+                write!(f, "the {operand} was multiplied by {mass}; divide its probabilities by {mass}")
+            }
+            LikelyCause::Unnormalized(operand) => write!(
                 f,
-                "the {operand} was multiplied by a constant; every mass is {}",
-                short(*mass)
+                "the {operand} holds numbers that were not normalized, such as counts; divide each distribution by its sum over the class axis",
             ),
         }
     }
 }
 
-/// The place of what has one.
+/// The index of a distribution, if there are several axes.
 fn at(index: &[usize]) -> String {
     if index.is_empty() { String::new() } else { format!(" at {index:?}") }
 }
@@ -157,7 +154,7 @@ fn classes(count: usize) -> String {
     if count == 1 { "1 class".into() } else { format!("{count} classes") }
 }
 
-/// Four digits.
+/// A number to four digits.
 fn short(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),

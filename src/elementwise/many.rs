@@ -71,7 +71,6 @@ impl ManySum {
 
 impl Running for ManySum {
     const STRIPES: usize = MANY_STRIPES;
-    const TOGETHER: usize = FOUR;
 
     #[inline(always)]
     fn value(self) -> f64 {

@@ -1,35 +1,94 @@
-//! What the masses of distributions are summed of, and what is counted.
+//! The probabilities that masses are summed of, and counts of negative terms.
 
-use crate::elementwise::{LaneSum, STRIPES};
-use crate::number::Float;
-use crate::number::Level;
-use crate::number::Number;
-use crate::number::{Exp, exp_of_normal};
+use crate::elementwise::STRIPES;
+use crate::number::{Exp, Float, Level, Number, exp_of_normal};
 
-/// Whether no number is infinite or NaN.
-pub fn all_finite<A: Number>(level: Level, numbers: &[A]) -> bool {
+/// Whether some numbers of an operand need to be looked at one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Irregular {
+    /// Some number is infinite or NaN.
+    pub not_finite: bool,
+    /// Some number may be one that no distribution has.
+    pub out_of_range: bool,
+}
+
+/// Writes eˣ of each log-probability, subnormal ones as 0. Those above `limit` are out of range.
+pub fn exps<A: Number>(level: Level, x: &[A], limit: A::Real, out: &mut [A::Real]) -> Irregular {
     level.run(
         #[inline(always)]
         || {
-            // x·0 is 0, or NaN, which stays.
-            let mut sums = [A::Real::ZERO; STRIPES];
-            let (whole, tail) = numbers.as_chunks::<STRIPES>();
-            for numbers in whole {
-                let numbers = A::widen_all(level, numbers);
-                for i in 0..STRIPES {
-                    sums[i] += numbers[i] * A::Real::ZERO;
-                }
-            }
-            for (sum, number) in sums.iter_mut().zip(tail) {
-                *sum += number.widen() * A::Real::ZERO;
-            }
-            !sums.iter().any(|sum| sum.is_nan())
+            each_probability(
+                level,
+                x,
+                out,
+                #[inline(always)]
+                |x| (exp_or_zero(x), x > limit),
+            )
         },
     )
 }
 
-/// How many numbers are below 0, and the least of them.
-pub fn negative<T: Float>(level: Level, numbers: &[T]) -> Option<(usize, T)> {
+/// Writes each probability as it is. Those below 0 are out of range.
+pub fn copies<A: Number>(level: Level, t: &[A], out: &mut [A::Real]) -> Irregular {
+    level.run(
+        #[inline(always)]
+        || {
+            each_probability(
+                level,
+                t,
+                out,
+                #[inline(always)]
+                |t| (t, t < A::Real::ZERO),
+            )
+        },
+    )
+}
+
+/// Writes the probability of each number; the function says too whether the number is out of range.
+#[inline(always)]
+fn each_probability<A: Number>(
+    level: Level,
+    numbers: &[A],
+    out: &mut [A::Real],
+    probability: impl Fn(A::Real) -> (A::Real, bool),
+) -> Irregular {
+    // x·0 is 0, or NaN, which stays.
+    let mut products = [A::Real::ZERO; STRIPES];
+    let mut out_of_range = [A::Real::ZERO; STRIPES];
+    let (whole, tail) = numbers.as_chunks::<STRIPES>();
+    let (groups, rest) = out.as_chunks_mut::<STRIPES>();
+    for (numbers, out) in whole.iter().zip(groups) {
+        let numbers = A::widen_all(level, numbers);
+        for i in 0..STRIPES {
+            let (value, is_out) = probability(numbers[i]);
+            out[i] = value;
+            products[i] += numbers[i] * A::Real::ZERO;
+            out_of_range[i] = if is_out { A::Real::ONE } else { out_of_range[i] };
+        }
+    }
+    for (i, (number, out)) in tail.iter().zip(rest).enumerate() {
+        let number = number.widen();
+        let (value, is_out) = probability(number);
+        *out = value;
+        products[i] += number * A::Real::ZERO;
+        out_of_range[i] = if is_out { A::Real::ONE } else { out_of_range[i] };
+    }
+    Irregular {
+        not_finite: products.iter().any(|product| product.is_nan()),
+        out_of_range: out_of_range != [A::Real::ZERO; STRIPES],
+    }
+}
+
+/// eˣ, and 0 where that is subnormal.
+#[inline(always)]
+fn exp_or_zero<T: Exp>(x: T) -> T {
+    let high = if x > T::HIGHEST { T::INFINITY } else { exp_of_normal(x) };
+    let low = if x.is_nan() { x } else { T::ZERO };
+    if x >= T::LOWEST { high } else { low }
+}
+
+/// How many numbers are below 0, and the least of them and 0.
+pub fn negative<T: Float>(level: Level, numbers: &[T]) -> (usize, T) {
     level.run(
         #[inline(always)]
         || {
@@ -47,99 +106,7 @@ pub fn negative<T: Float>(level: Level, numbers: &[T]) -> Option<(usize, T)> {
             }
             let count: u32 = counts.iter().sum();
             let least = least.into_iter().fold(T::ZERO, |a, b| if b < a { b } else { a });
-            (count > 0).then_some((count as usize, least))
-        },
-    )
-}
-
-/// eˣ, and 0 where that is subnormal.
-#[inline(always)]
-fn exp_or_zero<T: Exp>(x: T) -> T {
-    let high = if x > T::HIGHEST { T::INFINITY } else { exp_of_normal(x) };
-    let low = if x.is_nan() { x } else { T::ZERO };
-    if x >= T::LOWEST { high } else { low }
-}
-
-/// eˣ of each, subnormal ones taken for 0; whether any x is above a limit.
-pub fn exps<A: Number>(level: Level, x: &[A], limit: A::Real, out: &mut [A::Real]) -> bool {
-    level.run(
-        #[inline(always)]
-        || {
-            let mut above = false;
-            for (out, x) in out.iter_mut().zip(x) {
-                let x = x.widen();
-                above |= x > limit;
-                *out = exp_or_zero(x);
-            }
-            above
-        },
-    )
-}
-
-/// Each as it is; whether any is below 0.
-pub fn copies<A: Number>(level: Level, t: &[A], out: &mut [A::Real]) -> bool {
-    level.run(
-        #[inline(always)]
-        || {
-            let mut below = false;
-            for (out, t) in out.iter_mut().zip(t) {
-                let t = t.widen();
-                below |= t < A::Real::ZERO;
-                *out = t;
-            }
-            below
-        },
-    )
-}
-
-/// Adds eˣ of each to the sum of a lane, as [`LaneSum::add`] would; whether any x is above a limit.
-pub fn add_exps<A: Number>(level: Level, x: &[A], limit: A::Real, sum: &mut LaneSum) -> bool {
-    level.run(
-        #[inline(always)]
-        || {
-            let mut most = [-A::Real::INFINITY; STRIPES];
-            let mut sums = sum.0;
-            let (whole, tail) = x.as_chunks::<STRIPES>();
-            for x in whole {
-                for i in 0..STRIPES {
-                    let x = x[i].widen();
-                    most[i] = if x > most[i] { x } else { most[i] };
-                    sums[i] += exp_or_zero(x).to_f64();
-                }
-            }
-            for i in 0..tail.len() {
-                let x = tail[i].widen();
-                most[i] = if x > most[i] { x } else { most[i] };
-                sums[i] += exp_or_zero(x).to_f64();
-            }
-            sum.0 = sums;
-            most.iter().any(|&most| most > limit)
-        },
-    )
-}
-
-/// Adds each to the sum of a lane, as [`LaneSum::add`] would; whether any is below 0.
-pub fn add_copies<A: Number>(level: Level, t: &[A], sum: &mut LaneSum) -> bool {
-    level.run(
-        #[inline(always)]
-        || {
-            let mut least = [A::Real::ZERO; STRIPES];
-            let mut sums = sum.0;
-            let (whole, tail) = t.as_chunks::<STRIPES>();
-            for t in whole {
-                for i in 0..STRIPES {
-                    let t = t[i].widen();
-                    least[i] = if t < least[i] { t } else { least[i] };
-                    sums[i] += t.to_f64();
-                }
-            }
-            for i in 0..tail.len() {
-                let t = tail[i].widen();
-                least[i] = if t < least[i] { t } else { least[i] };
-                sums[i] += t.to_f64();
-            }
-            sum.0 = sums;
-            least.iter().any(|&least| least < A::Real::ZERO)
+            (count as usize, least)
         },
     )
 }

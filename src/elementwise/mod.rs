@@ -5,21 +5,17 @@ mod many;
 mod mass;
 mod pass;
 mod prefetch;
-mod rough;
 mod sum;
 #[cfg(test)]
 mod tests;
 mod transpose;
 
 pub(crate) use many::{FOUR, ManySum, add_rows, sum_each_of_many};
-pub(crate) use mass::{add_copies, add_exps, all_finite, copies, exps, negative};
+pub(crate) use mass::{Irregular, copies, exps, negative};
 pub(crate) use pass::{
     CHUNK, Chunk, Factor, d_input, d_target, terms, terms_added, terms_and_slopes, times,
 };
 pub(crate) use prefetch::{Ahead, fetch, fetch_rest, prefetches_adjacent};
-pub(crate) use rough::{
-    Mass, OfLogProbabilities, OfProbabilities, add_shares, rough_mass, rough_masses,
-};
 pub(crate) use sum::{
     FEW, FEW_STRIPES, LaneSum, PART, Running, STRIPES, add_to_each, add_values, narrow, sum_each,
 };

@@ -27,8 +27,6 @@ pub const FEW_STRIPES: usize = 4;
 pub trait Running: Default {
     /// Class c belongs to stripe c mod this, and the sums of the stripes are added as a tree.
     const STRIPES: usize;
-    /// So many numbers of a stripe are added in their own type before they are in `f64`: 1 or [`FOUR`](super::fours::FOUR).
-    const TOGETHER: usize;
 
     /// The sum.
     fn value(self) -> f64;
@@ -52,7 +50,6 @@ impl LaneSum {
 
 impl Running for LaneSum {
     const STRIPES: usize = STRIPES;
-    const TOGETHER: usize = 1;
 
     #[inline]
     fn value(self) -> f64 {

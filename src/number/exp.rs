@@ -20,34 +20,14 @@ pub trait Exp: Float {
     const LN2_HI: Self;
     /// ln 2 − `LN2_HI`.
     const LN2_LO: Self;
-    /// From here on eʸ is normal,
+    /// From here on eʸ is normal.
     const LOWEST: Self;
-    /// and up to here finite.
+    /// Up to here eʸ is finite.
     const HIGHEST: Self;
     /// Below this eʸ rounds to 0.
     const UNDERFLOW: Self;
     /// eʳ for |r| ≤ ln 2 / 2.
     fn exp_reduced(r: Self) -> Self;
-    /// 2^LEAST is normal, with a share to spare; from there so many powers of two are finite.
-    const LEAST: Self;
-    /// See [`Exp::LEAST`].
-    const POWERS: Self::Bits;
-    /// e to this power is as good as 0, and normal.
-    const NOTHING: Self;
-    /// A sum of up to 32 [rough](exp_roughly) numbers is wrong by no more than this share.
-    const ROUGHLY: f64;
-    /// 2^f for |f| ≤ ½, roughly.
-    fn exp2_roughly(f: Self) -> Self;
-}
-
-/// eʸ roughly, and how strange y is: no more than [`Exp::POWERS`], unless y is NaN or eʸ far too large or small.
-///
-/// 2ᵏ·2ᶠ with k + f = y·log₂ e; what rounding takes from log₂ e is a share of eʸ, and eʸ·|y| is small.
-#[inline(always)]
-pub fn exp_roughly<T: Exp>(y: T) -> (T, T::Bits) {
-    let shifted = y.mul_add(T::LOG2_E, T::ROUND);
-    let f = y.mul_add(T::LOG2_E, T::ROUND - shifted);
-    (T::exp2_roughly(f).scale(shifted), shifted.above(T::ROUND + T::LEAST))
 }
 
 /// eʸ for y in [`Exp::LOWEST`, `Exp::HIGHEST`]; some number or NaN for any other y.
@@ -111,21 +91,6 @@ impl Exp for f32 {
         let p = r2.mul_add(p, r.mul_add(P[1], P[0]));
         r.mul_add(r.mul_add(p, 1.0), 1.0)
     }
-
-    const LEAST: f32 = -125.0;
-    const POWERS: u32 = 252;
-    const NOTHING: f32 = -80.0;
-    /// 64/2²⁴: of the polynomial (relative error 1.6e−7), of its rounding, of log₂ e, and of the sum.
-    const ROUGHLY: f64 = 3.9e-6;
-
-    #[inline(always)]
-    fn exp2_roughly(f: f32) -> f32 {
-        const P: [f32; 6] =
-            [1.000_000_1, 0.693_146_94, 0.240_221_2, 0.055_507_13, 0.009_675_541, 0.001_327_647_2];
-        let f2 = f * f;
-        let p = f2.mul_add(f.mul_add(P[5], P[4]), f.mul_add(P[3], P[2]));
-        f2.mul_add(p, f.mul_add(P[1], P[0]))
-    }
 }
 
 impl Exp for f64 {
@@ -156,29 +121,5 @@ impl Exp for f64 {
             p = p.mul_add(r2, r.mul_add(P[i + 1], P[i]));
         }
         r.mul_add(r.mul_add(p, 1.0), 1.0)
-    }
-
-    const LEAST: f64 = -1021.0;
-    const POWERS: u64 = 2044;
-    const NOTHING: f64 = -700.0;
-    /// As for `f32`, but the error is the polynomial's, 4.0e-11.
-    const ROUGHLY: f64 = 1e-10;
-
-    #[inline(always)]
-    fn exp2_roughly(f: f64) -> f64 {
-        const P: [f64; 8] = [
-            0.9999999999616817,
-            0.6931471807284457,
-            0.2402265119815882,
-            0.05550410353447239,
-            0.009618027253587196,
-            0.0013333922563255284,
-            0.00015469291165189672,
-            1.5201921901591629e-05,
-        ];
-        let f2 = f * f;
-        let high = f2.mul_add(f.mul_add(P[7], P[6]), f.mul_add(P[5], P[4]));
-        let low = f2.mul_add(f.mul_add(P[3], P[2]), f.mul_add(P[1], P[0]));
-        (f2 * f2).mul_add(high, low)
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod tests;
 mod transpose;
 
 pub(crate) use aligned::Aligned;
-pub(crate) use exp::{Exp, exp, exp_of_normal, exp_roughly, reduced, reduced_any, scale_any};
+pub(crate) use exp::{Exp, exp, exp_of_normal, reduced, reduced_any, scale_any};
 pub use float::Float;
 pub(crate) use fold::{folded, tree};
 pub(crate) use level::Level;

@@ -129,16 +129,6 @@ fn negative_scores_name_no_cause() {
     assert_eq!(causes(&q.ln(), &negative, false, 1), []);
 }
 
-/// Positive ones may be counts, or the outputs of sigmoids.
-#[test]
-fn positive_numbers_of_no_mass_name_no_cause() {
-    let [p, q] = proper();
-    let positive = scores(0.1, 0.9);
-    assert_eq!(causes(&positive, &p, false, 1), []);
-    assert_eq!(causes(&q.ln(), &positive, false, 1), []);
-    assert_eq!(causes(&q.ln(), &positive, true, 1), []);
-}
-
 #[test]
 fn some_distributions_multiplied_by_a_constant_name_no_cause() {
     let [mut p, q] = proper();

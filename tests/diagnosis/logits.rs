@@ -67,7 +67,7 @@ fn probabilities_taken_for_logits() {
     let diagnosis = criterion.target(Target::Probabilities).batch(&z, &p).unwrap().diagnose();
     assert_eq!(diagnosis.likely_causes, []);
     let text = criterion.batch(&z, &p).unwrap().diagnose().to_string();
-    assert!(text.ends_with("say so by .target(Target::Probabilities)."), "{text}");
+    assert!(text.contains(".target(Target::Probabilities)"), "{text}");
     // A single class of logits 1 is not much to go by.
     let ones = Array2::ones((40, 1));
     assert_eq!(causes(&ones, &ones), []);

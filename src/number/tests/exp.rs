@@ -2,7 +2,7 @@ use rand::Rng;
 
 use super::accuracy::{Worst, f32_ulps, over_all_f32, over_fixtures};
 use super::{any_f32, any_f64, bits, random};
-use crate::number::{Exp, exp, exp_of_normal, exp_roughly};
+use crate::number::{Exp, exp, exp_of_normal};
 
 /// The worst found, in ulp.
 const F32: Worst<f32> = Worst { error: 0.918_89, input: 59.294_106 };
@@ -110,33 +110,4 @@ fn normal_results_need_no_special_care() {
         same(f32::from_bits(f32::HIGHEST.to_bits() - ends));
         same(f64::from_bits(f64::HIGHEST.to_bits() - u64::from(ends)));
     }
-}
-
-/// No number whose rough exponential is wrong passes for a usual one.
-fn roughly<T: Exp>(y: T) {
-    let (found, strangeness) = exp_roughly(y);
-    if strangeness <= T::POWERS {
-        let (found, exact) = (found.to_f64(), exp(y).to_f64());
-        // A share of a mass counts as its size: e^y·|y| is small where |y| is large.
-        let error = (found - exact).abs() / (exact * (1.0 + y.abs().to_f64()));
-        assert!(error <= 0.1 * T::ROUGHLY.max(4e-10), "{y:?}: {error:e}");
-    } else {
-        assert!(!(y.to_f64() > -80.0 && y.to_f64() < 80.0), "{y:?}");
-    }
-}
-
-#[test]
-fn rough_exponentials_are_right_or_strange() {
-    let mut rng = random();
-    for _ in 0..200_000 {
-        roughly(any_f32(&mut rng));
-        roughly(any_f64(&mut rng));
-        let y: f64 = rng.random_range(-800.0..720.0);
-        roughly(y);
-        roughly((y / 8.0) as f32);
-    }
-    for y in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -f64::MAX] {
-        assert!(exp_roughly(y).1 > f64::POWERS && exp_roughly(y as f32).1 > f32::POWERS, "{y}");
-    }
-    assert!(exp_roughly(f32::from_bits(0xffc0_0001)).1 > f32::POWERS);
 }
