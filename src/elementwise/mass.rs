@@ -12,19 +12,14 @@ pub struct Irregular {
     pub out_of_range: bool,
 }
 
+/// Numbers that are computed side by side.
+const WIDTH: usize = 16;
+
 /// Writes eˣ of each log-probability, subnormal ones as 0. Those above `limit` are out of range.
 pub fn exps<A: Number>(level: Level, x: &[A], limit: A::Real, out: &mut [A::Real]) -> Irregular {
     level.run(
         #[inline(always)]
-        || {
-            each_probability(
-                level,
-                x,
-                out,
-                #[inline(always)]
-                |x| (exp_or_zero(x), x > limit),
-            )
-        },
+        || probabilities::<A, true>(level, x, limit, out),
     )
 }
 
@@ -32,50 +27,53 @@ pub fn exps<A: Number>(level: Level, x: &[A], limit: A::Real, out: &mut [A::Real
 pub fn copies<A: Number>(level: Level, t: &[A], out: &mut [A::Real]) -> Irregular {
     level.run(
         #[inline(always)]
-        || {
-            each_probability(
-                level,
-                t,
-                out,
-                #[inline(always)]
-                |t| (t, t < A::Real::ZERO),
-            )
-        },
+        || probabilities::<A, false>(level, t, A::Real::ZERO, out),
     )
 }
 
-/// Writes the probability of each number; the function says too whether the number is out of range.
+/// Writes the probability of each number. Numbers, or with `LOG` false −numbers, above the limit are out of range.
 #[inline(always)]
-fn each_probability<A: Number>(
+fn probabilities<A: Number, const LOG: bool>(
     level: Level,
     numbers: &[A],
+    limit: A::Real,
     out: &mut [A::Real],
-    probability: impl Fn(A::Real) -> (A::Real, bool),
 ) -> Irregular {
     // x·0 is 0, or NaN, which stays.
-    let mut products = [A::Real::ZERO; STRIPES];
-    let mut out_of_range = [A::Real::ZERO; STRIPES];
-    let (whole, tail) = numbers.as_chunks::<STRIPES>();
-    let (groups, rest) = out.as_chunks_mut::<STRIPES>();
+    let (mut products, mut largest) = ([A::Real::ZERO; WIDTH], [-A::Real::INFINITY; WIDTH]);
+    let (whole, tail) = numbers.as_chunks::<WIDTH>();
+    let (groups, rest) = out.as_chunks_mut::<WIDTH>();
     for (numbers, out) in whole.iter().zip(groups) {
         let numbers = A::widen_all(level, numbers);
-        for i in 0..STRIPES {
-            let (value, is_out) = probability(numbers[i]);
-            out[i] = value;
-            products[i] += numbers[i] * A::Real::ZERO;
-            out_of_range[i] = if is_out { A::Real::ONE } else { out_of_range[i] };
-        }
+        group::<_, LOG>(&numbers, out, &mut products, &mut largest);
     }
-    for (i, (number, out)) in tail.iter().zip(rest).enumerate() {
-        let number = number.widen();
-        let (value, is_out) = probability(number);
-        *out = value;
-        products[i] += number * A::Real::ZERO;
-        out_of_range[i] = if is_out { A::Real::ONE } else { out_of_range[i] };
+    if !tail.is_empty() {
+        // It does no harm that the first number of the tail comes several times.
+        let (mut numbers, mut out) = ([tail[0].widen(); WIDTH], [A::Real::ZERO; WIDTH]);
+        numbers.iter_mut().zip(tail).for_each(|(place, number)| *place = number.widen());
+        group::<_, LOG>(&numbers, &mut out, &mut products, &mut largest);
+        rest.copy_from_slice(&out[..rest.len()]);
     }
     Irregular {
         not_finite: products.iter().any(|product| product.is_nan()),
-        out_of_range: out_of_range != [A::Real::ZERO; STRIPES],
+        out_of_range: largest.iter().any(|&number| number > limit),
+    }
+}
+
+#[inline(always)]
+fn group<T: Exp, const LOG: bool>(
+    numbers: &[T; WIDTH],
+    out: &mut [T; WIDTH],
+    products: &mut [T; WIDTH],
+    largest: &mut [T; WIDTH],
+) {
+    for i in 0..WIDTH {
+        products[i] += numbers[i] * T::ZERO;
+        let number = if LOG { numbers[i] } else { -numbers[i] };
+        largest[i] = if number > largest[i] { number } else { largest[i] };
+    }
+    for i in 0..WIDTH {
+        out[i] = if LOG { exp_or_zero(numbers[i]) } else { numbers[i] };
     }
 }
 
