@@ -50,7 +50,7 @@ pub enum Error {
         /// The shape it has.
         found: Vec<usize>,
     },
-    /// `!(0 < denominator && denominator < ∞)` in `SumOver(denominator)`.
+    /// `!(0 < denominator && denominator < ∞ && 1/denominator < ∞)` in `SumOver(denominator)`.
     InvalidDenominator {
         /// The denominator.
         denominator: f64,
@@ -70,7 +70,8 @@ pub enum Error {
         /// The sum of its probabilities.
         mass: f64,
     },
-    /// τ, 1/τ or τ² is not a normal number above 0 of the computing type.
+    /// τ is not a normal number above 0 of the computing type, or 1/τ is not one of `f64`. With
+    /// `times_temperature_squared(true)` also: τ² is not a normal number of the computing type.
     InvalidTemperature {
         /// The temperature τ.
         temperature: f64,
@@ -132,7 +133,10 @@ impl fmt::Display for Error {
                 write!(f, "expected an array of shape {expected:?} but got {found:?}")
             }
             Error::InvalidDenominator { denominator } => {
-                write!(f, "denominator {denominator} is not finite and above 0")
+                write!(
+                    f,
+                    "denominator {denominator} is not above 0 and finite with a finite inverse"
+                )
             }
             Error::InvalidTolerance { tolerance } => {
                 write!(f, "tolerance {tolerance} is not finite and at least 0")
@@ -143,7 +147,7 @@ impl fmt::Display for Error {
             ),
             Error::InvalidTemperature { temperature } => write!(
                 f,
-                "temperature {temperature} is not above 0 with a square and an inverse that are normal numbers"
+                "temperature {temperature} must be above 0 and a normal number, and so must its inverse; with .times_temperature_squared(true) its square too"
             ),
             Error::UnknownReduction { name } => write!(
                 f,

@@ -104,14 +104,14 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         KLDivWithLogitsLoss { axis: Some(axis.0), ..self }
     }
 
-    /// τ, by which logits are divided: those of the input, and of a target that is logits. τ, 1/τ and τ² must be
-    /// normal numbers of the computing type.
+    /// τ, by which logits are divided: those of the input, and of a target that is logits. τ must be a normal number of the
+    /// computing type, and 1/τ one of `f64`.
     #[must_use]
     pub const fn temperature(self, temperature: f64) -> Self {
         KLDivWithLogitsLoss { temperature, ..self }
     }
 
-    /// Whether every value, term and gradient is multiplied by τ².
+    /// Whether every value, term and gradient is multiplied by τ², which must then be a normal number of the computing type.
     #[must_use]
     pub const fn times_temperature_squared(self, times_temperature_squared: bool) -> Self {
         KLDivWithLogitsLoss { times_temperature_squared, ..self }
@@ -150,12 +150,12 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
     ) -> Result<Batch<'a, R, A, D>, Error> {
         let softmax = self.softmax();
         let batch = Batch::new(self.reduction, Rule::Logits(softmax), self.axis, input, target)?;
-        let squared = self.temperature * self.temperature;
-        let normal = |&number: &f64| {
+        // `factor` is τ² where that is asked for, and otherwise 1.
+        let is_normal = |number: f64| {
             let number = A::Loss::from_f64(number);
             (number >= A::Loss::MIN_POSITIVE) & (number <= A::Loss::MAX)
         };
-        if [self.temperature, softmax.rate, squared].iter().all(normal) {
+        if is_normal(self.temperature) && softmax.rate.is_normal() && is_normal(softmax.factor) {
             return batch.validated(self.validated);
         }
         Err(Error::InvalidTemperature { temperature: self.temperature })

@@ -4,8 +4,8 @@ mod common;
 
 use common::{Number, REDUCTIONS, Random};
 use kldiv::{
-    AnyReduction, BatchMean, DistributionMean, Error, KLDivLoss, Mean, Operand, Partial,
-    PerDistribution, Pointwise, Sum, SumOver,
+    AnyReduction, BatchMean, DistributionMean, Error, KLDivLoss, KLDivWithLogitsLoss, Mean,
+    Operand, Partial, PerDistribution, Pointwise, Sum, SumOver,
 };
 use ndarray::{Array1, Array2, ArrayD, Axis, ShapeBuilder, arr0, array};
 
@@ -165,8 +165,15 @@ fn denominators_are_finite_and_above_zero() {
     }
     let error = KLDivLoss::new(SumOver(NAN)).forward(&x, &x).unwrap_err();
     assert!(matches!(error, Error::InvalidDenominator { denominator } if denominator.is_nan()));
-    // Those whose inverse is infinite are refused too: tests/scales/factors.rs.
-    for denominator in [1e-308, f64::MAX] {
+    for denominator in [5e-324, 5.5e-309] {
+        let error = Error::InvalidDenominator { denominator };
+        let criterion = KLDivLoss::new(SumOver(denominator));
+        assert_eq!(criterion.batch(&x, &x).unwrap_err(), error); // 1/d is infinite.
+        assert_eq!(criterion.finish::<f64>(&Partial::default()), Err(error.clone()));
+        let from_logits = KLDivWithLogitsLoss::new(SumOver(denominator));
+        assert_eq!(from_logits.forward(&x, &x), Err(error));
+    }
+    for denominator in [5.6e-309, 1e-308, f64::MAX] {
         assert!(KLDivLoss::new(SumOver(denominator)).forward(&x, &x).is_ok());
     }
 }

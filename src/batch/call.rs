@@ -9,8 +9,8 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::layout::{Arrays, without, zeros};
 use crate::number::Float;
-use crate::partial::{Counts, Partial};
-use crate::reduction::{AnyReduction, Reduction, ScalarReduction, quotient};
+use crate::partial::{Counts, Partial, quotient};
+use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
 
 /// Both gradients of a loss.
 #[derive(Clone, Debug, PartialEq)]

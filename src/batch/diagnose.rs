@@ -20,9 +20,9 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// max(0.001, √ε), with ε the precision of the elements. Logits have no mass: a distribution of
     /// them is improper where its softmax is NaN.
     ///
-    /// One pass over both operands, which allocates nothing of their size; then a short search for the index of each thing
-    /// that was found. From logits, terms and divergences are not inspected. Where most masses are wrong, a cause is
-    /// looked for: up to one more pass for each axis, and longer ones.
+    /// This is one pass over both operands, which allocates nothing of their size. From logits, terms and divergences are not
+    /// inspected. A search for indices follows where something was found, and one for a cause where most masses are wrong:
+    /// up to one more pass for each axis.
     ///
     /// ```
     /// use kldiv::{KLDivLoss, LikelyCause, Sum};

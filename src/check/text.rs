@@ -158,8 +158,9 @@ fn classes(count: usize) -> String {
 fn short(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),
-        1e-4..1e6 => {
-            let digits = (3 - number.abs().log10().floor() as i32).max(0) as usize;
+        size @ 1e-4..1e6 => {
+            let powers = [1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2, 1e-3];
+            let digits = powers.iter().filter(|&&power| size < power).count();
             format!("{number:.digits$}")
         }
         size if size.is_finite() => format!("{number:.3e}"),

@@ -47,7 +47,7 @@ use moments::Moments;
 /// | | | of nothing |
 /// |---|---|---|
 /// | [`distributions`](Self::distributions) | how many have a weight that is not 0 | 0 |
-/// | [`mean`](Self::mean) | μ = ΣwD / W | NaN |
+/// | [`mean`](Self::mean) | μ = ΣwD / W, 0 where W = 0 | NaN |
 /// | [`standard_error`](Self::standard_error) | √(max(0, ΣwD²/W − μ²) / (n − 1)), n = W² / Σw² | NaN |
 /// | [`min`](Self::min), [`max`](Self::max) | the smallest and the largest D | NaN |
 ///
@@ -93,8 +93,8 @@ impl Partial {
         self.moments.count
     }
 
-    /// The mean divergence μ = ΣwD / Σw, both sums rounded once. NaN where there is nothing, or a
-    /// divergence is NaN.
+    /// The mean divergence μ = ΣwD / Σw, both sums rounded once. It is 0 where all weights are 0, as every reduction is, and NaN
+    /// where there are no distributions at all, or a divergence is NaN.
     ///
     /// [`DistributionMean`](crate::DistributionMean) is the same mean, finished in `f64`:
     ///
@@ -107,7 +107,10 @@ impl Partial {
     /// Of one class the term is D.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        self.moments.mean()
+        if self.counts.distributions == 0 {
+            return f64::NAN;
+        }
+        quotient(self.moments.wd.value(), self.moments.w.value())
     }
 
     /// The standard error of [`mean`](Self::mean): SE² = max(0, ΣwD²/W − μ²) / (n − 1) with
@@ -135,6 +138,11 @@ impl Partial {
     pub fn max(&self) -> f64 {
         self.moments.extremes.values()[1]
     }
+}
+
+/// dividend / divisor; 0 where all weights are 0.
+pub fn quotient(dividend: f64, divisor: f64) -> f64 {
+    if divisor == 0.0 { 0.0 } else { dividend / divisor }
 }
 
 /// How much there is of everything, weights of 0 included. Counts stop at 2⁶⁴ − 1.

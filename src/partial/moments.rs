@@ -65,11 +65,6 @@ impl Moments {
         self.extremes.merge(other.extremes);
     }
 
-    /// ΣwD / W.
-    pub fn mean(&self) -> f64 {
-        self.wd.value() / self.w.value()
-    }
-
     /// √((W·ΣwD² − (ΣwD)²) / W² · Σw² / (W² − Σw²)), both differences rounded once.
     pub fn standard_error(&self) -> f64 {
         let Moments { w, wd, wd2, w2, .. } = self;

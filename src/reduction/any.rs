@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::{BatchMean, DistributionMean, Mean, PerDistribution, Pointwise, Sum, SumOver};
 use crate::error::Error;
-use crate::partial::{Counts, Partial};
+use crate::partial::{Counts, Partial, quotient};
 
 /// Any of the seven, chosen at run time; the output is a dynamic array, of rank 0 for a number.
 ///
@@ -58,7 +58,9 @@ impl AnyReduction {
                 counted(counts.distributions)?;
                 Ok(weight(1))
             }
-            AnyReduction::SumOver(n) if n > 0.0 && n < f64::INFINITY => Ok(n),
+            AnyReduction::SumOver(n) if n > 0.0 && n < f64::INFINITY && 1.0 / n < f64::INFINITY => {
+                Ok(n)
+            }
             AnyReduction::SumOver(denominator) => Err(Error::InvalidDenominator { denominator }),
         }
     }
@@ -72,11 +74,6 @@ impl AnyReduction {
 
 fn counted(count: u64) -> Result<u64, Error> {
     if count == 0 { Err(Error::EmptyMean) } else { Ok(count) }
-}
-
-/// dividend / divisor; 0 where all weights are 0.
-pub(crate) fn quotient(dividend: f64, divisor: f64) -> f64 {
-    if divisor == 0.0 { 0.0 } else { dividend / divisor }
 }
 
 impl fmt::Display for AnyReduction {

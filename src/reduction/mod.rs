@@ -11,7 +11,6 @@ use ndarray::{ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 use crate::element::Element;
 use crate::error::Error;
 pub use any::AnyReduction;
-pub(crate) use any::quotient;
 use output::sealed::Sealed;
 pub use scalar::{ScalarOver, ScalarOverHalves};
 
@@ -114,7 +113,7 @@ pub struct BatchMean;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DistributionMean;
 
-/// Σ / a denominator of the caller's, finite and above 0: a global token count, say.
+/// Σ / a denominator d of the caller's, a global token count for example. d is finite and above 0, and 1/d is finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SumOver(pub f64);

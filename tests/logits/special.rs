@@ -191,16 +191,40 @@ fn generalized_terms_do_not_depend_on_what_else_is_asked() {
 #[test]
 fn temperatures_that_are_none() {
     let (z, sum) = (array![[1.0_f32, 2.0]], KLDivWithLogitsLoss::new(Sum));
-    for temperature in [0.0, -1.0, f64::NAN, INF, 1e-39, 1e39, 1e-30, 1e30] {
-        let found = sum.temperature(temperature).forward(&z, &z);
+    let squared = sum.times_temperature_squared(true);
+    let never = [0.0, -1.0, f64::NAN, INF, 1e-39, 1e39].map(|temperature| (sum, temperature));
+    let not_squared = [1e-30, 1e30].map(|temperature| (squared, temperature));
+    for (criterion, temperature) in never.into_iter().chain(not_squared) {
+        let found = criterion.temperature(temperature).forward(&z, &z);
         let Err(Error::InvalidTemperature { temperature: found }) = found else {
             panic!("{temperature}: {found:?}");
         };
         assert_eq!(found.to_bits(), temperature.to_bits());
     }
-    assert!(sum.temperature(1e30).forward(&z.mapv(f64::from), &z.mapv(f64::from)).is_ok());
+    let wide = z.mapv(f64::from);
+    assert!(squared.temperature(1e30).forward(&wide, &wide).is_ok());
+    for temperature in [f64::MIN_POSITIVE / 2.0, f64::MAX] {
+        assert!(sum.temperature(temperature).forward(&wide, &wide).is_err(), "{temperature}");
+    }
     assert_eq!(
         sum.temperature(0.0).forward(&arr0(1.0_f32), &arr0(1.0)),
         Err(Error::AxisOutOfBounds { axis: 0, ndim: 0 })
     );
+}
+
+/// Temperatures whose squares are no normal numbers: the results are those of `f64`.
+#[test]
+fn temperatures_whose_squares_do_not_count() {
+    let (student, teacher) = (array![[1.0_f32, -0.5, 0.25]], array![[0.5_f32, 1.0, -1.0]]);
+    for temperature in [2_f64.powi(-126), 1e-30, 1e-20, 1e20, 1e30, 1e38] {
+        let scaled = |z: &Array2<f32>| z.mapv(|z| (f64::from(z) * temperature) as f32);
+        let [z, y] = [scaled(&student), scaled(&teacher)];
+        let [wide_z, wide_y] = [z.mapv(f64::from), y.mapv(f64::from)];
+        let criterion = KLDivWithLogitsLoss::new(Sum).temperature(temperature);
+        let loss = f64::from(criterion.forward(&z, &y).unwrap());
+        let expected = criterion.forward(&wide_z, &wide_y).unwrap();
+        assert!((loss - expected).abs() < 1e-6 * expected, "{temperature:e}: {loss} {expected}");
+        let squared = criterion.times_temperature_squared(true).forward(&z, &y);
+        assert!(matches!(squared, Err(Error::InvalidTemperature { .. })), "{temperature:e}");
+    }
 }

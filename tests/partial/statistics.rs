@@ -84,9 +84,7 @@ fn a_small_spread_is_kept() {
 
 #[test]
 fn of_nothing_and_of_one() {
-    for partial in
-        [Partial::default(), of_rows(&[], None), of_rows(&[f64::NAN, 0.5], Some(&[0.0; 2]))]
-    {
+    for partial in [Partial::default(), of_rows(&[], None)] {
         assert_eq!(partial.distributions(), 0);
         assert!(found(&partial)[1..].iter().all(|number| number.is_nan()));
     }
@@ -98,6 +96,20 @@ fn of_nothing_and_of_one() {
     let empty = ArrayD::<f32>::zeros(vec![5, 0]);
     let empty = KLDivLoss::new(Sum).batch(&empty, &empty).unwrap().partial().unwrap();
     assert_eq!(found(&empty), [5.0, 0.0, 0.0, 0.0, 0.0]);
+}
+
+/// The mean of weights that are all 0 is 0, as every reduction is. No divergence counts, so the rest is NaN.
+#[test]
+fn of_weights_that_are_all_zero() {
+    let mut partial = of_rows(&[f64::NAN, 0.5], Some(&[0.0; 2]));
+    for _ in 0..2 {
+        assert_eq!((partial.distributions(), partial.mean()), (0, 0.0));
+        assert!(found(&partial)[2..].iter().all(|number| number.is_nan()));
+        assert_eq!(KLDivLoss::new(DistributionMean).finish(&partial), Ok(partial.mean()));
+        partial.merge(&Partial::default());
+    }
+    partial.merge(&of_rows(&[0.5], None));
+    assert_eq!(partial.mean(), 2_f64.ln());
 }
 
 #[test]
