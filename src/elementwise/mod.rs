@@ -11,7 +11,7 @@ mod tests;
 mod transpose;
 
 pub(crate) use many::{FOUR, ManySum, add_rows, sum_each_of_many};
-pub(crate) use mass::{Irregular, copies, exps, negative};
+pub(crate) use mass::{Irregular, exps, has_negative, negative};
 pub(crate) use pass::{
     CHUNK, Chunk, Factor, d_input, d_target, terms, terms_added, terms_and_slopes, times,
 };
