@@ -40,8 +40,8 @@
 //! Number by number that is some 2 ns each. So numbers are added a block of 1024 at a time. Most blocks of `f32` lie
 //! within 20 powers of two: every sum of theirs is an `f64`, so `f64`s are added. Against any other block below
 //! 2ᴱ, adding and subtracting M = 1.5·2^(E+1) splits each number into a multiple of M's last place, an integer that
-//! is added as one, and a rest that is exact and goes on to the next level (Rump, Ogita and Oishi, 2008). Most
-//! blocks of `f64` need two levels. NaN, ∞ and −∞ are counted apart.
+//! is added as one, and a rest that is exact and goes on to the next digit (Rump, Ogita and Oishi, 2008). Most
+//! blocks of `f64` need two digits. NaN, ∞ and −∞ are counted apart.
 //!
 //! A [`Partial`](crate::Partial) is five such sums, of the loss, w, wD, wD² and w², and a few counts. Products go in as the two
 //! `f64`s that they are the sum of (Dekker, 1971), so W·ΣwD² − (ΣwD)², which rounded squares would spoil where the

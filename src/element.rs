@@ -1,10 +1,11 @@
-//! Which numbers are taken, and the entry that is compiled for each.
+//! The numbers that losses take, and the entry that is compiled for each.
 
-use crate::batch::{Visit, Waiting};
-use crate::elementwise::Chunk;
+use crate::elementwise::Operands;
+use crate::engine::Request;
 use crate::exact::ExactSum;
-use crate::layout::Unit;
+use crate::layout::Matrices;
 use crate::number::{Number, Real};
+use crate::partial::BufferedMoments;
 
 /// A number that losses are computed of: `f32` or `f64`; with the feature `half` also
 /// [`f16`](https://docs.rs/half/2/half/struct.f16.html) or [`bf16`](https://docs.rs/half/2/half/struct.bf16.html).
@@ -12,7 +13,7 @@ use crate::number::{Number, Real};
 /// 16-bit numbers are read as they are and computed in `f32`: the loss has the bits of the loss of the same
 /// numbers as `f32`, and gradients are rounded to 16 bits once.
 ///
-/// Sealed: what is promised is promised of these.
+/// Sealed: the promises of this crate hold for these types.
 ///
 /// ```compile_fail,E0277
 /// use kldiv::{KLDivLoss, Sum};
@@ -27,18 +28,22 @@ use crate::number::{Number, Real};
     note = "`kldiv::half::f16` and `kldiv::half::bf16` are taken with the feature `half` of `kldiv`"
 )]
 pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
-    /// What it is computed in, and what the loss is: `f32` for all but `f64`.
+    /// The type of the loss, in which everything is computed: `f32` for all but `f64`.
     type Loss: Element<Loss = <Self as Element>::Loss> + Real;
 
-    /// Visits a unit of such numbers.
+    /// Computes matrices of such numbers, and returns their total.
     #[doc(hidden)]
-    fn visit(visit: &Visit, unit: Unit<'_, Self>, moments: Option<&mut Waiting>) -> ExactSum
+    fn compute(
+        request: &Request,
+        matrices: Matrices<'_, Self>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum
     where
         Self: Sized;
 
-    /// The total of a batch that one thread takes, where it lies, unless that is computed in another way.
+    /// The total of a small contiguous batch. `None` if the rule has no short way.
     #[doc(hidden)]
-    fn total(visit: &Visit, chunk: Chunk<'_, Self>) -> Option<f64>
+    fn total(request: &Request, operands: Operands<'_, Self>) -> Option<f64>
     where
         Self: Sized;
 }
@@ -46,24 +51,32 @@ pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
 impl Element for f32 {
     type Loss = f32;
 
-    fn visit(visit: &Visit, unit: Unit<'_, f32>, moments: Option<&mut Waiting>) -> ExactSum {
-        visit.unit_of(unit, moments)
+    fn compute(
+        request: &Request,
+        matrices: Matrices<'_, f32>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        request.compute(matrices, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, f32>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(request: &Request, operands: Operands<'_, f32>) -> Option<f64> {
+        request.total_of(operands)
     }
 }
 
 impl Element for f64 {
     type Loss = f64;
 
-    fn visit(visit: &Visit, unit: Unit<'_, f64>, moments: Option<&mut Waiting>) -> ExactSum {
-        visit.unit_of(unit, moments)
+    fn compute(
+        request: &Request,
+        matrices: Matrices<'_, f64>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        request.compute(matrices, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, f64>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(request: &Request, operands: Operands<'_, f64>) -> Option<f64> {
+        request.total_of(operands)
     }
 }
 
@@ -71,16 +84,16 @@ impl Element for f64 {
 impl Element for ::half::f16 {
     type Loss = f32;
 
-    fn visit(
-        visit: &Visit,
-        unit: Unit<'_, ::half::f16>,
-        moments: Option<&mut Waiting>,
+    fn compute(
+        request: &Request,
+        matrices: Matrices<'_, ::half::f16>,
+        moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
-        visit.unit_of(unit, moments)
+        request.compute(matrices, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, ::half::f16>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(request: &Request, operands: Operands<'_, ::half::f16>) -> Option<f64> {
+        request.total_of(operands)
     }
 }
 
@@ -88,16 +101,16 @@ impl Element for ::half::f16 {
 impl Element for ::half::bf16 {
     type Loss = f32;
 
-    fn visit(
-        visit: &Visit,
-        unit: Unit<'_, ::half::bf16>,
-        moments: Option<&mut Waiting>,
+    fn compute(
+        request: &Request,
+        matrices: Matrices<'_, ::half::bf16>,
+        moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
-        visit.unit_of(unit, moments)
+        request.compute(matrices, moments)
     }
 
-    fn total(visit: &Visit, chunk: Chunk<'_, ::half::bf16>) -> Option<f64> {
-        visit.total_of(chunk)
+    fn total(request: &Request, operands: Operands<'_, ::half::bf16>) -> Option<f64> {
+        request.total_of(operands)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can be refused.
+//! The errors.
 
 use std::error;
 use std::fmt;
@@ -60,10 +60,10 @@ pub enum Error {
         /// The tolerance.
         tolerance: f64,
     },
-    /// With a tolerance to be validated by: `!(|mass − 1| <= tolerance)`, a probability below 0, or
+    /// In a [validated](crate::KLDivLoss::validated) call: `!(|mass − 1| <= tolerance)`, a probability below 0, or
     /// `!(x <= tolerance)` of a log-probability x. The one with the lowest index, the input's first.
     NotADistribution {
-        /// Whose.
+        /// The operand.
         operand: Operand,
         /// The distribution.
         index: Vec<usize>,
@@ -76,19 +76,19 @@ pub enum Error {
         /// The temperature τ.
         temperature: f64,
     },
-    /// A name that is no reduction's.
+    /// A name that no reduction has.
     UnknownReduction {
         /// The name.
         name: String,
     },
-    /// Words that are not the sum of the words of partial results.
+    /// Words that are not a sum of words of partial results.
     InvalidPartial {
-        /// What is wrong with them.
+        /// What is wrong with the words.
         reason: &'static str,
     },
     /// An output that cannot be allocated.
     TooLarge {
-        /// Its shape.
+        /// The shape of the output.
         shape: Vec<usize>,
     },
 }
@@ -96,9 +96,9 @@ pub enum Error {
 /// One of the two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operand {
-    /// The model's side.
+    /// The side of the model.
     Input,
-    /// The other.
+    /// The side of the target.
     Target,
 }
 

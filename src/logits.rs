@@ -2,8 +2,9 @@
 
 use ndarray::{ArrayRef, Axis, Dimension};
 
-use crate::batch::{Batch, Gradients, Rule, Softmax};
+use crate::batch::{Batch, Gradients};
 use crate::element::Element;
+use crate::engine::{Rule, Softmax};
 use crate::error::Error;
 use crate::number::Float;
 use crate::partial::Partial;
@@ -46,6 +47,9 @@ use crate::target::Target;
 /// input does. A lane with a NaN or +∞ logit, or of −∞ only, gives NaN. Between two lanes of logits the divergence
 /// keeps its relative accuracy however close they are: sums are of p·(e^(−D) − 1 + D), whose terms do not
 /// cancel.
+///
+/// Where the input excludes classes that the target has, the loss is +∞. ∂/∂input stays finite then. ∂/∂target, for logits, is
+/// the limit: +∞ at those classes, −∞ at the others that the target has, and 0 where it has none.
 ///
 /// # Example
 ///

@@ -2,8 +2,10 @@
 
 use ndarray::{ArrayRef, Axis, Dimension};
 
-use crate::batch::{Batch, Gradients, Rule};
+use crate::batch::{Batch, Gradients};
+use crate::divergence::Choice;
 use crate::element::Element;
+use crate::engine::Rule;
 use crate::error::Error;
 use crate::partial::Partial;
 use crate::reduction::{Reduction, ScalarReduction};
@@ -139,12 +141,9 @@ impl<R: Reduction> KLDivLoss<R> {
         input: &'a ArrayRef<A, D>,
         target: &'a ArrayRef<A, D>,
     ) -> Result<Batch<'a, R, A, D>, Error> {
-        let rule = match (self.generalized, self.log_target) {
-            (false, false) => Rule::Probabilities,
-            (false, true) => Rule::LogProbabilities,
-            (true, false) => Rule::GeneralizedProbabilities,
-            (true, true) => Rule::GeneralizedLogProbabilities,
-        };
+        let divergence =
+            if self.generalized { Choice::GeneralizedForward } else { Choice::Forward };
+        let rule = Rule::LogProbabilities { divergence, log_target: self.log_target };
         Batch::new(self.reduction, rule, self.axis, input, target)?.validated(self.validated)
     }
 

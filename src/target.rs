@@ -3,8 +3,7 @@
 /// What an operand holds: the target of a [`KLDivWithLogitsLoss`](crate::KLDivWithLogitsLoss), or either operand in an
 /// [`OperandReport`](crate::OperandReport).
 ///
-/// A [`validated`](crate::KLDivLoss::validated) call and a [diagnosis](crate::Batch::diagnose) check what is said here of
-/// each.
+/// A [`validated`](crate::KLDivLoss::validated) call and a [diagnosis](crate::Batch::diagnose) check the condition of each variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Target {

@@ -1,14 +1,16 @@
-//! What is asked of a batch.
+//! The calls of a batch.
 
 use ndarray::{Array, ArrayRef, ArrayViewMutD, Axis, Dimension};
 
 use super::Batch;
-use super::validate::Check;
-use super::visit::{Visit, Wanted, total};
+use super::traversal::total;
+use crate::check::Check;
 use crate::element::Element;
+use crate::elementwise::{Operands, TILE};
+use crate::engine::{Request, Values};
 use crate::error::Error;
 use crate::layout::{Arrays, without, zeros};
-use crate::number::Float;
+use crate::number::{Float, Scaled};
 use crate::partial::{Counts, Partial, quotient};
 use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
 
@@ -21,8 +23,8 @@ pub struct Gradients<A, D: Dimension> {
     pub target: Array<A, D>,
 }
 
-/// Whose the outputs are. The caller's are untouched until every operand was found in order; ours are
-/// dropped if one is not.
+/// Whose the outputs are. A call writes to the caller's outputs only after both operands passed the check. It drops its own
+/// outputs if the check fails on the way.
 #[derive(Clone, Copy, PartialEq)]
 enum Whose {
     Ours,
@@ -41,7 +43,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(output)
     }
 
-    /// The loss, written to `output`, which is untouched where the call fails.
+    /// Writes the loss to `output`, which is untouched if the call fails.
     ///
     /// # Errors
     /// [`OutputShape`](Error::OutputShape), [`EmptyMean`](Error::EmptyMean).
@@ -65,8 +67,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         self.value_into(R::view_mut::<A, D>(output), None, outputs)
     }
 
-    /// The loss and its gradient with respect to the input, in one pass: that of
-    /// [`backward`](Self::backward) for an upstream of 1. Of an array of losses, the gradient of their sum.
+    /// The loss and its gradient with respect to the input, in one pass. The gradient is that of [`backward`](Self::backward) for an
+    /// upstream of 1; if the loss is an array, it is the gradient of the sum.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -77,8 +79,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok((output, gradient))
     }
 
-    /// The loss; its gradient with respect to the input is written to `gradient`, which is untouched
-    /// where the call fails.
+    /// Returns the loss, and writes its gradient with respect to the input to `gradient`, which is untouched if the call fails.
     ///
     /// # Errors
     /// As [`forward_into`](Self::forward_into), for the gradient's shape; [`TooLarge`](Error::TooLarge).
@@ -123,8 +124,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(Gradients { input, target })
     }
 
-    /// The same, written to the arrays given; a `None` is not computed, so a frozen teacher costs
-    /// nothing. Both are untouched where the call fails.
+    /// Writes the gradients of [`backward`](Self::backward) to `d_input` and `d_target`. A gradient that is `None` is not computed,
+    /// so a frozen teacher costs nothing. Both are untouched if the call fails.
     ///
     /// # Errors
     /// As [`backward`](Self::backward), for the gradients' shapes too.
@@ -144,7 +145,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         mut d_target: Option<&mut ArrayRef<A, D>>,
         outputs: Whose,
     ) -> Result<(), Error> {
-        let given = upstream;
+        let buffer = upstream;
         let upstream = R::view::<A, D>(upstream);
         self.check_output(upstream.shape())?;
         for gradient in [&d_input, &d_target].into_iter().flatten() {
@@ -159,14 +160,14 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         };
         let (to_input, to_target) = (d_input.as_deref_mut(), d_target.as_deref_mut());
         let arrays = Arrays { upstream, ..self.arrays(None, to_input, to_target) };
-        let visit = self.visit(Wanted::Nothing, quotient(scale, divisor));
-        match visit.all(arrays, self.axis, check) {
+        let request = self.request(Values::Nothing, scale, divisor);
+        match request.run(arrays, self.axis, check) {
             Some(_) => Ok(()),
-            None => self.gradients_into(given, d_input, d_target, Whose::TheCallers),
+            None => self.gradients_into(buffer, d_input, d_target, Whose::TheCallers),
         }
     }
 
-    /// The value, beside a gradient with respect to the input.
+    /// Returns the value, and writes the gradient with respect to the input.
     fn value_beside(
         &self,
         gradient: &mut ArrayRef<A, D>,
@@ -178,7 +179,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(output)
     }
 
-    /// Value to `output`, gradient with respect to the input to `gradient`.
+    /// Writes the value, and the gradient with respect to the input if there is one.
     fn value_into(
         &self,
         mut output: ArrayViewMutD<'_, A::Loss>,
@@ -190,33 +191,48 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
             same_shape(self.input.shape(), gradient.shape())?;
         }
         let kind = self.reduction.kind();
-        let (wanted, value) = match kind {
-            AnyReduction::Pointwise => (Wanted::Terms, Some(output.view_mut())),
-            AnyReduction::PerDistribution => (Wanted::Distributions, Some(output.view_mut())),
-            _ => (Wanted::Total, None),
+        let (values, value) = match kind {
+            AnyReduction::Pointwise => (Values::Terms, Some(output.view_mut())),
+            AnyReduction::PerDistribution => (Values::Divergences, Some(output.view_mut())),
+            _ => (Values::Total, None),
         };
         let divisor = self.divisor()?;
         let check = self.check_for(outputs)?;
-        let visit = self.visit(wanted, quotient(1.0, divisor));
+        let request = self.request(values, 1.0, divisor);
         let alone = check.is_none() && value.is_none() && gradient.is_none();
-        let direct = if alone { self.direct_total(&visit) } else { None };
+        let direct = if alone { self.small_total(&request) } else { None };
         let total = if let Some(total) = direct {
             total
         } else {
             let arrays = self.arrays(value, gradient.as_deref_mut(), None);
-            let Some(total) = visit.all(arrays, self.axis, check) else {
+            let Some(total) = request.run(arrays, self.axis, check) else {
                 return self.value_into(output, gradient, Whose::TheCallers);
             };
             total.value()
         };
-        if let Wanted::Total = wanted {
+        if let Values::Total = values {
             let loss = A::Loss::from_f64(quotient(total, divisor));
             output.first_mut().into_iter().for_each(|output| *output = loss);
         }
         Ok(())
     }
 
-    /// The check to make on the way, if the operands were not checked before.
+    /// The total of a small batch without weights, if both operands are contiguous and the request is only a total.
+    fn small_total(&self, request: &Request) -> Option<f64> {
+        if self.weights.is_some() || !(1..=TILE).contains(&self.input.len()) {
+            return None;
+        }
+        let is_last = self.axis + 1 == self.input.ndim();
+        if request.values != Values::Total || !request.has_few_classes() && !is_last {
+            return None;
+        }
+        A::total(
+            request,
+            Operands { input: self.input.as_slice()?, target: self.target.as_slice()? },
+        )
+    }
+
+    /// The check to make on the way, or none if the operands need no check or were checked here.
     fn check_for(&self, outputs: Whose) -> Result<Option<Check>, Error> {
         let check = self.check_on_the_way().filter(|_| outputs == Whose::Ours);
         if check.is_none() {
@@ -225,11 +241,15 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(check)
     }
 
-    fn visit(&self, wanted: Wanted, scale: f64) -> Visit {
-        Visit {
+    fn request(&self, values: Values, upstream: f64, divisor: f64) -> Request {
+        let scale = match divisor == 0.0 {
+            true => Scaled::new(0.0),
+            false => Scaled::new(upstream).over(Scaled::new(divisor)),
+        };
+        Request {
             level: self.level,
             rule: self.rule,
-            wanted,
+            values,
             scale,
             classes: self.input.len_of(Axis(self.axis)),
         }
@@ -279,16 +299,16 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 }
 
 impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
-    /// The exact sums and the counts of this batch, to be [merged](Partial::merge) with those of others
-    /// and read by [`KLDivLoss::finish`](crate::KLDivLoss::finish). Empty batches are fine.
+    /// The exact sums and the counts of this batch. [`Partial::merge`] joins them with those of others, and
+    /// [`KLDivLoss::finish`](crate::KLDivLoss::finish) turns them into a loss. The batch may be empty.
     ///
     /// # Errors
     /// [`NotADistribution`](Error::NotADistribution), if [validated](crate::KLDivLoss::validated).
     pub fn partial(&self) -> Result<Partial, Error> {
         let mut check = self.check_for(Whose::Ours)?;
         let (loss, moments) = loop {
-            let visit = self.visit(Wanted::Partial, 1.0);
-            match visit.partial(self.arrays(None, None, None), self.axis, check.take()) {
+            let request = self.request(Values::Partial, 1.0, 1.0);
+            match request.partial(self.arrays(None, None, None), self.axis, check.take()) {
                 Some(found) => break found,
                 None => self.validate()?,
             }

@@ -1,15 +1,14 @@
-//! What the operands look like.
+//! The diagnosis of a batch.
 
 use ndarray::Dimension;
 
-use super::{Batch, Rule};
+use super::Batch;
 use crate::check::{Diagnosis, Inspection, Terms, diagnose};
-use crate::divergence::{
-    GeneralizedLogProbability, GeneralizedProbability, LogProbability, Probability, Term,
-};
+use crate::divergence::{Kernel, Work};
 use crate::element::Element;
-use crate::elementwise::{Ahead, Chunk, terms};
-use crate::number::{Float, Level};
+use crate::elementwise::{Operands, Prefetch, terms};
+use crate::engine::Rule;
+use crate::number::Float;
 use crate::reduction::Reduction;
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
@@ -42,17 +41,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// ```
     pub fn diagnose(&self) -> Diagnosis {
         match self.rule {
-            Rule::Probabilities => {
-                self.diagnose_terms(Some(&terms_of::<Probability, A>(self.level)))
-            }
-            Rule::LogProbabilities => {
-                self.diagnose_terms(Some(&terms_of::<LogProbability, A>(self.level)))
-            }
-            Rule::GeneralizedProbabilities => {
-                self.diagnose_terms(Some(&terms_of::<GeneralizedProbability, A>(self.level)))
-            }
-            Rule::GeneralizedLogProbabilities => {
-                self.diagnose_terms(Some(&terms_of::<GeneralizedLogProbability, A>(self.level)))
+            Rule::LogProbabilities { divergence, log_target } => {
+                divergence.with_kernel(log_target, Diagnose { batch: self })
             }
             Rule::Logits(_) => self.diagnose_terms(None),
         }
@@ -66,10 +56,19 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     }
 }
 
-/// Computes the terms of numbers of both operands.
-fn terms_of<K: Term, A: Element>(level: Level) -> impl Fn(&[A], &[A], &mut [A::Loss]) {
-    move |input, target, out| {
-        terms::<K, A>(level, Chunk { input, target }, Ahead::NOTHING, out);
+/// A diagnosis with the terms of a kernel.
+struct Diagnose<'b, 'a, R, A: Element, D: Dimension> {
+    batch: &'b Batch<'a, R, A, D>,
+}
+
+impl<R: Reduction, A: Element, D: Dimension> Work for Diagnose<'_, '_, R, A, D> {
+    type Output = Diagnosis;
+
+    fn run<K: Kernel>(self, kernel: K) -> Diagnosis {
+        let level = self.batch.level;
+        self.batch.diagnose_terms(Some(&|input: &[A], target: &[A], out: &mut [A::Loss]| {
+            terms(level, kernel, Operands { input, target }, Prefetch::NOTHING, out);
+        }))
     }
 }
 

@@ -1,69 +1,30 @@
-//! The checked pair, and the story of each call: check, count, visit every unit, finish.
+//! The checked pair of operands and its calls: check, count, traverse, finish.
 
 mod call;
-mod chunk;
 mod diagnose;
-mod direct;
-mod softmax;
-mod tally;
+mod traversal;
 mod validate;
-mod visit;
-mod waiting;
-mod worker;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::Gradients;
-pub(crate) use softmax::Softmax;
-pub use visit::Visit;
-pub use waiting::Waiting;
 
 use ndarray::{ArrayRef, Dimension};
 
 use crate::element::Element;
+use crate::engine::Rule;
 use crate::error::Error;
 use crate::layout::without;
 use crate::number::{Float, Level};
 use crate::partial::Counts;
 use crate::reduction::{AnyReduction, Reduction};
-use crate::target::Target;
-
-/// What the operands hold, turned into a static kernel once per call.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rule {
-    /// Log-probabilities against probabilities.
-    Probabilities,
-    /// Log-probabilities against log-probabilities.
-    LogProbabilities,
-    /// Log-probabilities against probabilities, t·φ(d).
-    GeneralizedProbabilities,
-    /// Log-probabilities against log-probabilities, eʸ·φ(d).
-    GeneralizedLogProbabilities,
-    /// Logits against whatever the target holds.
-    Logits(Softmax),
-}
-
-impl Rule {
-    /// What input and target hold.
-    fn holds(self) -> [Target; 2] {
-        match self {
-            Rule::Probabilities | Rule::GeneralizedProbabilities => {
-                [Target::LogProbabilities, Target::Probabilities]
-            }
-            Rule::LogProbabilities | Rule::GeneralizedLogProbabilities => {
-                [Target::LogProbabilities, Target::LogProbabilities]
-            }
-            Rule::Logits(softmax) => [Target::Logits, softmax.target],
-        }
-    }
-}
 
 /// An input and a target that fit each other, under the settings of a criterion.
 ///
 /// Made by [`KLDivLoss::batch`](crate::KLDivLoss::batch) and
-/// [`KLDivWithLogitsLoss::batch`](crate::KLDivWithLogitsLoss::batch); borrows its operands and is `Copy`. [`weights`](Self::weights) gives each
-/// distribution its weight; every other method computes.
+/// [`KLDivWithLogitsLoss::batch`](crate::KLDivWithLogitsLoss::batch). It borrows its operands and is `Copy`.
+/// [`weights`](Self::weights) gives each distribution its weight; every other method computes.
 #[derive(Debug)]
 pub struct Batch<'a, R, A: Element, D: Dimension> {
     reduction: R,
@@ -73,7 +34,7 @@ pub struct Batch<'a, R, A: Element, D: Dimension> {
     input: &'a ArrayRef<A, D>,
     target: &'a ArrayRef<A, D>,
     weights: Option<&'a ArrayRef<A::Loss, D::Smaller>>,
-    /// How far masses may be from 1, if that is to be checked.
+    /// How far masses may be from 1, if calls check them.
     tolerance: Option<f64>,
 }
 
@@ -111,7 +72,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         Ok(Batch { reduction, rule, axis, level, input, target, weights: None, tolerance: None })
     }
 
-    /// The same, whose calls check that the operands are distributions if there is a tolerance.
+    /// The same batch. If there is a tolerance, its calls check that the operands are distributions.
     #[inline]
     pub(crate) fn validated(self, tolerance: Option<f64>) -> Result<Self, Error> {
         match tolerance {
@@ -161,12 +122,13 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         })
     }
 
-    /// The same, computed with another instruction set.
+    /// The same batch, computed with another instruction set.
     #[cfg(test)]
     pub(crate) fn level(self, level: Level) -> Self {
         Batch { level, ..self }
     }
 
+    /// The number of distributions, those of weight 0 included.
     fn distributions(&self) -> usize {
         let others = self.input.shape().iter().enumerate().filter(|&(axis, _)| axis != self.axis);
         others.map(|(_, len)| len).product()

@@ -1,4 +1,4 @@
-//! Known mistakes, and what they look like.
+//! Known mistakes, and how to recognize them.
 
 use ndarray::ArrayView1;
 
@@ -60,7 +60,7 @@ pub enum LikelyCause {
     Unnormalized(Operand),
 }
 
-/// What may have gone wrong.
+/// The likely causes of what was found.
 pub fn likely_causes<A: Number>(
     all: &Summary,
     holds: [Target; 2],
@@ -75,13 +75,13 @@ pub fn likely_causes<A: Number>(
     [input, target].concat()
 }
 
-/// Masses that are the same differ by no more than this share.
+/// The largest relative difference of masses that count as the same.
 const SAME: f64 = 1e-3;
 
-/// Distributions are not alike if the shares of their likeliest classes are this far apart.
+/// The smallest difference between the shares of the likeliest classes of distributions that are not alike.
 const NOT_ALIKE: f64 = 0.05;
 
-/// Searches for the causes. Each question costs a pass over an operand.
+/// The search for causes. Each question costs a pass over an operand.
 pub struct Causes<'c, 'a, A: Number> {
     /// The batch.
     pub batch: &'c Region<'a, A>,
@@ -90,7 +90,7 @@ pub struct Causes<'c, 'a, A: Number> {
 }
 
 impl<A: Number> Causes<'_, '_, A> {
-    /// The causes for one operand, in which this was found.
+    /// The likely causes for one operand with these findings.
     fn of(
         &self,
         i: usize,
@@ -131,7 +131,7 @@ impl<A: Number> Causes<'_, '_, A> {
         if has_scores { vec![LikelyCause::Logits(operand)] } else { vec![] }
     }
 
-    /// What is found in an operand if it is taken for this.
+    /// The findings in an operand, if it should hold this.
     fn inspected(&self, i: usize, holds: Target) -> OperandSummary {
         let inspection = Inspection { holds: [Some(holds), None], ..self.inspection };
         let [found, _] = self.batch.only(i).summary(&inspection).operands;
@@ -144,8 +144,8 @@ impl<A: Number> Causes<'_, '_, A> {
         let shape = self.batch.input.shape();
         let others = (0..shape.len()).filter(|&axis| axis != self.batch.axis && shape[axis] > 1);
         others.into_iter().find(|&axis| {
-            let turned = Region { axis, weights: None, ..self.batch.only(i) };
-            let summary = turned.summary(&inspection);
+            let along_axis = Region { axis, weights: None, ..self.batch.only(i) };
+            let summary = along_axis.summary(&inspection);
             2 * summary.operands[0].proper >= summary.lanes
         })
     }
@@ -161,7 +161,7 @@ impl<A: Number> Causes<'_, '_, A> {
     }
 }
 
-/// The mistake if an operand holds the other of probabilities and log-probabilities, and which that is.
+/// The mistake of an operand that holds log-probabilities in place of probabilities, or the reverse, and what it holds then.
 fn other_kind(operand: Operand, holds: Target) -> (LikelyCause, Target) {
     match (operand, holds) {
         (Operand::Input, _) => (LikelyCause::ProbabilitiesAsInput, Target::Probabilities),
@@ -187,6 +187,7 @@ fn is_unnormalized(found: &OperandSummary) -> bool {
     unusual == 0 && heaviest < f64::INFINITY && heaviest - lightest > SAME * heaviest
 }
 
+/// The share of the likeliest class in the mass of a distribution.
 fn share_of_the_likeliest<A: Number>(lane: &ArrayView1<'_, A>, holds: Target) -> f64 {
     let (mut sum, mut most) = (0.0, 0.0_f64);
     for &number in lane {

@@ -1,4 +1,4 @@
-//! The diagnosis of a batch: one pass for the figures, then a search for the index of each thing that was found.
+//! The diagnosis of a batch: one pass counts, then a search finds the index of each finding.
 
 use super::cause::{Causes, likely_causes};
 use super::inspect::Inspection;
@@ -8,8 +8,7 @@ use super::{Diagnosis, Offender};
 use crate::number::Number;
 use crate::target::Target;
 
-/// Diagnoses a batch whose input and target should hold these. Terms are inspected if the inspection has what computes
-/// them.
+/// Diagnoses a batch whose input and target should hold these. Terms are inspected if the inspection has a function for them.
 pub fn diagnose<A: Number>(
     batch: &Region<'_, A>,
     holds: [Target; 2],
@@ -73,7 +72,7 @@ struct Search<'s, 'a, A: Number> {
 }
 
 impl<'a, A: Number> Search<'_, 'a, A> {
-    /// The first distribution of which `found` is true; with `single_classes` the first class of one.
+    /// The first distribution for which `found` is true, or with `single_classes` the first element.
     fn first(
         &self,
         inspection: &Inspection<'_, A>,

@@ -5,17 +5,13 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::summary::{Merge, NumberCounts, OperandSummary, Summary, distance};
-use super::sums::{Buffers, LaneValues};
-use crate::elementwise::{Irregular, copies, exps, negative};
-use crate::layout::{Rect, Unit, read, steps};
+use super::sums::{Add, LaneSums, TileBuffers};
+use crate::elementwise::{Irregular, exps, has_negative, negative};
+use crate::layout::{Matrices, Rect};
 use crate::number::{Float, Level, Number};
 use crate::target::Target;
 
-/// How many numbers of each operand are inspected before their terms are computed, while they are in the second-level
-/// cache.
-const BLOCK: usize = 1 << 15;
-
-/// Computes the terms of numbers of the input and of the target.
+/// A function that computes the terms of numbers of the input and of the target.
 pub type Terms<'t, A> = &'t (dyn Fn(&[A], &[A], &mut [<A as Number>::Real]) + Sync);
 
 /// The settings of an inspection.
@@ -23,83 +19,128 @@ pub type Terms<'t, A> = &'t (dyn Fn(&[A], &[A], &mut [<A as Number>::Real]) + Sy
 pub struct Inspection<'t, A: Number> {
     /// The instruction set.
     pub level: Level,
-    /// What input and target should hold. An operand without is not inspected.
+    /// What the input and the target should hold. An operand with `None` is not inspected.
     pub holds: [Option<Target>; 2],
     /// How far a mass may be from 1.
     pub tolerance: f64,
-    /// What computes terms, where they are inspected.
+    /// The function that computes terms, if terms are inspected.
     pub terms: Option<Terms<'t, A>>,
 }
 
 impl<A: Number> Inspection<'_, A> {
-    /// What is found in the distributions whose weight is not 0.
-    pub fn of(&self, unit: &Unit<'_, A>) -> Summary {
+    /// Inspects the distributions whose weight is not 0.
+    pub fn of(&self, matrices: &Matrices<'_, A>) -> Summary {
+        let operands = [matrices.input, matrices.target];
         let mut summary = Summary::default();
-        let at_most = BLOCK.div_ceil(unit.input.ncols());
-        for lanes in weighted(unit.weights, 0..unit.input.nrows(), at_most) {
+        let fill = |rect: &Rect, buffers: &mut TileBuffers<'_, A>, add: Add<'_, A::Real>| {
+            self.tile(rect, buffers, add)
+        };
+        let lanes = weighted(matrices.weights, 0..matrices.input.nrows());
+        LaneSums { level: self.level, operands, fill }.each(lanes, |lanes, sums, found| {
+            let [input, target, divergences] = sums.each_ref().map(|sums| &sums[..lanes.len()]);
             summary.lanes += lanes.len();
-            let operands = [&unit.input, &unit.target].into_iter().zip(self.holds);
-            for ((view, holds), found) in operands.zip(&mut summary.operands) {
-                if let Some(holds) = holds {
-                    self.masses(view, holds, lanes.clone(), found);
+            for (i, masses) in [input, target].into_iter().enumerate() {
+                if let Some(holds) = self.holds[i] {
+                    let operand = OperandLanes { view: &operands[i], holds, lanes: lanes.clone() };
+                    self.masses(&operand, masses, found.irregular[i], &mut summary.operands[i]);
                 }
             }
-            if let Some(terms) = self.terms {
-                self.terms(terms, unit, lanes, &mut summary);
-            }
-        }
-        summary
-    }
-
-    fn masses(
-        &self,
-        view: &ArrayView2<'_, A>,
-        holds: Target,
-        lanes: Range<usize>,
-        summary: &mut OperandSummary,
-    ) {
-        let (level, classes) = (self.level, view.ncols());
-        // Rounded to the computing type, the limit must not grow.
-        let limit = A::Real::from_f64(self.tolerance * (1.0 - 1e-6));
-        let fill = |rect: &Rect, [buffer, _]: &mut Buffers<A>, out: &mut [A::Real]| {
-            let numbers = read(view, rect, buffer);
-            match holds {
-                Target::LogProbabilities => exps(level, numbers, limit, out),
-                Target::Probabilities | Target::Logits => copies(level, numbers, out),
-            }
-        };
-        let values = LaneValues { level, classes, strided: is_strided(view), fill };
-        values.sums(lanes, |lanes, masses, irregular: Irregular| {
-            for (lane, &mass) in lanes.zip(masses) {
-                match holds {
-                    Target::Logits => self.logits(view, lane, mass, irregular, summary),
-                    _ => {
-                        let numbers = match irregular.not_finite | irregular.out_of_range {
-                            true => NumberCounts::of(view.row(lane), holds, self.tolerance),
-                            false => NumberCounts::default(),
-                        };
-                        summary.add(mass, numbers, classes, self.tolerance);
-                    }
+            if self.terms.is_some() {
+                summary.negative_terms += found.negative_terms;
+                summary.least_term = summary.least_term.min(found.least_term);
+                for divergence in divergences.iter().map(|&sum| A::Real::from_f64(sum).to_f64()) {
+                    summary.negative_divergences += usize::from(divergence < 0.0);
+                    summary.least_divergence = summary.least_divergence.min(divergence);
                 }
             }
         });
+        summary
     }
 
-    /// Adds a distribution of logits, which is proper if it has a softmax. `mass` is the sum of the logits.
+    /// Computes the probabilities and the terms of a tile, and examines them.
+    fn tile(&self, rect: &Rect, buffers: &mut TileBuffers<'_, A>, add: Add<'_, A::Real>) -> Found {
+        let level = self.level;
+        let TileBuffers { readers: [input, target], values, wide, .. } = buffers;
+        let values = &mut values[..rect.0.len() * rect.1.len()];
+        let is_read = self.holds.map(|holds| holds.is_some() || self.terms.is_some());
+        let input = if is_read[0] { input.read(rect) } else { &[] };
+        let target = if is_read[1] { target.read(rect) } else { &[] };
+        // Rounded to the computing type, the limit must not grow.
+        let limit = A::Real::from_f64(self.tolerance * (1.0 - 1e-6));
+        let mut found = Found::default();
+        for (i, numbers) in [input, target].into_iter().enumerate() {
+            match self.holds[i] {
+                Some(Target::LogProbabilities) => {
+                    found.irregular[i] = exps(level, numbers, limit, values);
+                    add(i, values);
+                }
+                Some(holds) => {
+                    let numbers = A::widened(level, numbers, wide);
+                    found.irregular[i].out_of_range =
+                        holds == Target::Probabilities && has_negative(level, numbers);
+                    add(i, numbers);
+                }
+                None => {}
+            }
+        }
+        if let Some(terms) = self.terms {
+            terms(input, target, values);
+            let (count, least) = negative(level, values);
+            (found.negative_terms, found.least_term) = (count, least.to_f64());
+            add(2, values);
+        }
+        found
+    }
+
+    /// Adds distributions to the summary. `masses` are the sums of their probabilities, or of their logits.
+    fn masses(
+        &self,
+        operand: &OperandLanes<'_, '_, A>,
+        masses: &[f64],
+        irregular: Irregular,
+        summary: &mut OperandSummary,
+    ) {
+        let OperandLanes { view, holds, lanes } = operand;
+        let is_near = |&mass: &f64| distance(mass) <= self.tolerance;
+        // A mass that is NaN is far from 1.
+        let is_far = |mass: &f64| !is_near(mass);
+        let is_usual = match holds {
+            // A mass near 1 may be that of probabilities.
+            Target::Logits => masses.iter().all(|mass| mass.is_finite() && is_far(mass)),
+            _ => !masses.iter().any(is_far) && !irregular.not_finite && !irregular.out_of_range,
+        };
+        if is_usual {
+            summary.proper += masses.len();
+            return;
+        }
+        for (lane, &mass) in lanes.clone().zip(masses) {
+            if *holds == Target::Logits {
+                self.logits(view, lane, mass, summary);
+                continue;
+            }
+            let is_unusual = irregular.not_finite | irregular.out_of_range | !mass.is_finite();
+            let numbers = match is_unusual {
+                true => NumberCounts::of(view.row(lane), *holds, self.tolerance),
+                false => NumberCounts::default(),
+            };
+            summary.add(mass, numbers, view.ncols(), self.tolerance);
+        }
+    }
+
+    /// Adds a distribution of logits, which is proper if it has a softmax. `sum` is the sum of the logits.
     fn logits(
         &self,
         view: &ArrayView2<'_, A>,
         lane: usize,
-        mass: f64,
-        irregular: Irregular,
+        sum: f64,
         summary: &mut OperandSummary,
     ) {
         let (row, classes) = (view.row(lane), view.ncols());
-        if classes > 1 && distance(mass) <= self.tolerance {
+        if classes > 1 && distance(sum) <= self.tolerance {
             let is_negative = |number: &A| number.widen() < A::Real::ZERO;
             summary.probabilities += usize::from(!row.iter().any(is_negative));
         }
-        if !irregular.not_finite {
+        if sum.is_finite() {
             summary.proper += 1;
             return;
         }
@@ -107,76 +148,48 @@ impl<A: Number> Inspection<'_, A> {
         let mass = if numbers.has_softmax(classes) { 1.0 } else { f64::NAN };
         summary.add(mass, numbers, classes, self.tolerance);
     }
-
-    fn terms(
-        &self,
-        terms: Terms<'_, A>,
-        unit: &Unit<'_, A>,
-        lanes: Range<usize>,
-        summary: &mut Summary,
-    ) {
-        let (level, classes) = (self.level, unit.input.ncols());
-        let strided = is_strided(&unit.input) || is_strided(&unit.target);
-        let fill = |rect: &Rect, [input, target]: &mut Buffers<A>, out: &mut [A::Real]| {
-            terms(read(&unit.input, rect, input), read(&unit.target, rect, target), out);
-            let (count, least) = negative(level, out);
-            NegativeTerms { count, least: least.to_f64() }
-        };
-        let values = LaneValues { level, classes, strided, fill };
-        values.sums(lanes, |_, sums, found: NegativeTerms| {
-            summary.negative_terms += found.count;
-            summary.least_term = summary.least_term.min(found.least);
-            for divergence in sums.iter().map(|&sum| A::Real::from_f64(sum).to_f64()) {
-                summary.negative_divergences += usize::from(divergence < 0.0);
-                summary.least_divergence = summary.least_divergence.min(divergence);
-            }
-        });
-    }
 }
 
-/// The terms below 0 among some.
+/// Some lanes of an operand, and what it should hold.
+struct OperandLanes<'v, 'a, A> {
+    view: &'v ArrayView2<'a, A>,
+    holds: Target,
+    lanes: Range<usize>,
+}
+
+/// The findings of a tile.
 #[derive(Default)]
-struct NegativeTerms {
-    count: usize,
-    least: f64,
+struct Found {
+    /// Whether the numbers of the input and of the target must be examined one by one. Infinite numbers and NaN are noted only for
+    /// log-probabilities; those of other operands show in their sum.
+    irregular: [Irregular; 2],
+    negative_terms: usize,
+    /// The least term, or 0 if none is negative.
+    least_term: f64,
 }
 
-impl Merge for NegativeTerms {
-    fn merge(&mut self, other: NegativeTerms) {
-        self.count += other.count;
-        self.least = self.least.min(other.least);
+impl Merge for Found {
+    fn merge(&mut self, other: Found) {
+        for (irregular, other) in self.irregular.iter_mut().zip(other.irregular) {
+            irregular.not_finite |= other.not_finite;
+            irregular.out_of_range |= other.out_of_range;
+        }
+        self.negative_terms += other.negative_terms;
+        self.least_term = self.least_term.min(other.least_term);
     }
 }
 
-impl Merge for Irregular {
-    fn merge(&mut self, other: Irregular) {
-        self.not_finite |= other.not_finite;
-        self.out_of_range |= other.out_of_range;
-    }
-}
-
-/// Whether the classes of a lane lie apart.
-fn is_strided<A>(view: &ArrayView2<'_, A>) -> bool {
-    view.ncols() > 1 && view.strides()[1] != 1
-}
-
-/// Runs of lanes whose weight is not 0, so many lanes at most.
+/// The runs of lanes whose weight is not 0.
 fn weighted<L: Float>(
     weights: Option<ArrayView2<'_, L>>,
     lanes: Range<usize>,
-    at_most: usize,
 ) -> impl Iterator<Item = Range<usize>> {
-    steps(lanes, at_most).flat_map(move |lanes| {
-        let mut next = lanes.start;
-        std::iter::from_fn(move || {
-            let Some(weights) = &weights else {
-                return Some(std::mem::replace(&mut next, lanes.end)..lanes.end)
-                    .filter(|lanes| !lanes.is_empty());
-            };
-            let counts = |&lane: &usize| weights[[lane, 0]] != L::ZERO;
-            let start = (next..lanes.end).find(counts)?;
-            next = (start..lanes.end).find(|lane| !counts(lane)).unwrap_or(lanes.end);
-            Some(start..next)
-        })
+    let mut next = lanes.start;
+    std::iter::from_fn(move || {
+        let has_weight = |lane: usize| weights.is_none_or(|weights| weights[[lane, 0]] != L::ZERO);
+        let start = (next..lanes.end).find(|&lane| has_weight(lane))?;
+        let end = || (start..lanes.end).find(|&lane| !has_weight(lane));
+        next = weights.and_then(|_| end()).unwrap_or(lanes.end);
+        Some(start..next)
     })
 }

@@ -1,4 +1,4 @@
-//! What a batch is made of: whether its operands are distributions, and if not, where and why.
+//! Checks: whether the operands of a batch are distributions, and if not, where and why.
 
 mod cause;
 mod diagnose;

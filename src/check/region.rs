@@ -1,24 +1,24 @@
-//! A box of a batch that knows where it lies: for what is said of a distribution by its index.
+//! A block of a batch that knows its position, so that a distribution in it can be named by its index.
 
 use ndarray::{ArrayRef, ArrayView1, ArrayViewD, Axis, Dimension};
 
 use super::inspect::Inspection;
 use super::summary::{Merge, Summary};
-use crate::layout::{Arrays, for_each_unit, join, without};
+use crate::layout::{Arrays, join, map_reduce, without};
 use crate::number::{Float, Number};
 use crate::target::Target;
 
-/// No block holds more numbers of an operand, unless they are of one distribution.
-const BLOCK: usize = 1 << 16;
+/// The most numbers of an operand in a block that is searched, unless they are one distribution.
+const SEARCHED_NUMBERS: usize = 1 << 16;
 
-/// Neighbouring indices of a batch, and what it holds there.
+/// A block of a batch: views of the arrays, and the position of the block.
 #[derive(Clone)]
 pub struct Region<'a, A: Number> {
     /// The input.
     pub input: ArrayViewD<'a, A>,
     /// The target, of the same shape.
     pub target: ArrayViewD<'a, A>,
-    /// One weight a distribution, if there are weights.
+    /// The weights, one for each distribution, if there are weights.
     pub weights: Option<ArrayViewD<'a, A::Real>>,
     /// The class axis.
     pub axis: usize,
@@ -27,7 +27,7 @@ pub struct Region<'a, A: Number> {
 }
 
 impl<'a, A: Number> Region<'a, A> {
-    /// A whole batch.
+    /// The region that is the whole batch.
     pub fn new<D: Dimension>(
         [input, target]: [&'a ArrayRef<A, D>; 2],
         weights: Option<&'a ArrayRef<A::Real, D::Smaller>>,
@@ -54,18 +54,18 @@ impl<'a, A: Number> Region<'a, A> {
         self.input.len_of(Axis(self.axis))
     }
 
-    /// The same with one operand in the place of both.
+    /// The same region with one operand in place of both.
     pub fn only(&self, operand: usize) -> Self {
         let array = if operand == 0 { &self.input } else { &self.target };
         Region { input: array.clone(), target: array.clone(), ..self.clone() }
     }
 
-    /// How many distributions there are, those of weight 0 included.
+    /// The number of distributions, those of weight 0 included.
     pub fn distributions(&self) -> usize {
         without(self.input.shape(), self.axis).iter().product()
     }
 
-    /// What is found in the distributions.
+    /// Inspects the distributions.
     pub fn summary(&self, inspection: &Inspection<'_, A>) -> Summary {
         if self.input.is_empty() {
             return self.summary_of_nothing(inspection);
@@ -79,10 +79,16 @@ impl<'a, A: Number> Region<'a, A> {
             d_input: None,
             d_target: None,
         };
-        for_each_unit(arrays, Some(self.axis), &|unit| inspection.of(&unit), &Summary::merged)
+        map_reduce(
+            arrays,
+            Some(self.axis),
+            false,
+            &|matrices| inspection.of(&matrices),
+            &Summary::merged,
+        )
     }
 
-    /// Distributions without classes are all alike: their mass is 0.
+    /// The summary of distributions without classes, whose mass is 0.
     fn summary_of_nothing(&self, inspection: &Inspection<'_, A>) -> Summary {
         let counts = |weight: &&A::Real| **weight != A::Real::ZERO;
         let weighted = |weights: &ArrayViewD<'_, A::Real>| weights.iter().filter(counts).count();
@@ -102,7 +108,8 @@ impl<'a, A: Number> Region<'a, A> {
     pub fn blocks(self, inspection: &Inspection<'_, A>) -> Vec<(Self, Summary)> {
         let shape = self.input.shape();
         let others = (0..shape.len()).filter(|&axis| axis != self.axis && shape[axis] > 1);
-        match others.max_by_key(|&axis| shape[axis]).filter(|_| self.input.len() > BLOCK) {
+        match others.max_by_key(|&axis| shape[axis]).filter(|_| self.input.len() > SEARCHED_NUMBERS)
+        {
             Some(axis) => {
                 let (a, b) = self.halves(axis);
                 let (mut a, b) = join(|| a.blocks(inspection), || b.blocks(inspection));
@@ -116,10 +123,9 @@ impl<'a, A: Number> Region<'a, A> {
         }
     }
 
-    /// The first distribution of which `holds` is true, given that it is of some; with `single_classes` the first index,
-    /// the class axis included.
+    /// The first distribution for which `holds` is true, or with `single_classes` the first element. There must be one.
     ///
-    /// `holds` says whether it is true of any in a region.
+    /// `holds` returns whether it is true for any distribution or element of a region.
     pub fn first(self, single_classes: bool, holds: &impl Fn(&Self) -> bool) -> Self {
         let shape = self.input.shape();
         let is_cut = |axis: &usize| shape[*axis] > 1 && (single_classes || *axis != self.axis);

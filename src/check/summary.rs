@@ -1,35 +1,35 @@
-//! What is found in some distributions, as values that merge.
+//! Findings in distributions, as values that merge.
 
 use super::OperandReport;
 use crate::number::{Float, Number};
 use crate::target::Target;
 
-/// A result of some lanes that merges with that of others. The default is the result of none.
+/// A result of some lanes, which merges with the result of others. The default is the result of no lanes.
 pub trait Merge: Default + Send {
-    /// Adds what was found elsewhere.
+    /// Adds the result of other lanes.
     fn merge(&mut self, other: Self);
 
-    /// Both together.
+    /// The result of both.
     fn merged(mut self, other: Self) -> Self {
         self.merge(other);
         self
     }
 }
 
-/// What is found in some distributions of a batch.
+/// The findings in some distributions of a batch.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// The distributions whose weight is not 0.
+    /// The number of distributions whose weight is not 0.
     pub lanes: usize,
-    /// The terms below 0.
+    /// The number of terms below 0.
     pub negative_terms: usize,
-    /// The least term; 0 if none is negative.
+    /// The least term, or 0 if none is negative.
     pub least_term: f64,
-    /// The divergences below 0, rounded as they are returned.
+    /// The number of divergences below 0, rounded as they are returned.
     pub negative_divergences: usize,
-    /// The least divergence; 0 if none is negative.
+    /// The least divergence, or 0 if none is negative.
     pub least_divergence: f64,
-    /// What is found in the input and in the target.
+    /// The findings in the input and in the target.
     pub operands: [OperandSummary; 2],
 }
 
@@ -46,16 +46,16 @@ impl Merge for Summary {
     }
 }
 
-/// What is found in some distributions of an operand, taken for what it should hold.
+/// The findings in some distributions of an operand, compared with what it should hold.
 #[derive(Clone, Debug)]
 pub struct OperandSummary {
-    /// The distributions that are proper.
+    /// The number of distributions that are proper.
     pub proper: usize,
-    /// The distributions of logits that are probabilities.
+    /// The number of distributions of logits that look like probabilities.
     pub probabilities: usize,
-    /// The distributions that have numbers above the tolerance and numbers below 0.
+    /// The number of distributions with numbers above the tolerance and numbers below 0.
     pub both_signs: usize,
-    /// The distributions of −∞ alone.
+    /// The number of distributions of −∞ alone.
     pub only_minus_infinity: usize,
     /// The smallest mass of the improper distributions, NaN left out.
     pub lightest: f64,
@@ -63,7 +63,7 @@ pub struct OperandSummary {
     pub heaviest: f64,
     /// The mass of an improper distribution that is farthest from 1.
     pub worst: Option<f64>,
-    /// The numbers that are not usual.
+    /// The counts of unusual numbers.
     pub numbers: NumberCounts,
 }
 
@@ -131,21 +131,21 @@ impl OperandSummary {
     }
 }
 
-/// How far a mass is from 1. NaN is farther than ∞, as `total_cmp` has it.
+/// The distance of a mass from 1. By `total_cmp`, the distance of NaN is larger than ∞.
 pub fn distance(mass: f64) -> f64 {
     (mass - 1.0).abs()
 }
 
-/// Numbers of an operand that are not usual.
+/// Counts of unusual numbers of an operand.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NumberCounts {
-    /// NaN.
+    /// The number of NaN.
     pub nan: usize,
-    /// +∞.
+    /// The number of +∞.
     pub plus_infinity: usize,
-    /// −∞.
+    /// The number of −∞.
     pub minus_infinity: usize,
-    /// Numbers that no distribution has.
+    /// The number of numbers outside the range of a distribution.
     pub out_of_range: usize,
     /// Whether some number is above the tolerance.
     pub has_positive: bool,
@@ -154,7 +154,7 @@ pub struct NumberCounts {
 }
 
 impl NumberCounts {
-    /// Counts numbers that should be what the operand holds.
+    /// Counts the unusual numbers of an operand that should hold this.
     pub fn of<'n, A: Number>(
         numbers: impl IntoIterator<Item = &'n A>,
         holds: Target,
@@ -183,6 +183,7 @@ impl NumberCounts {
         self.nan + self.plus_infinity == 0 && self.minus_infinity < classes
     }
 
+    /// Adds the counts of other numbers.
     fn merge(&mut self, other: NumberCounts) {
         self.nan += other.nan;
         self.plus_infinity += other.plus_infinity;

@@ -1,4 +1,4 @@
-//! The diagnosis in plain sentences.
+//! The diagnosis as text.
 
 use std::fmt;
 
@@ -141,7 +141,7 @@ impl fmt::Display for LikelyCause {
     }
 }
 
-/// The index of a distribution, if there are several axes.
+/// The index of a distribution as text. It is empty if there is only one axis.
 fn at(index: &[usize]) -> String {
     if index.is_empty() { String::new() } else { format!(" at {index:?}") }
 }
@@ -154,7 +154,7 @@ fn classes(count: usize) -> String {
     if count == 1 { "1 class".into() } else { format!("{count} classes") }
 }
 
-/// A number to four digits.
+/// A number with four digits.
 fn short(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),

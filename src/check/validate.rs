@@ -1,4 +1,4 @@
-//! Whether operands are distributions; where not, the first that is none.
+//! The check of a validated call: whether the operands are distributions, and which is the first that is none.
 
 use ndarray::Axis;
 
@@ -6,26 +6,26 @@ use super::inspect::Inspection;
 use super::region::Region;
 use super::summary::Summary;
 use crate::error::{Error, Operand};
-use crate::layout::{Unit, steps};
+use crate::layout::{Matrices, steps};
 use crate::number::{Level, Number};
 use crate::target::Target;
 
-/// How many numbers of each operand are checked before they are visited, while they are in the second-level cache.
-const BLOCK: usize = 1 << 15;
-/// Lanes that share cache lines where their classes lie apart. No block parts them.
-const NEIGHBOURS: usize = 256;
+/// The numbers of each operand that are checked before they are computed with, so that they are in the second-level cache then.
+const CHECKED_NUMBERS: usize = 1 << 15;
+/// If the classes of a lane are not contiguous, blocks are cut at multiples of this number of lanes, which share cache lines.
+const CHECKED_LANES: usize = 256;
 
-/// What is asked of the operands of a call.
+/// A check that operands hold distributions.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
     level: Level,
-    /// What the operands that are checked should hold.
+    /// What each operand should hold. `None` if it is not checked.
     holds: [Option<Target>; 2],
     tolerance: f64,
 }
 
 impl Check {
-    /// The check of operands that should hold these. Logits are not checked: `None` if both operands hold logits.
+    /// The check of operands that should hold these. Logits are not checked; returns `None` if both operands hold logits.
     pub fn new(level: Level, holds: [Target; 2], tolerance: f64) -> Option<Check> {
         let holds = holds.map(|holds| Some(holds).filter(|&holds| holds != Target::Logits));
         let is_needed = holds.iter().any(Option::is_some);
@@ -56,18 +56,18 @@ impl Check {
         })
     }
 
-    /// Checks and visits a unit, block by block; returns false as soon as a distribution is none.
+    /// Calls `visit` with the lanes, block by block, each block after it was checked. Returns false at the first block that fails.
     pub fn each_block<'a, A: Number>(
         &self,
-        unit: Unit<'a, A>,
-        mut visit: impl FnMut(Unit<'a, A>),
+        matrices: Matrices<'a, A>,
+        mut visit: impl FnMut(Matrices<'a, A>),
     ) -> bool {
-        let (lanes, classes) = unit.input.dim();
-        let lie_apart =
-            classes > 1 && [&unit.input, &unit.target].iter().any(|view| view.strides()[1] != 1);
-        let together = if lie_apart { NEIGHBOURS } else { 1 };
-        let tall = BLOCK.div_ceil(classes).next_multiple_of(together);
-        let mut rest = unit;
+        let (lanes, classes) = matrices.input.dim();
+        let not_contiguous = classes > 1
+            && [&matrices.input, &matrices.target].iter().any(|view| view.strides()[1] != 1);
+        let together = if not_contiguous { CHECKED_LANES } else { 1 };
+        let tall = CHECKED_NUMBERS.div_ceil(classes).next_multiple_of(together);
+        let mut rest = matrices;
         for block in steps(0..lanes, tall) {
             let (block, after) = rest.split_at(Axis(0), block.len());
             if self.fails(&self.inspection().of(&block)) {

@@ -1,33 +1,40 @@
-//! Sums over the classes of a distribution of many, four terms at a time in the computing type.
+//! Sums over many classes of a distribution: groups of four terms are summed in the computing type, their sums in `f64`.
 //!
-//! Class c belongs to stripe c mod [`MANY_STRIPES`]. Of each stripe [`FOUR`] terms, ((a + b) + c) + d, are added in the
-//! computing type, which rounds by about as much as the terms were rounded, and those sums in `f64`; the stripes are
-//! added as a [`tree`]. Four of which the sum is not finite are added in `f64` from the start: they may only be too
-//! large. Classes whose terms are zero change nothing where they stand at the end of a distribution.
+//! Class c belongs to stripe c mod [`MANY_STRIPES`]. [`PRESUMMED`] terms of a stripe are added in the computing type,
+//! ((a + b) + c) + d, which rounds by about as much as the terms were rounded. These presums are added in `f64`, and the stripes
+//! as a [`tree`]. If a presum is not finite, its terms are added in `f64` instead: they may only be too large for the computing
+//! type. Classes whose terms are zero change nothing at the end of a distribution.
 //!
-//! (To `f64` and added there one by one, the terms of 1,000 classes took a fifth of the time of all on Zen 4; so they take
-//! an eighth. Added in the loop that computes them, they made that loop wait.)
+//! benches/LIMITS.md has the times of other ways.
 
 use super::sum::add_to_each;
-use crate::elementwise::Running;
 use crate::number::Float;
 use crate::number::Level;
 use crate::number::tree;
 
-/// Stripes of a distribution of many classes.
+/// The number of stripes of a distribution of many classes.
 pub const MANY_STRIPES: usize = 16;
-/// Terms of a stripe that are added in the computing type.
-pub const FOUR: usize = 4;
-/// The classes of one such addition.
-const BLOCK: usize = FOUR * MANY_STRIPES;
+/// The number of terms of a stripe that are added in the computing type.
+pub const PRESUMMED: usize = 4;
+/// The number of classes of a row of presums.
+const ROW_CLASSES: usize = PRESUMMED * MANY_STRIPES;
 
 /// The running sum of the terms of a distribution of many classes.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))] // as `Aligned`
+#[repr(align(64))] // As `Aligned`.
 pub struct ManySum([f64; MANY_STRIPES]);
 
 impl ManySum {
-    /// Adds the terms of the next classes, the first so many of these; a multiple of 64 came before.
+    /// The number of stripes.
+    pub const STRIPES: usize = MANY_STRIPES;
+
+    /// The sum.
+    #[inline(always)]
+    pub fn value(self) -> f64 {
+        tree(self.0)
+    }
+
+    /// Adds the first `classes` terms, those of the next classes. The number of classes added before must be a multiple of 64.
     pub fn add<T: Float>(&mut self, level: Level, terms: &[T], classes: usize) {
         level.run(
             #[inline(always)]
@@ -43,15 +50,15 @@ impl ManySum {
         );
     }
 
-    /// The same as [`add`](Self::add), taking no four for too large.
+    /// Adds the terms as [`add`](Self::add) does, but does not check whether presums are finite.
     #[inline(always)]
     fn add_fast<T: Float>(&mut self, terms: &[T], classes: usize) {
-        let (whole, rest) = terms.split_at(classes / BLOCK * BLOCK);
+        let (whole, rest) = terms.split_at(classes / ROW_CLASSES * ROW_CLASSES);
         let mut sums = self.0;
         for block in whole.as_chunks().0 {
             add_block(&mut sums, block);
         }
-        let left = classes % BLOCK;
+        let left = classes % ROW_CLASSES;
         if left > 0 {
             add_block(&mut sums, &first_of(rest, left));
         }
@@ -61,25 +68,16 @@ impl ManySum {
     #[cold]
     #[inline(never)]
     fn add_with_care<T: Float>(&mut self, terms: &[T]) {
-        for block in terms.chunks(BLOCK) {
-            let mut rows = [[T::ZERO; MANY_STRIPES]; FOUR];
+        for block in terms.chunks(ROW_CLASSES) {
+            let mut rows = [[T::ZERO; MANY_STRIPES]; PRESUMMED];
             rows.as_flattened_mut()[..block.len()].copy_from_slice(block);
-            add_four_with_care(&mut self.0, rows.each_ref().map(|row| &row[..]));
+            add_presums_with_care(&mut self.0, rows.each_ref().map(|row| &row[..]));
         }
     }
 }
 
-impl Running for ManySum {
-    const STRIPES: usize = MANY_STRIPES;
-
-    #[inline(always)]
-    fn value(self) -> f64 {
-        tree(self.0)
-    }
-}
-
-/// The sums of distributions of many classes that lie one behind the other. What lies behind the last is not added,
-/// but spares a copy of its end.
+/// Sums distributions of many classes that lie one behind the other. If `terms` goes on behind the last of them, the rest is not
+/// added, but saves a copy of the last classes.
 pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
     level.run(
         #[inline(always)]
@@ -88,7 +86,7 @@ pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sum
                 let terms = &terms[lane * classes..];
                 let mut sum = ManySum::default();
                 sum.add_fast(terms, classes);
-                // One number is asked, not each stripe.
+                // One check of the sum, instead of one of each stripe.
                 *place = sum.value();
                 if !place.is_finite() && has_too_large(&terms[..classes]) {
                     sum = ManySum::default();
@@ -100,47 +98,49 @@ pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sum
     );
 }
 
+/// Adds the presums of a block.
 #[inline(always)]
-fn add_block<T: Float>(sums: &mut [f64; MANY_STRIPES], block: &[T; BLOCK]) {
-    add_row(sums, &early(block));
+fn add_block<T: Float>(sums: &mut [f64; MANY_STRIPES], block: &[T; ROW_CLASSES]) {
+    add_row(sums, &presums(block));
 }
 
+/// The sum of terms of a stripe.
 #[inline(always)]
-fn four<T: Float>([a, b, c, d]: [T; FOUR]) -> T {
+fn presum<T: Float>([a, b, c, d]: [T; PRESUMMED]) -> T {
     ((a + b) + c) + d
 }
 
-/// The sum of each four.
+/// The presum of each stripe.
 #[inline(always)]
-fn early<T: Float>(block: &[T; BLOCK]) -> [T; MANY_STRIPES] {
+fn presums<T: Float>(block: &[T; ROW_CLASSES]) -> [T; MANY_STRIPES] {
     const ROW: usize = MANY_STRIPES;
-    let mut early = [T::ZERO; ROW];
+    let mut presums = [T::ZERO; ROW];
     for i in 0..ROW {
-        early[i] = four([block[i], block[i + ROW], block[i + 2 * ROW], block[i + 3 * ROW]]);
+        presums[i] = presum([block[i], block[i + ROW], block[i + 2 * ROW], block[i + 3 * ROW]]);
     }
-    early
+    presums
 }
 
-/// Whether some four add up to no finite number.
+/// Whether some presum is not finite.
 #[cold]
 #[inline(never)]
 fn has_too_large<T: Float>(terms: &[T]) -> bool {
     // In `f64` there is no other way to add them.
     T::DIGITS < f64::MANTISSA_DIGITS as i32
-        && terms.chunks(BLOCK).any(|terms| {
-            let mut block = [T::ZERO; BLOCK];
+        && terms.chunks(ROW_CLASSES).any(|terms| {
+            let mut block = [T::ZERO; ROW_CLASSES];
             block[..terms.len()].copy_from_slice(terms);
-            !early(&block).iter().all(|early| early.abs() <= T::MAX)
+            !presums(&block).iter().all(|presums| presums.abs() <= T::MAX)
         })
 }
 
-/// The first `count` terms and zeros, taken out of whole vectors where more terms follow.
+/// The first `count` terms, followed by zeros. They are masked from whole vectors where enough terms follow.
 #[inline(always)]
-fn first_of<T: Float>(terms: &[T], count: usize) -> [T; BLOCK] {
-    let mut first = [T::ZERO; BLOCK];
-    match terms.first_chunk::<BLOCK>() {
+fn first_of<T: Float>(terms: &[T], count: usize) -> [T; ROW_CLASSES] {
+    let mut first = [T::ZERO; ROW_CLASSES];
+    match terms.first_chunk::<ROW_CLASSES>() {
         Some(terms) => {
-            for i in 0..BLOCK {
+            for i in 0..ROW_CLASSES {
                 first[i] = if i < count { terms[i] } else { T::ZERO };
             }
         }
@@ -149,8 +149,8 @@ fn first_of<T: Float>(terms: &[T], count: usize) -> [T; BLOCK] {
     first
 }
 
-/// Adds [`FOUR`] rows of terms, one behind the other, to the sums of one stripe of neighbouring distributions.
-pub fn add_four_to_each<T: Float>(level: Level, sums: &mut [f64], rows: &[T]) {
+/// Adds [`PRESUMMED`] rows of terms to the sums of one stripe of neighbouring distributions.
+pub fn add_presums_to_each<T: Float>(level: Level, sums: &mut [f64], rows: &[T]) {
     let lanes = sums.len();
     level.run(
         #[inline(always)]
@@ -160,35 +160,36 @@ pub fn add_four_to_each<T: Float>(level: Level, sums: &mut [f64], rows: &[T]) {
                 let rows = [row(0), row(1), row(2), row(3)];
                 let fast = <&mut [f64; MANY_STRIPES]>::try_from(&mut *sums).ok().is_some_and(
                     #[inline(always)]
-                    |sums| add_fast_four(sums, rows),
+                    |sums| add_presums_fast(sums, rows),
                 );
                 if !fast {
-                    add_four_with_care(sums, rows);
+                    add_presums_with_care(sums, rows);
                 }
             }
         },
     );
 }
 
-/// False, and nothing is added, where four are too large.
+/// Adds the presums; returns false, and adds nothing, if one is not finite.
 #[inline(always)]
-fn add_fast_four<T: Float>(sums: &mut [f64; MANY_STRIPES], rows: [&[T]; FOUR]) -> bool {
+fn add_presums_fast<T: Float>(sums: &mut [f64; MANY_STRIPES], rows: [&[T]; PRESUMMED]) -> bool {
     let [Some(a), Some(b), Some(c), Some(d)] = rows.map(|row| row.first_chunk::<MANY_STRIPES>())
     else {
         return false;
     };
-    let mut early = [T::ZERO; MANY_STRIPES];
+    let mut presums = [T::ZERO; MANY_STRIPES];
     let mut finite = true;
     for i in 0..MANY_STRIPES {
-        early[i] = four([a[i], b[i], c[i], d[i]]);
-        finite &= early[i].abs() <= T::MAX;
+        presums[i] = presum([a[i], b[i], c[i], d[i]]);
+        finite &= presums[i].abs() <= T::MAX;
     }
     if finite {
-        add_row(sums, &early);
+        add_row(sums, &presums);
     }
     finite
 }
 
+/// Adds a row of presums.
 #[inline(always)]
 fn add_row<T: Float>(sums: &mut [f64; MANY_STRIPES], row: &[T; MANY_STRIPES]) {
     for i in 0..MANY_STRIPES {
@@ -198,15 +199,16 @@ fn add_row<T: Float>(sums: &mut [f64; MANY_STRIPES], row: &[T; MANY_STRIPES]) {
 
 #[cold]
 #[inline(never)]
-fn add_four_with_care<T: Float>(sums: &mut [f64], [a, b, c, d]: [&[T]; FOUR]) {
+fn add_presums_with_care<T: Float>(sums: &mut [f64], [a, b, c, d]: [&[T]; PRESUMMED]) {
     for (i, sum) in sums.iter_mut().enumerate() {
         let terms = [a[i], b[i], c[i], d[i]];
-        let early = four(terms);
-        *sum += if early.abs() <= T::MAX { early.to_f64() } else { four(terms.map(T::to_f64)) };
+        let presums = presum(terms);
+        *sum +=
+            if presums.abs() <= T::MAX { presums.to_f64() } else { presum(terms.map(T::to_f64)) };
     }
 }
 
-/// Adds the rows of classes of neighbouring lanes to their sums, as many at a time as there is room for: 1 or [`FOUR`].
+/// Adds the rows of classes of neighbouring lanes to their sums: as many rows at a time as `rows` holds, 1 or [`PRESUMMED`].
 pub fn add_rows<T: Float, C>(
     level: Level,
     classes: impl Iterator<Item = C>,
@@ -224,7 +226,7 @@ pub fn add_rows<T: Float, C>(
         }
         match rows.len() == sums.len() {
             true => add_to_each(level, sums, rows),
-            false => add_four_to_each(level, sums, rows),
+            false => add_presums_to_each(level, sums, rows),
         }
     }
 }

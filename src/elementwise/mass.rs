@@ -1,99 +1,109 @@
-//! The probabilities that masses are summed of, and counts of negative terms.
+//! The probabilities whose sums are masses, and the counts of negative terms.
 
-use crate::elementwise::STRIPES;
-use crate::number::{Exp, Float, Level, Number, exp_of_normal};
+use crate::number::{Exp, Float, Level, Number, WIDTH, exp, exp_of_normal};
 
-/// Whether some numbers of an operand need to be looked at one by one.
+/// Whether the numbers of an operand must be examined one by one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Irregular {
-    /// Some number is infinite or NaN.
+    /// Whether some number is infinite or NaN.
     pub not_finite: bool,
-    /// Some number may be one that no distribution has.
+    /// Whether some number may be outside the range of a distribution.
     pub out_of_range: bool,
 }
 
-/// Numbers that are computed side by side.
-const WIDTH: usize = 16;
-
-/// Writes eˣ of each log-probability, subnormal ones as 0. Those above `limit` are out of range.
+/// Writes eˣ of each log-probability x; subnormal results become 0. An x above `limit` is out of range.
 pub fn exps<A: Number>(level: Level, x: &[A], limit: A::Real, out: &mut [A::Real]) -> Irregular {
     level.run(
         #[inline(always)]
-        || probabilities::<A, true>(level, x, limit, out),
+        || {
+            let (not_finite, largest) = exps_fast(level, x, out);
+            let too_large = not_finite | (largest > A::Real::HIGHEST);
+            if too_large && !x.iter().all(|x| x.widen() <= A::Real::HIGHEST) {
+                exps_with_care(x, out);
+            }
+            Irregular { not_finite, out_of_range: largest > limit }
+        },
     )
 }
 
-/// Writes each probability as it is. Those below 0 are out of range.
-pub fn copies<A: Number>(level: Level, t: &[A], out: &mut [A::Real]) -> Irregular {
-    level.run(
-        #[inline(always)]
-        || probabilities::<A, false>(level, t, A::Real::ZERO, out),
-    )
-}
-
-/// Writes the probability of each number. Numbers, or with `LOG` false −numbers, above the limit are out of range.
+/// Writes eˣ, which is right for x up to [`Exp::HIGHEST`]. Returns whether some x is infinite or NaN, and the largest x.
 #[inline(always)]
-fn probabilities<A: Number, const LOG: bool>(
-    level: Level,
-    numbers: &[A],
-    limit: A::Real,
-    out: &mut [A::Real],
-) -> Irregular {
+fn exps_fast<A: Number>(level: Level, x: &[A], out: &mut [A::Real]) -> (bool, A::Real) {
     // x·0 is 0, or NaN, which stays.
     let (mut products, mut largest) = ([A::Real::ZERO; WIDTH], [-A::Real::INFINITY; WIDTH]);
-    let (whole, tail) = numbers.as_chunks::<WIDTH>();
+    let (whole, tail) = x.as_chunks::<WIDTH>();
     let (groups, rest) = out.as_chunks_mut::<WIDTH>();
-    for (numbers, out) in whole.iter().zip(groups) {
-        let numbers = A::widen_all(level, numbers);
-        group::<_, LOG>(&numbers, out, &mut products, &mut largest);
+    for (x, out) in whole.iter().zip(groups) {
+        exps_of_group(&A::widen_all(level, x), out, &mut products, &mut largest);
     }
     if !tail.is_empty() {
         // It does no harm that the first number of the tail comes several times.
         let (mut numbers, mut out) = ([tail[0].widen(); WIDTH], [A::Real::ZERO; WIDTH]);
         numbers.iter_mut().zip(tail).for_each(|(place, number)| *place = number.widen());
-        group::<_, LOG>(&numbers, &mut out, &mut products, &mut largest);
+        exps_of_group(&numbers, &mut out, &mut products, &mut largest);
         rest.copy_from_slice(&out[..rest.len()]);
     }
-    Irregular {
-        not_finite: products.iter().any(|product| product.is_nan()),
-        out_of_range: largest.iter().any(|&number| number > limit),
+    let mut largest_of_all = -A::Real::INFINITY;
+    for largest in largest {
+        largest_of_all = if largest > largest_of_all { largest } else { largest_of_all };
     }
+    (products.iter().any(|product| product.is_nan()), largest_of_all)
 }
 
 #[inline(always)]
-fn group<T: Exp, const LOG: bool>(
-    numbers: &[T; WIDTH],
+fn exps_of_group<T: Exp>(
+    x: &[T; WIDTH],
     out: &mut [T; WIDTH],
     products: &mut [T; WIDTH],
     largest: &mut [T; WIDTH],
 ) {
     for i in 0..WIDTH {
-        products[i] += numbers[i] * T::ZERO;
-        let number = if LOG { numbers[i] } else { -numbers[i] };
-        largest[i] = if number > largest[i] { number } else { largest[i] };
+        products[i] = x[i].mul_add(T::ZERO, products[i]);
+        largest[i] = if x[i] > largest[i] { x[i] } else { largest[i] };
     }
     for i in 0..WIDTH {
-        out[i] = if LOG { exp_or_zero(numbers[i]) } else { numbers[i] };
+        out[i] = if x[i] < T::LOWEST { T::ZERO } else { exp_of_normal(x[i]) };
     }
 }
 
-/// eˣ, and 0 where that is subnormal.
-#[inline(always)]
-fn exp_or_zero<T: Exp>(x: T) -> T {
-    let high = if x > T::HIGHEST { T::INFINITY } else { exp_of_normal(x) };
-    let low = if x.is_nan() { x } else { T::ZERO };
-    if x >= T::LOWEST { high } else { low }
+#[cold]
+#[inline(never)]
+fn exps_with_care<A: Number>(x: &[A], out: &mut [A::Real]) {
+    for (x, out) in x.iter().zip(out) {
+        let x = x.widen();
+        *out = if x < A::Real::LOWEST { A::Real::ZERO } else { exp(x) };
+    }
 }
 
-/// How many numbers are below 0, and the least of them and 0.
+/// Whether some number is below 0.
+pub fn has_negative<T: Float>(level: Level, numbers: &[T]) -> bool {
+    level.run(
+        #[inline(always)]
+        || {
+            let mut least = [T::ZERO; WIDTH];
+            let (whole, tail) = numbers.as_chunks::<WIDTH>();
+            for numbers in whole {
+                for i in 0..WIDTH {
+                    least[i] = if numbers[i] < least[i] { numbers[i] } else { least[i] };
+                }
+            }
+            least.iter().chain(tail).any(|&number| number < T::ZERO)
+        },
+    )
+}
+
+/// The number of counters that run side by side.
+const COUNTERS: usize = 32;
+
+/// The count of numbers below 0, and the least number, or 0 if none is below 0.
 pub fn negative<T: Float>(level: Level, numbers: &[T]) -> (usize, T) {
     level.run(
         #[inline(always)]
         || {
-            let (mut counts, mut least) = ([0_u32; STRIPES], [T::ZERO; STRIPES]);
-            let (whole, tail) = numbers.as_chunks::<STRIPES>();
+            let (mut counts, mut least) = ([0_u32; COUNTERS], [T::ZERO; COUNTERS]);
+            let (whole, tail) = numbers.as_chunks::<COUNTERS>();
             for numbers in whole {
-                for i in 0..STRIPES {
+                for i in 0..COUNTERS {
                     counts[i] += u32::from(numbers[i] < T::ZERO);
                     least[i] = if numbers[i] < least[i] { numbers[i] } else { least[i] };
                 }

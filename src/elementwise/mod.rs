@@ -1,22 +1,19 @@
 //! Loops over slices: terms, slopes and sums over the classes of a lane.
 
-mod groups;
+mod gradients;
 mod many;
 mod mass;
-mod pass;
 mod prefetch;
 mod sum;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod transpose;
 
-pub(crate) use many::{FOUR, ManySum, add_rows, sum_each_of_many};
-pub(crate) use mass::{Irregular, copies, exps, negative};
-pub(crate) use pass::{
-    CHUNK, Chunk, Factor, d_input, d_target, terms, terms_added, terms_and_slopes, times,
-};
-pub(crate) use prefetch::{Ahead, fetch, fetch_rest, prefetches_adjacent};
-pub(crate) use sum::{
-    FEW, FEW_STRIPES, LaneSum, PART, Running, STRIPES, add_to_each, add_values, narrow, sum_each,
-};
+pub(crate) use gradients::{Factors, d_input, d_target, multiply};
+pub(crate) use many::{ManySum, PRESUMMED, add_rows, sum_each_of_many};
+pub(crate) use mass::{Irregular, exps, has_negative, negative};
+pub(crate) use prefetch::{Prefetch, fetch, fetch_rest, needs_prefetch};
+pub(crate) use sum::{FEW_CLASSES, FEW_STRIPES, PART, add_to_each, narrow_all, sum_each};
+pub(crate) use terms::{Operands, TILE, terms, terms_and_slopes};
 pub(crate) use transpose::{transpose, transpose_back};

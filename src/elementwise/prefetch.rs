@@ -1,86 +1,73 @@
-//! What is fetched while something else is computed.
+//! Prefetching: loads cache lines into the cache while something else is computed.
 
 use prefetch_index::prefetch_index;
 
 use crate::number::Number;
 
-/// Bytes that come from memory together.
-const LINE: usize = 64;
+/// The bytes of a cache line.
+const LINE_BYTES: usize = 64;
 
-/// What will be asked for once a chunk's terms are computed. Any of it may be missing.
+/// The arrays that a loop prefetches while it computes. Any of them may be empty.
 #[derive(Clone, Copy, Debug)]
-pub struct Ahead<'a, A: Number> {
+pub struct Prefetch<'a, A: Number> {
     arrays: [&'a [A]; 3],
-    output: &'a [A::Real],
     is_empty: bool,
 }
 
-impl<'a, A: Number> Ahead<'a, A> {
-    /// Nothing is known of what comes.
-    pub const NOTHING: Self = Ahead { arrays: [&[]; 3], output: &[], is_empty: true };
+impl<'a, A: Number> Prefetch<'a, A> {
+    /// A prefetch of nothing.
+    pub const NOTHING: Self = Prefetch { arrays: [&[]; 3], is_empty: true };
 
-    /// The next chunk of either operand, this chunk's place in a gradient, and its place in the output.
+    /// A prefetch of three arrays: the next tile of either operand, and the part of a gradient that this tile will be written to.
     #[inline(always)]
-    pub fn new(arrays: [&'a [A]; 3], output: &'a [A::Real]) -> Self {
-        let is_empty = output.is_empty()
-            && arrays.iter().all(
-                #[inline(always)]
-                |array| array.is_empty(),
-            );
-        Ahead { arrays, output, is_empty }
+    pub fn new(arrays: [&'a [A]; 3]) -> Self {
+        let is_empty = arrays.iter().all(
+            #[inline(always)]
+            |array| array.is_empty(),
+        );
+        Prefetch { arrays, is_empty }
     }
 
-    /// What the first loop asks for, and what the second, if there are two.
+    /// What the first of two loops prefetches, and what the second; the first prefetches all if there is but one.
     #[inline(always)]
     pub fn share(self, in_two: bool) -> (Self, Self) {
-        let ([input, target, gradient], output) = (self.arrays, self.output);
-        if in_two {
-            (Ahead::new([input, &[], &[]], &[]), Ahead::new([target, gradient, &[]], output))
-        } else {
-            (self, Self::NOTHING)
+        let [input, target, gradient] = self.arrays;
+        match in_two {
+            true => (Prefetch::new([input, &[], &[]]), Prefetch::new([target, gradient, &[]])),
+            false => (self, Self::NOTHING),
         }
     }
 
-    /// Has N numbers of each brought into the cache, from `start` on.
+    /// Prefetches N numbers of each array, from `start` on.
     #[inline(always)]
     pub fn fetch<const N: usize>(&self, start: usize) {
-        if self.is_empty {
-            return;
+        if !self.is_empty {
+            self.arrays.iter().for_each(|array| fetch::<_, N>(array, start));
         }
-        self.arrays.iter().for_each(|array| fetch::<_, N>(array, start));
-        fetch::<_, N>(self.output, start);
-    }
-
-    /// The same of what is left from `start` on.
-    #[inline(always)]
-    pub fn fetch_rest(&self, start: usize) {
-        self.arrays.iter().for_each(|array| fetch_rest(array, start));
-        fetch_rest(self.output, start);
     }
 }
 
-/// Whether what lies right behind a chunk is prefetched here. Zen 4 prefetches it by itself, and from memory is a
-/// tenth faster if left to it; an Intel Xeon with 2 MiB of second-level cache did not, and took 1.7 times as long. SSE4a,
-/// which AMD and its licensees alone have, stands for the vendor: older machines of theirs were not measured.
+/// Whether this machine needs software prefetching of a tile that lies right behind the current one. AMD's processors prefetch it
+/// themselves; SSE4a, which only they have, stands for the vendor. benches/LIMITS.md has the figures.
 #[inline]
-pub fn prefetches_adjacent() -> bool {
+pub fn needs_prefetch() -> bool {
     #[cfg(target_arch = "x86_64")]
     return !is_x86_feature_detected!("sse4a");
     #[cfg(not(target_arch = "x86_64"))]
     true
 }
 
-/// Has what is left from `start` on brought into the cache.
+/// Prefetches an array from `start` on.
 #[inline(always)]
 pub fn fetch_rest<T>(array: &[T], start: usize) {
-    let lines = (start..array.len()).step_by(LINE / size_of::<T>());
+    let lines = (start..array.len()).step_by(LINE_BYTES / size_of::<T>());
     lines.for_each(|index| prefetch_index(array, index));
 }
 
-/// Has N numbers from `start` on brought into the cache, if there are so many.
+/// Prefetches N numbers from `start` on, if the array has that many.
 #[inline(always)]
 pub fn fetch<T, const N: usize>(array: &[T], start: usize) {
     if let Some(group) = array.get(start..start + N) {
-        (0..N).step_by(LINE / size_of::<T>()).for_each(|index| prefetch_index(group, index));
+        (0..N).step_by(LINE_BYTES / size_of::<T>()).for_each(|index| prefetch_index(group, index));
     }
 }

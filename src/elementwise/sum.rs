@@ -1,80 +1,25 @@
 //! Sums over the classes of a distribution, in `f64`, in an order fixed by the class index alone.
 //!
 //! Classes are dealt to S stripes, class c to stripe c mod S, and the sums of the stripes are added as a
-//! tree, each to the one S/2 before it, and so on. S is [`STRIPES`], or [`FEW_STRIPES`] where there are
-//! few classes. Stripes start from +0, so classes whose terms are zero change nothing where they stand at
+//! tree, each to the one S/2 before it, and so on. S is [`FEW_STRIPES`] where there are few classes; [`many`](super::many) has
+//! the order for many. Stripes start from +0, so classes whose terms are zero change nothing where they stand at
 //! the end of a distribution.
 
 use crate::number::Float;
 use crate::number::Level;
 use crate::number::tree;
 
-/// Up to so many classes the total is the exact sum of all terms. Beyond, it is the exact sum of the
-/// distributions' sums, and those have more stripes, of which four terms are added at a time. Part of what the bits
-/// are defined by.
-pub const FEW: usize = 64;
+/// The most classes with which the total is the exact sum of all terms. With more classes it is the exact sum of the distributions'
+/// sums, and those have more stripes. The bits of a result depend on this number.
+pub const FEW_CLASSES: usize = 64;
 
-/// So many classes are summed in one go; a longer distribution is the exact sum of such parts.
+/// The most classes that are summed in `f64`. The sum of a longer distribution is the exact sum of the sums of such parts.
 pub const PART: usize = 1 << 16;
 
-/// Sums that run beside each other over many classes.
-pub const STRIPES: usize = 32;
-/// The same over few classes.
+/// The number of stripes of a distribution of at most [`FEW_CLASSES`] classes.
 pub const FEW_STRIPES: usize = 4;
 
-/// The running sum of a distribution of many classes, and in which order it adds: what sums many beside each other
-/// has to keep it too.
-pub trait Running: Default {
-    /// Class c belongs to stripe c mod this, and the sums of the stripes are added as a tree.
-    const STRIPES: usize;
-
-    /// The sum.
-    fn value(self) -> f64;
-}
-
-/// The running sum of a distribution of many classes: of masses, and of softmaxes against a given target. Terms of
-/// log-probabilities are added [four at a time](super::fours).
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))] // as `Aligned`
-pub struct LaneSum(pub [f64; STRIPES]);
-
-impl LaneSum {
-    /// Adds the terms of the next classes, of which a multiple of [`STRIPES`] came before.
-    pub fn add<T: Float>(&mut self, level: Level, terms: &[T]) {
-        level.run(
-            #[inline(always)]
-            || add_values(&mut self.0, terms),
-        );
-    }
-}
-
-impl Running for LaneSum {
-    const STRIPES: usize = STRIPES;
-
-    #[inline]
-    fn value(self) -> f64 {
-        tree(self.0)
-    }
-}
-
-/// Deals values to the stripes. (The tail is dealt to them where they are: an array that is indexed by a
-/// variable is not kept in registers.)
-#[inline(always)]
-pub fn add_values<T: Float>(stripes: &mut [f64; STRIPES], values: &[T]) {
-    let mut sums = *stripes;
-    let (whole, tail) = values.as_chunks::<STRIPES>();
-    for values in whole {
-        for i in 0..STRIPES {
-            sums[i] += values[i].to_f64();
-        }
-    }
-    *stripes = sums;
-    for (sum, value) in stripes.iter_mut().zip(tail) {
-        *sum += value.to_f64();
-    }
-}
-
-/// sums[i] += terms[i].
+/// Adds each term to the sum at the same index.
 pub fn add_to_each<T: Float>(level: Level, sums: &mut [f64], terms: &[T]) {
     level.run(
         #[inline(always)]
@@ -86,15 +31,15 @@ pub fn add_to_each<T: Float>(level: Level, sums: &mut [f64], terms: &[T]) {
     );
 }
 
-/// The sums, each rounded.
-pub fn narrow<T: Float>(level: Level, sums: &[f64], out: &mut [T]) {
+/// Writes the sums, each rounded.
+pub fn narrow_all<T: Float>(level: Level, sums: &[f64], out: &mut [T]) {
     level.run(
         #[inline(always)]
         || out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = T::from_f64(sum)),
     );
 }
 
-/// The sums of distributions of few classes that lie one behind the other.
+/// Sums distributions of few classes that lie one behind the other.
 pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
     level.run(
         #[inline(always)]
@@ -107,8 +52,10 @@ pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut 
     );
 }
 
-/// The same where `REST` classes are left when every stripe has had as many. (Were the number of
-/// classes known, lanes would be vectorised across, by gathers: twice as slow.)
+/// Sums distributions of whose classes `REST` are left over when every stripe has the same number.
+///
+/// The number of classes is not a constant: the compiler would then take one class of several lanes at a time by gathers, which
+/// is slower (benches/LIMITS.md).
 #[inline(always)]
 fn sum_each_with<T: Float, const REST: usize>(terms: &[T], classes: usize, sums: &mut [f64]) {
     for (lane, sum) in terms.chunks_exact(classes).zip(sums) {

@@ -1,76 +1,62 @@
-//! Blocks of numbers as one number or a few integers, instead of limbs for each.
+//! Blocks of numbers, added as one number or a few integers instead of in limbs.
 //!
-//! Most blocks of `f32` are so [narrow](super::narrow) that adding them in `f64` is exact.
+//! Most blocks of `f32` have so short a [span](super::span) that adding them in `f64` is exact.
 //!
-//! Against any other block, adding M = 1.5·2^(E+1) rounds a number to a multiple of M's last
+//! In any other block, adding M = 1.5·2^(E+1) rounds a number to a multiple of M's last
 //! place and leaves that multiple, an integer, in the low bits of the sum: the integers are added as
 //! integers, and what the rounding left over, which subtraction gives exactly, goes on to the next
-//! level, 52 bits further down. Most of the rest of `f32` need one level, most of `f64` two.
+//! digit, 52 bits further down. Most of the rest of `f32` need one digit, most of `f64` two.
 //! (The extraction of Rump, Ogita and Oishi, *Accurate floating-point summation I*, 2008, Algorithm
 //! 3.2, with integers for its sums.)
 
-use super::narrow::{Narrow, Span};
-use super::{ExactSum, power_of_two, scaled};
+use super::span::{DIGIT_BITS, RUN, SUM_BLOCK, Span, SpanSum, for_each_run};
+use super::{ExactSum, scaled};
+use crate::number::power_of_two;
 use crate::number::{Float, Level};
 
-/// How many numbers a block may hold: 2¹⁰ integers of at most 2⁵¹ fit an `i64`.
-pub const BLOCK: usize = 1024;
-/// What a level takes: an `f64`'s significand without the hidden bit.
-pub(super) const LEVEL_BITS: i32 = 52;
 /// The exponent of the smallest normal `f64`.
 const MIN_EXPONENT: i32 = -1022;
-/// A loop takes so many numbers at a time, four vectors of them.
-pub const RUN: usize = 64;
 
 impl ExactSum {
-    /// Adds a block of at most [`BLOCK`] numbers.
+    /// Adds a block of at most [`SUM_BLOCK`] numbers.
     pub fn add_block<T: Float>(&mut self, level: Level, block: &[T]) {
-        debug_assert!(block.len() <= BLOCK);
+        debug_assert!(block.len() <= SUM_BLOCK);
         level.run(
             #[inline(always)]
-            || match narrow_sum(block) {
+            || match sum_if_exact(block) {
                 Ok(sum) => self.add(sum),
-                Err(span) => self.add_wide_block_here(block, span),
+                Err(span) => self.add_wide_block(block, span),
             },
         );
     }
 
-    /// The same, given how far apart they are.
-    pub fn add_wide_block<T: Float>(&mut self, level: Level, block: &[T], span: Span) {
-        debug_assert!(block.len() <= BLOCK);
-        level.run(
-            #[inline(always)]
-            || self.add_wide_block_here(block, span),
-        );
-    }
-
     #[inline(always)]
-    fn add_wide_block_here<T: Float>(&mut self, block: &[T], Span { top, levels, .. }: Span) {
-        match levels {
+    fn add_wide_block<T: Float>(&mut self, block: &[T], Span { top, digits, .. }: Span) {
+        match digits {
             0 => {}
-            1 => self.add_levels(split::<T, 1>(block, top)),
-            2 => self.add_levels(split::<T, 2>(block, top)),
-            3 => self.add_levels(split::<T, 3>(block, top)),
-            4..=6 => self.add_levels(split::<T, 6>(block, top)),
+            1 => self.add_digits(split::<T, 1>(block, top)),
+            2 => self.add_digits(split::<T, 2>(block, top)),
+            3 => self.add_digits(split::<T, 3>(block, top)),
+            4..=6 => self.add_digits(split::<T, 6>(block, top)),
             _ => block.iter().for_each(|number| self.add(number.to_f64())),
         }
     }
 
     #[inline(always)]
-    fn add_levels<const LEVELS: usize>(&mut self, levels: [Part; LEVELS]) {
-        for Part { total, exponent } in levels {
+    fn add_digits<const DIGITS: usize>(&mut self, digits: [Digit; DIGITS]) {
+        for Digit { total, exponent } in digits {
             self.add_shifted(total.unsigned_abs(), (exponent + 1074) as usize, total < 0);
         }
     }
 }
 
-/// The sum of a block of at most [`BLOCK`] numbers, rounded to nearest, ties to even: that of an
-/// [`ExactSum`] of them, without its limbs where the block spans no more than two levels.
+/// The sum of a block of at most [`SUM_BLOCK`] numbers, rounded to nearest, ties to even. It has the bits of the
+/// [`ExactSum`] of them, and needs no limbs if the block spans at most two digits.
 pub fn block_sum<T: Float>(level: Level, block: &[T]) -> f64 {
-    debug_assert!(block.len() <= BLOCK);
+    debug_assert!(block.len() <= SUM_BLOCK);
     let sum = level.run(
         #[inline(always)]
-        || sum_of_levels(block),
+        || sum_of_digits(block),
     );
     sum.unwrap_or_else(|| {
         let mut sum = ExactSum::default();
@@ -80,15 +66,15 @@ pub fn block_sum<T: Float>(level: Level, block: &[T]) -> f64 {
 }
 
 #[inline(always)]
-fn sum_of_levels<T: Float>(block: &[T]) -> Option<f64> {
-    let Span { top, levels, .. } = match narrow_sum(block) {
+fn sum_of_digits<T: Float>(block: &[T]) -> Option<f64> {
+    let Span { top, digits, .. } = match sum_if_exact(block) {
         Ok(sum) => return Some(sum),
         Err(span) => span,
     };
-    match levels {
+    match digits {
         0 => Some(0.0),
         1 => {
-            let [Part { total, exponent }] = split::<T, 1>(block, top);
+            let [Digit { total, exponent }] = split::<T, 1>(block, top);
             Some(scaled(total as f64, exponent))
         }
         2 => {
@@ -100,25 +86,26 @@ fn sum_of_levels<T: Float>(block: &[T]) -> Option<f64> {
     }
 }
 
-/// The sum of a block so narrow that adding in `f64` is exact, or the span of any other.
+/// The sum of a block, if adding in `f64` is exact, otherwise its span.
 #[inline(always)]
-fn narrow_sum<T: Float>(block: &[T]) -> Result<f64, Span> {
-    if Narrow::<T>::IS_POSSIBLE { Narrow::of(block).sum() } else { Err(Span::of(block)) }
+fn sum_if_exact<T: Float>(block: &[T]) -> Result<f64, Span> {
+    if SpanSum::<T>::CAN_BE_EXACT { SpanSum::of(block).sum() } else { Err(Span::of(block)) }
 }
 
-/// total·2^exponent.
-struct Part {
+/// The number total·2^exponent: the sum of one digit of every number of a block.
+struct Digit {
     total: i64,
     exponent: i32,
 }
 
-/// Splits a block of numbers below 2^top into so many levels that nothing is left over.
+/// Splits a block of numbers below 2^top into digits, of which there must be enough that nothing is left over, and sums each
+/// digit.
 #[inline(always)]
-fn split<T: Float, const LEVELS: usize>(block: &[T], top: i32) -> [Part; LEVELS] {
-    let exponents: [i32; LEVELS] =
-        std::array::from_fn(|level| (top + 1 - level as i32 * LEVEL_BITS).max(MIN_EXPONENT));
+fn split<T: Float, const DIGITS: usize>(block: &[T], top: i32) -> [Digit; DIGITS] {
+    let exponents: [i32; DIGITS] =
+        std::array::from_fn(|digit| (top + 1 - digit as i32 * DIGIT_BITS).max(MIN_EXPONENT));
     let m = exponents.map(|exponent| 1.5 * power_of_two(exponent));
-    let mut sums = [0_u64; LEVELS];
+    let mut sums = [0_u64; DIGITS];
     for_each_run(
         block,
         #[inline(always)]
@@ -134,21 +121,8 @@ fn split<T: Float, const LEVELS: usize>(block: &[T], top: i32) -> [Part; LEVELS]
         },
     );
     let count = block.len().next_multiple_of(RUN) as u64;
-    std::array::from_fn(|level| {
-        let total = sums[level].wrapping_sub(m[level].to_bits().wrapping_mul(count)) as i64;
-        Part { total, exponent: exponents[level] - LEVEL_BITS }
+    std::array::from_fn(|digit| {
+        let total = sums[digit].wrapping_sub(m[digit].to_bits().wrapping_mul(count)) as i64;
+        Digit { total, exponent: exponents[digit] - DIGIT_BITS }
     })
-}
-
-/// Visits a block in two runs that are multiples of [`RUN`] long: filled up with zeros, which count for
-/// nothing, so that no number is left to be added on its own.
-#[inline(always)]
-pub(super) fn for_each_run<T: Float>(block: &[T], mut visit: impl FnMut(&[T])) {
-    let (run, tail) = block.split_at(block.len() / RUN * RUN);
-    visit(run);
-    if !tail.is_empty() {
-        let mut last = [T::ZERO; RUN];
-        last[..tail.len()].copy_from_slice(tail);
-        visit(&last);
-    }
 }

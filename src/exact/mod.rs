@@ -8,28 +8,28 @@
 //! Blocks of numbers are not added one at a time: see [`block`].
 
 mod block;
-mod narrow;
+mod span;
 mod wide;
 mod words;
 
-pub use block::{BLOCK, RUN, block_sum};
-pub use narrow::{Adder, Narrow, Span};
-pub use wide::Scaled;
+pub use block::block_sum;
+pub use span::{RUN, SUM_BLOCK};
 pub use words::WORDS as SUM_WORDS;
 
-use crate::number::Float;
+use crate::number::{Float, power_of_two};
 
+/// The bits of a limb, without carries.
 const LIMB_BITS: u32 = 32;
-/// 2098 bits from 2⁻¹⁰⁷⁴ to 2¹⁰²⁴, and 78 for the carries of more numbers than can be counted.
+/// The number of limbs: 2098 bits from 2⁻¹⁰⁷⁴ to 2¹⁰²⁴, and 78 for the carries of more numbers than can be counted.
 const LIMBS: usize = 68;
-/// Additions after which a limb of at most 2³³ a time must be carried.
+/// The number of additions after which limbs must be carried: each adds at most 2³³ to a limb.
 const CAPACITY: u32 = 1 << 29;
 
 /// The exact sum of any number of floats.
 #[derive(Clone, Debug)]
 pub struct ExactSum {
     limbs: [i64; LIMBS],
-    /// Additions since the last carry.
+    /// The number of additions since the last carry.
     pending: u32,
     nans: i64,
     infinities: [i64; 2],
@@ -41,7 +41,7 @@ impl Default for ExactSum {
     }
 }
 
-/// Equal numbers and as many of each that is not finite.
+/// Two sums are equal if their finite parts are, and if they have as many NaN, ∞ and −∞.
 impl PartialEq for ExactSum {
     fn eq(&self, other: &ExactSum) -> bool {
         let [mut a, mut b] = [self.clone(), other.clone()];
@@ -54,7 +54,7 @@ impl PartialEq for ExactSum {
 impl Eq for ExactSum {}
 
 impl ExactSum {
-    /// A count.
+    /// The sum whose value is a count.
     pub fn of(count: u64) -> ExactSum {
         let mut sum = ExactSum::default();
         sum.add_shifted(count, 1074, false);
@@ -74,7 +74,7 @@ impl ExactSum {
         self.add_shifted(significand, exponent.saturating_sub(1), value.is_sign_negative());
     }
 
-    /// Adds ±significand·2^(shift − 1074), shift ≤ 2045.
+    /// Adds ±significand·2^(shift − 1074), for shift ≤ 2045.
     #[inline]
     fn add_shifted(&mut self, significand: u64, shift: usize, negative: bool) {
         let (first, offset) = (shift / LIMB_BITS as usize, shift as u32 % LIMB_BITS);
@@ -86,6 +86,7 @@ impl ExactSum {
         self.count(1);
     }
 
+    /// Adds a number that is not finite.
     #[cold]
     fn add_special(&mut self, value: f64) {
         if value.is_nan() {
@@ -107,6 +108,7 @@ impl ExactSum {
         self.count(other.pending + 1);
     }
 
+    /// Counts additions, and carries when there were too many.
     #[inline]
     fn count(&mut self, additions: u32) {
         self.pending += additions;
@@ -138,7 +140,7 @@ impl ExactSum {
         self.nans != 0
     }
 
-    /// The sum, rounded to nearest, ties to even. NaN if one was added, or both infinities.
+    /// The sum, rounded to nearest, ties to even. It is NaN if a NaN was added, or both infinities.
     pub fn value(&self) -> f64 {
         match (self.nans, self.infinities) {
             (0, [0, 0]) => self.finite_value(),
@@ -163,11 +165,12 @@ impl ExactSum {
         product
     }
 
+    /// The value of the finite part, rounded.
     fn finite_value(&self) -> f64 {
         self.short_value().unwrap_or_else(|| self.long_value())
     }
 
-    /// The finite sum, if it is short enough for an integer of 128 bits.
+    /// The finite sum, if an integer of 128 bits can hold it.
     fn short_value(&self) -> Option<f64> {
         let used = |&limb: &i64| limb != 0;
         let (first, last) = (self.limbs.iter().position(used), self.limbs.iter().rposition(used));
@@ -178,6 +181,7 @@ impl ExactSum {
         Some(scaled(sum as f64, (LIMB_BITS as usize * first) as i32 - 1074))
     }
 
+    /// The value of the finite part, rounded, for any sum.
     fn long_value(&self) -> f64 {
         let (negative, sum) = self.sign_and_magnitude();
         let (significand, exponent) = leading(&sum.limbs);
@@ -185,7 +189,7 @@ impl ExactSum {
         if negative { -magnitude } else { magnitude }
     }
 
-    /// Whether the finite sum is negative, and its magnitude, carried.
+    /// The sign of the finite sum (whether it is negative) and its magnitude, carried.
     fn sign_and_magnitude(&self) -> (bool, ExactSum) {
         let mut sum = self.clone();
         sum.carry();
@@ -198,8 +202,8 @@ impl ExactSum {
     }
 }
 
-/// The value of carried limbs that are not negative as (significand, exponent), the last bit of the
-/// significand odd where anything is left below it.
+/// The value of carried limbs that are not negative, as (significand, exponent). The significand is rounded to odd: its last bit is
+/// 1 if lower bits were cut off.
 fn leading(limbs: &[i64]) -> (u64, i32) {
     let Some(top) = limbs.iter().rposition(|&limb| limb != 0) else {
         return (0, 0);
@@ -218,23 +222,17 @@ fn leading(limbs: &[i64]) -> (u64, i32) {
     (significand, (below as u32 * LIMB_BITS + lost) as i32)
 }
 
-/// ⌊log₂ number⌋, no less than −1022; 1024 of what is not finite.
+/// The exponent ⌊log₂ number⌋, at least −1022. It is 1024 if the number is not finite.
 #[inline(always)]
 fn exponent<T: Float>(number: T) -> i32 {
     ((number.to_f64().to_bits() >> 52 & 0x7ff) as i32).max(1) - 1023
 }
 
-/// number·2^exponent, exactly unless it overflows, for an integer that is rounded to an `f64` already, and
-/// exponent ≥ −1074: a multiple of 2⁻¹⁰⁷⁴ below 2⁻¹⁰²² has at most 52 digits.
+/// The product number·2^exponent, exact unless it overflows, for an integer `number` and an exponent of at least −1074. No bits are
+/// lost, since a multiple of 2⁻¹⁰⁷⁴ below 2⁻¹⁰²² has at most 52.
 #[inline(always)]
 fn scaled(number: f64, exponent: i32) -> f64 {
     number * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)
-}
-
-/// 2^exponent for −1022 ≤ exponent ≤ 1023.
-#[inline(always)]
-fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 use super::ExactSum;
-use super::block::{BLOCK, LEVEL_BITS};
+use super::span::{DIGIT_BITS, SUM_BLOCK};
 use crate::number::{Float, Level};
 
 fn random() -> SmallRng {
@@ -236,15 +236,15 @@ fn assert_block_is_each<T: Float>(block: &[T]) {
     }
 }
 
-const LENGTHS: [usize; 13] = [0, 1, 2, 7, 8, 9, 15, 16, 17, 100, 1023, 1024, BLOCK];
+const LENGTHS: [usize; 13] = [0, 1, 2, 7, 8, 9, 15, 16, 17, 100, 1023, 1024, SUM_BLOCK];
 
 fn blocks<T: Float>() {
     let mut rng = random();
     let log2 = |number: T| number.to_f64().log2().floor() as i32;
     let (least, low, most) = (log2(T::TINY), log2(T::MIN_POSITIVE), log2(T::MAX));
     for top in [least + 1, low, low + 40, 0, most - 2, most - 1, most, most + 1] {
-        // From one level to more than there are, and where blocks of f32 cease to be narrow.
-        for span in (1..8 * LEVEL_BITS).step_by(9).chain(17..22) {
+        // From one digit to more than there are, and where blocks of f32 cease to be exact in f64.
+        for span in (1..8 * DIGIT_BITS).step_by(9).chain(17..22) {
             for length in LENGTHS {
                 let from = (top - span).clamp(least, top - 1);
                 let mut block: Vec<_> =
@@ -268,11 +268,11 @@ fn blocks_of_f32_are_their_elements() {
     blocks::<f32>();
 }
 
-/// Rounded to the last place of the first level, that is 2¹⁰²², where 1.5·2¹⁰²³ more overflows.
+/// Rounded to the last place of the first digit, that is 2¹⁰²², where 1.5·2¹⁰²³ more overflows.
 #[test]
 fn blocks_of_the_greatest_number_of_its_exponent() {
     let great = f64::from_bits(0x7fcf_ffff_ffff_ffff);
-    for count in [1, 2, BLOCK] {
+    for count in [1, 2, SUM_BLOCK] {
         assert_block_is_each(&vec![great; count]);
         assert_block_is_each(&vec![-great; count]);
     }

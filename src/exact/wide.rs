@@ -1,48 +1,10 @@
-//! Exact differences of products of sums, which one more rounding would spoil.
+//! Exact differences of products of sums: a rounded product would lose them to cancellation.
 
-use super::{ExactSum, LIMB_BITS, LIMBS, leading, power_of_two};
+use super::{ExactSum, LIMB_BITS, LIMBS, leading};
+use crate::number::Scaled;
 
-/// The limbs of a product, and one for the sign.
+/// The number of limbs of a product, and one more for the sign.
 const WIDE: usize = 2 * LIMBS + 1;
-
-/// significand·2^exponent, beyond the range of an `f64`.
-#[derive(Clone, Copy, Debug)]
-pub struct Scaled {
-    pub significand: f64,
-    pub exponent: i32,
-}
-
-impl Scaled {
-    pub fn times(self, other: Scaled) -> Scaled {
-        let significand = self.significand * other.significand;
-        Scaled { significand, exponent: self.exponent + other.exponent }.near_one()
-    }
-
-    pub fn over(self, other: Scaled) -> Scaled {
-        let significand = self.significand / other.significand;
-        Scaled { significand, exponent: self.exponent - other.exponent }.near_one()
-    }
-
-    /// The root of a number that is not negative.
-    pub fn sqrt(self) -> f64 {
-        let Scaled { significand, exponent } = self.near_one();
-        let odd = exponent.rem_euclid(2);
-        let root = (significand * power_of_two(odd)).sqrt();
-        let exponent = ((exponent - odd) / 2).clamp(-2000, 2000);
-        root * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)
-    }
-
-    /// The same, with a significand in 1..2 where it is a normal number.
-    fn near_one(self) -> Scaled {
-        let shift = super::exponent(self.significand);
-        if !self.significand.is_normal() {
-            return self;
-        }
-        let significand =
-            self.significand * power_of_two(-(shift / 2)) * power_of_two(-(shift - shift / 2));
-        Scaled { significand, exponent: self.exponent + shift }
-    }
-}
 
 impl ExactSum {
     /// The finite sum, rounded once.
@@ -51,7 +13,7 @@ impl ExactSum {
         signed(negative, leading(&sum.limbs), -1074)
     }
 
-    /// a·b − c·d of finite sums, rounded once.
+    /// The difference a·b − c·d of products of finite sums, rounded once.
     pub fn difference_of_products([a, b]: [&Self; 2], [c, d]: [&Self; 2]) -> Scaled {
         let mut wide = [0; WIDE];
         add_product(&mut wide, a, b, 1);
@@ -65,12 +27,13 @@ impl ExactSum {
     }
 }
 
+/// The number ±significand·2^(exponent + unit).
 fn signed(negative: bool, (significand, exponent): (u64, i32), unit: i32) -> Scaled {
     let significand = if negative { -(significand as f64) } else { significand as f64 };
     Scaled { significand, exponent: exponent + unit }
 }
 
-/// Adds ±a·b; a limb takes at most 2·68 products below 2⁶⁴.
+/// Adds ±a·b. A limb takes at most 2·68 products below 2⁶⁴.
 fn add_product(wide: &mut [i128; WIDE], a: &ExactSum, b: &ExactSum, sign: i128) {
     let ((a_negative, a), (b_negative, b)) = (a.sign_and_magnitude(), b.sign_and_magnitude());
     let sign = if a_negative == b_negative { sign } else { -sign };

@@ -1,12 +1,12 @@
-//! Sums as integers that are added element by element.
+//! A sum as integers: adding the words of two sums gives the words of their sum.
 
 use super::{ExactSum, LIMB_BITS, LIMBS};
 
-/// The limbs, and how many numbers were NaN, ∞ and −∞.
+/// The number of words of a sum: its limbs, and the counts of NaN, ∞ and −∞.
 pub const WORDS: usize = LIMBS + 3;
 
 impl ExactSum {
-    /// Carried: every word but the last limb is in 0..2³², counts apart.
+    /// The words of the sum. Every limb but the last is carried, so it is in 0..2³².
     pub fn to_words(&self) -> [i64; WORDS] {
         let mut sum = self.clone();
         sum.carry();
@@ -16,7 +16,7 @@ impl ExactSum {
         words
     }
 
-    /// The sum of up to 2³¹ sums whose words were added. None of words that are not such.
+    /// The sum of up to 2³¹ sums whose words were added. `None` if the words cannot have come of such sums.
     pub fn from_words(words: &[i64; WORDS]) -> Option<ExactSum> {
         let (limbs, counts) = words.split_at(LIMBS);
         let (last, others) = limbs.split_last()?;

@@ -1,41 +1,41 @@
-//! The arrays of a call as the caller gave them.
+//! The arrays of a call, as the caller passed them.
 
 use ndarray::{
     ArrayBase, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Dimension,
     IxDyn, RawData,
 };
 
-use super::bundle::{Bundle, Unit};
+use super::views::{Matrices, Views};
 use crate::number::Number;
 
-/// The arrays of a call.
+/// The arrays of a call, in the shapes and with the strides that the caller gave.
 pub struct Arrays<'a, A: Number, D: Dimension> {
-    /// x.
+    /// The input x.
     pub input: &'a ArrayRef<A, D>,
-    /// t or y.
+    /// The target: probabilities t, log-probabilities y, or logits.
     pub target: &'a ArrayRef<A, D>,
-    /// w, one a distribution.
+    /// The weights, one for each distribution.
     pub weights: Option<&'a ArrayRef<A::Real, D::Smaller>>,
-    /// u, one a distribution or one a term.
+    /// The upstream, one number for each distribution or for each term.
     pub upstream: Option<ArrayViewD<'a, A::Real>>,
-    /// Where the divergences or the terms go.
+    /// The output of the divergences or the terms.
     pub value: Option<ArrayViewMutD<'a, A::Real>>,
-    /// Where ∂/∂input goes.
+    /// The output of ∂/∂input.
     pub d_input: Option<&'a mut ArrayRef<A, D>>,
-    /// Where ∂/∂target goes.
+    /// The output of ∂/∂target.
     pub d_target: Option<&'a mut ArrayRef<A, D>>,
 }
 
 impl<'a, A: Number, D: Dimension> Arrays<'a, A, D> {
-    /// One unit of it all, where every array is in standard layout and classes are neighbours.
-    pub fn dense(&mut self, class_axis: Option<usize>) -> Option<Unit<'_, A>> {
+    /// All arrays as matrices, if every array is in standard layout and the class axis is the last.
+    pub fn dense(&mut self, class_axis: Option<usize>) -> Option<Matrices<'_, A>> {
         let len = self.input.len();
         let lanes = match class_axis {
             None => len,
             Some(axis) if axis + 1 == self.input.ndim() => len / self.input.len_of(Axis(axis)),
             Some(_) => return None,
         };
-        Some(Bundle {
+        Some(Views {
             input: matrix(lanes, self.input.as_slice()?)?,
             target: matrix(lanes, self.target.as_slice()?)?,
             weights: optional(&self.weights, |array| matrix(lanes, array.as_slice()?))?,
@@ -48,11 +48,11 @@ impl<'a, A: Number, D: Dimension> Arrays<'a, A, D> {
         })
     }
 
-    /// All of them in one shape, the input's; what there is one of for each distribution has a class
-    /// axis of length 1.
-    pub fn bundle(self, class_axis: Option<Axis>) -> Bundle<'a, A, IxDyn> {
+    /// Views of all arrays with the axes of the input. An array with one number for each distribution gets a class axis of
+    /// length 1.
+    pub fn views(self, class_axis: Option<Axis>) -> Views<'a, A, IxDyn> {
         let missing = |ndim: usize| class_axis.filter(|_| ndim < self.input.ndim());
-        Bundle {
+        Views {
             input: self.input.view().into_dyn(),
             target: self.target.view().into_dyn(),
             weights: self.weights.map(|array| widened(array.view().into_dyn(), missing)),
@@ -64,7 +64,7 @@ impl<'a, A: Number, D: Dimension> Arrays<'a, A, D> {
     }
 }
 
-/// With a class axis of length 1 where it is missing.
+/// The array, with a class axis of length 1 if the class axis is missing.
 fn widened<S: RawData>(
     array: ArrayBase<S, IxDyn>,
     missing: impl Fn(usize) -> Option<Axis>,
@@ -75,7 +75,7 @@ fn widened<S: RawData>(
     }
 }
 
-/// None where there is an array of which there is no matrix.
+/// The matrix of an array that a call may lack. `None` if the call has the array and it is no matrix.
 fn optional<T, M>(
     array: impl IntoIterator<Item = T>,
     matrix: impl Fn(T) -> Option<M>,

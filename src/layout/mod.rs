@@ -1,22 +1,21 @@
-//! Lay out: which axis, which strides, which order, how many threads.
+//! The layout of the work: axes, strides, the order of memory, and threads.
 //!
 //! A **lane** is the run of classes of one distribution. Whatever the rank and strides of the arrays,
-//! the work reaches the loops as [`Unit`]s: all arrays of a call cut and turned into matrices
-//! [lane, class], the lanes in the order of memory.
+//! the loops get [`Matrices`]: views [lane, class] of all arrays of a call, the lanes in the order of memory.
 
 mod arrays;
-mod bundle;
 mod copy;
 mod output;
 mod plan;
 mod pool;
 mod rect;
 mod tiles;
+mod views;
 
 pub(crate) use arrays::Arrays;
-pub(crate) use bundle::Unit;
 pub(crate) use output::{without, zeros};
-pub(crate) use plan::for_each_unit;
-pub(crate) use pool::{ALONE, join};
-pub(crate) use rect::{Reader, Rect, Scratch, dense, dense_mut, read, write};
-pub(crate) use tiles::{is_by_columns, steps, tile, tiles};
+pub(crate) use plan::map_reduce;
+pub(crate) use pool::join;
+pub(crate) use rect::{Reader, Scratch, dense, dense_mut, read, write};
+pub(crate) use tiles::{Rect, Tile, all_tiles, is_by_columns, steps};
+pub(crate) use views::Matrices;

@@ -5,137 +5,143 @@ use std::cmp::Reverse;
 use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 
 use super::arrays::Arrays;
-use super::bundle::{Bundle, Turn, Unit};
-use super::pool::{TASK, join, task};
+use super::pool::{TASK, TOTAL_TASK_BYTES, join, task};
+use super::tiles::LINE_NUMBERS;
+use super::views::{AxisChange, Matrices, Views};
 use crate::number::Number;
 
-/// Neighbouring lanes that are not parted where their classes are not neighbours: enough to use up
-/// every cache line that is touched.
-pub const NEIGHBOURS: usize = 128;
+/// Where the classes of a lane are not contiguous, matrices are cut at multiples of this number of lanes. Each thread then uses
+/// all of every cache line that it touches.
+const UNCUT_LANES: usize = 128;
 
-/// Numbers that come together; no fewer lanes are taken side by side where there are more elsewhere.
-pub const CACHE_LINE: usize = 16;
-
-/// Visits all units of a bundle, in parallel where that pays, and merges what the visits return.
+/// Calls `map` with matrices that hold all elements of the arrays, in parallel where that pays, and merges the results with
+/// `reduce`.
 ///
-/// Without a class axis every element is a lane of its own.
-pub fn for_each_unit<A: Number, D: Dimension, R: Send>(
+/// Without a class axis every element is a lane of its own. With `only_totals` the work takes so little time that fewer threads pay.
+pub fn map_reduce<A: Number, D: Dimension, R: Send>(
     mut arrays: Arrays<'_, A, D>,
     class_axis: Option<usize>,
-    visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
-    merge: &(impl Fn(R, R) -> R + Sync),
+    only_totals: bool,
+    map: &(impl Fn(Matrices<'_, A>) -> R + Sync),
+    reduce: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let task = task(arrays.input.len());
-    if let Some(unit) = arrays.dense(class_axis) {
-        return halve(unit, task, visit, merge);
+    let alone = if only_totals { TOTAL_TASK_BYTES / size_of::<A::Real>() } else { TASK };
+    let task = task(arrays.input.len(), alone);
+    if let Some(matrices) = arrays.dense(class_axis) {
+        return cut_lanes(matrices, task, map, reduce);
     }
-    let bundle = arrays.bundle(class_axis.map(Axis));
-    let plan = Plan::of(bundle.input.shape(), class_axis, &bundle.strides());
-    let bundle = columns(across(bundle.turn(&plan)), class_axis.is_some());
-    descend(long_units(bundle), task, visit, merge)
+    let views = arrays.views(class_axis.map(Axis));
+    let plan = Plan::of(views.input.shape(), class_axis, &views.strides());
+    let views =
+        ensure_class_axis(pair_contiguous_axes(views.with_axes(&plan)), class_axis.is_some());
+    cut_outer_axes(lengthen_lane_axis(views), task, map, reduce)
 }
 
-/// The axis, other than the last, along which the target's numbers are neighbours where the input's are
-/// neighbours along the last.
-fn other_close<A: Number>(bundle: &Bundle<'_, A, IxDyn>) -> Option<usize> {
-    let (_, others) = bundle.target.strides().split_last()?;
-    let close = |axis: usize| others[axis] == 1 && bundle.input.len_of(Axis(axis)) > 1;
-    let input = bundle.input.strides().last()?.unsigned_abs();
+/// The axis, other than the last, along which the target is contiguous, if the input is contiguous along the last.
+fn contiguous_axis_of_target<A: Number>(views: &Views<'_, A, IxDyn>) -> Option<usize> {
+    let (_, others) = views.target.strides().split_last()?;
+    let close = |axis: usize| others[axis] == 1 && views.input.len_of(Axis(axis)) > 1;
+    let input = views.input.strides().last()?.unsigned_abs();
     (0..others.len()).find(|&axis| close(axis)).filter(|_| input == 1)
 }
 
-/// That axis before the last, so that every unit holds all numbers of a cache line of either operand.
-fn across<A: Number>(bundle: Bundle<'_, A, IxDyn>) -> Bundle<'_, A, IxDyn> {
-    match other_close(&bundle) {
+/// Moves that axis before the last, so that all numbers of a cache line of either operand lie in the same matrices.
+fn pair_contiguous_axes<A: Number>(views: Views<'_, A, IxDyn>) -> Views<'_, A, IxDyn> {
+    match contiguous_axis_of_target(&views) {
         Some(axis) => {
-            let swapped = Swapped(axis, bundle.input.ndim() - 2);
-            bundle.turn(&swapped)
+            let swap = Swap(axis, views.input.ndim() - 2);
+            views.with_axes(&swap)
         }
-        None => bundle,
+        None => views,
     }
 }
 
-/// An axis in the place of the classes: without them the last, the one before where that is too long to be
-/// left in one piece, or one of length 1 where none is left or both are too long.
-fn columns<A: Number>(
-    bundle: Bundle<'_, A, IxDyn>,
+/// Chooses the last axis of calls without a class axis. It is the last one; or the one before it, if the last is too long for
+/// one task; or a new axis of length 1, if both are too long or there is no other.
+fn ensure_class_axis<A: Number>(
+    views: Views<'_, A, IxDyn>,
     there_are_classes: bool,
-) -> Bundle<'_, A, IxDyn> {
-    let (&last, others) = bundle.input.shape().split_last().unwrap_or((&1, &[]));
+) -> Views<'_, A, IxDyn> {
+    let (&last, others) = views.input.shape().split_last().unwrap_or((&1, &[]));
     if there_are_classes || last <= TASK && !others.is_empty() {
-        return bundle;
+        return views;
     }
     let len = others.len();
     match others.last() {
-        Some(&before) if before <= TASK && other_close(&bundle).is_some() => {
-            bundle.turn(&Swapped(len - 1, len))
+        Some(&before) if before <= TASK && contiguous_axis_of_target(&views).is_some() => {
+            views.with_axes(&Swap(len - 1, len))
         }
-        _ => bundle.turn(&Single),
+        _ => views.with_axes(&AppendAxis),
     }
 }
 
-/// Where few lanes lie side by side, the longest of the other axes takes their place.
-fn long_units<A: Number>(bundle: Bundle<'_, A, IxDyn>) -> Bundle<'_, A, IxDyn> {
-    if other_close(&bundle).is_some() {
-        return bundle;
+/// Swaps the lane axis with the longest outer axis, if the lanes do not fill a cache line.
+fn lengthen_lane_axis<A: Number>(views: Views<'_, A, IxDyn>) -> Views<'_, A, IxDyn> {
+    if contiguous_axis_of_target(&views).is_some() {
+        return views;
     }
-    let Some((&lanes, outer)) = bundle.input.shape().split_last().and_then(|s| s.1.split_last())
+    let Some((&lanes, outer)) = views.input.shape().split_last().and_then(|s| s.1.split_last())
     else {
-        return bundle;
+        return views;
     };
     let longest = (0..outer.len()).max_by_key(|&axis| outer[axis]);
-    match longest.filter(|&axis| lanes < CACHE_LINE && outer[axis] > lanes) {
+    match longest.filter(|&axis| lanes < LINE_NUMBERS && outer[axis] > lanes) {
         Some(axis) => {
-            let swapped = Swapped(axis, outer.len());
-            bundle.turn(&swapped)
+            let swap = Swap(axis, outer.len());
+            views.with_axes(&swap)
         }
-        None => bundle,
+        None => views,
     }
 }
 
-/// Cuts outer axes until units are left.
-fn descend<A: Number, R: Send>(
-    bundle: Bundle<'_, A, IxDyn>,
+/// Cuts the outer axes until matrices are left.
+fn cut_outer_axes<A: Number, R: Send>(
+    views: Views<'_, A, IxDyn>,
     task: usize,
-    visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
-    merge: &(impl Fn(R, R) -> R + Sync),
+    map: &(impl Fn(Matrices<'_, A>) -> R + Sync),
+    reduce: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    if bundle.input.ndim() == 2 {
-        return halve(bundle.turn(&Matrix), task, visit, merge);
+    if views.input.ndim() == 2 {
+        return cut_lanes(views.with_axes(&ToMatrix), task, map, reduce);
     }
-    let outer = bundle.input.len_of(Axis(0));
+    let outer = views.input.len_of(Axis(0));
     if outer == 1 {
-        return descend(bundle.turn(&Inner), task, visit, merge);
+        return cut_outer_axes(views.with_axes(&RemoveFirst), task, map, reduce);
     }
-    let large = bundle.input.len() > task;
-    let (a, b) = bundle.split_at(Axis(0), outer / 2);
-    let (a, b) = both(large, || descend(a, task, visit, merge), || descend(b, task, visit, merge));
-    merge(a, b)
+    let large = views.input.len() > task;
+    let (a, b) = views.split_at(Axis(0), outer / 2);
+    let (a, b) = both(
+        large,
+        || cut_outer_axes(a, task, map, reduce),
+        || cut_outer_axes(b, task, map, reduce),
+    );
+    reduce(a, b)
 }
 
-/// Cuts a unit between lanes until each part is a task.
-fn halve<A: Number, R: Send>(
-    unit: Unit<'_, A>,
+/// Cuts matrices between lanes until each part is one task.
+fn cut_lanes<A: Number, R: Send>(
+    matrices: Matrices<'_, A>,
     task: usize,
-    visit: &(impl Fn(Unit<'_, A>) -> R + Sync),
-    merge: &(impl Fn(R, R) -> R + Sync),
+    map: &(impl Fn(Matrices<'_, A>) -> R + Sync),
+    reduce: &(impl Fn(R, R) -> R + Sync),
 ) -> R {
-    let (lanes, classes) = unit.input.dim();
-    let together = classes == 1 || unit.input.strides()[1] == 1 || classes > TASK;
-    let neighbours = match lanes {
+    let (lanes, classes) = matrices.input.dim();
+    let together = classes == 1 || matrices.input.strides()[1] == 1 || classes > TASK;
+    let step = match lanes {
         _ if together => 1,
-        ..NEIGHBOURS => CACHE_LINE,
-        _ => NEIGHBOURS,
+        ..UNCUT_LANES => LINE_NUMBERS,
+        _ => UNCUT_LANES,
     };
-    let middle = lanes / 2 / neighbours * neighbours;
-    if unit.input.len() <= task || middle == 0 {
-        return visit(unit);
+    let middle = lanes / 2 / step * step;
+    if matrices.input.len() <= task || middle == 0 {
+        return map(matrices);
     }
-    let (a, b) = unit.split_at(Axis(0), middle);
-    let (a, b) = join(|| halve(a, task, visit, merge), || halve(b, task, visit, merge));
-    merge(a, b)
+    let (a, b) = matrices.split_at(Axis(0), middle);
+    let (a, b) = join(|| cut_lanes(a, task, map, reduce), || cut_lanes(b, task, map, reduce));
+    reduce(a, b)
 }
 
+/// Runs both, in parallel if asked for.
 fn both<R: Send>(
     parallel: bool,
     a: impl FnOnce() -> R + Send,
@@ -144,57 +150,59 @@ fn both<R: Send>(
     if parallel { join(a, b) } else { (a(), b()) }
 }
 
-/// The only matrix along axis 0.
-struct Inner;
+/// Removes axis 0, whose length is 1.
+struct RemoveFirst;
 
-impl Turn<IxDyn, IxDyn> for Inner {
-    fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+impl AxisChange<IxDyn, IxDyn> for RemoveFirst {
+    fn apply<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
         array.index_axis_move(Axis(0), 0)
     }
 }
 
-/// Two axes in each other's place.
-struct Swapped(usize, usize);
+/// Swaps two axes.
+struct Swap(usize, usize);
 
-impl Turn<IxDyn, IxDyn> for Swapped {
-    fn turn<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+impl AxisChange<IxDyn, IxDyn> for Swap {
+    fn apply<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
         array.swap_axes(self.0, self.1);
         array
     }
 }
 
-/// An axis of length 1 behind the others.
-struct Single;
+/// Appends an axis of length 1.
+struct AppendAxis;
 
-impl Turn<IxDyn, IxDyn> for Single {
-    fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+impl AxisChange<IxDyn, IxDyn> for AppendAxis {
+    fn apply<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
         let axis = Axis(array.ndim());
         array.insert_axis(axis)
     }
 }
 
-/// Two axes, known to the compiler.
-struct Matrix;
+/// Tells the compiler that there are two axes.
+struct ToMatrix;
 
-impl Turn<IxDyn, Ix2> for Matrix {
-    fn turn<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
+impl AxisChange<IxDyn, Ix2> for ToMatrix {
+    fn apply<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
         array.into_dimensionality().unwrap_or_else(|_| unreachable!("two axes are left"))
     }
 }
 
-/// How to turn the axes of a call's arrays: the lanes in the order of memory, axes that can be
-/// walked as one merged, the class axis last if there is one.
+/// The change of axes that brings the lanes into the order of memory, merges axes that are contiguous in every array, and puts
+/// the class axis last.
 #[derive(Debug)]
 struct Plan {
     class_axis: Option<usize>,
+    /// The axes whose direction is inverted.
     inverted: Vec<usize>,
+    /// The axes, outermost first, without the class axis.
     order: Vec<usize>,
-    /// (take, into), positions in `order`.
+    /// Pairs (take, into) of positions in `order`: the axis `take` is merged into the axis `into`.
     merged: Vec<(usize, usize)>,
 }
 
 impl Plan {
-    /// `strides` has a row for each array, the input's first and the target's second.
+    /// The plan for arrays of this shape. `strides` has a row for each array; the rows of the input and the target come first.
     fn of(shape: &[usize], class_axis: Option<usize>, strides: &[Vec<isize>]) -> Plan {
         let stride_of = |axis: usize| match strides[0][axis] {
             0 => strides[1][axis],
@@ -217,8 +225,8 @@ impl Plan {
     }
 }
 
-impl Turn<IxDyn, IxDyn> for Plan {
-    fn turn<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+impl AxisChange<IxDyn, IxDyn> for Plan {
+    fn apply<S: RawData>(&self, mut array: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
         for &axis in &self.inverted {
             array.invert_axis(Axis(axis));
         }
@@ -237,9 +245,8 @@ impl Turn<IxDyn, IxDyn> for Plan {
     }
 }
 
-/// Which axes can be walked as one with the next in every array, from the innermost outward.
-/// `strides` has a row for each array.
-pub fn merges(lengths: &[usize], strides: &[Vec<isize>]) -> Vec<(usize, usize)> {
+/// The axes that can be merged with a later one in every array, from the innermost outward. `strides` has a row for each array.
+fn merges(lengths: &[usize], strides: &[Vec<isize>]) -> Vec<(usize, usize)> {
     let mut merged = Vec::new();
     let Some(mut into) = lengths.len().checked_sub(1) else {
         return merged;

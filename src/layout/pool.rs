@@ -1,39 +1,39 @@
-//! The pool: the only place that names rayon.
+//! The thread pool. No other file names rayon.
 
-/// No more elements than that are worth a second thread,
+/// The fewest elements of a task. Fewer are not worth a second thread.
 pub const TASK: usize = 1 << 16;
-/// nor more bytes of numbers in the computing type of which only the total is wanted: one thread is done with them
-/// before another has been woken.
-pub const ALONE: usize = 1 << 19;
-/// Nor is it worth asking for work more often than once in so many,
-pub const LARGE_TASK: usize = 1 << 18;
-/// but every thread should ask a few times, that none waits long for the last.
-const TASKS: usize = 8;
+/// The fewest bytes of numbers in the computing type that are worth a second thread where only the total is wanted: one thread has
+/// added fewer before another wakes.
+pub const TOTAL_TASK_BYTES: usize = 1 << 19;
+/// The most elements of a task, unless there is only one thread. Larger tasks save nothing.
+const LARGE_TASK: usize = 1 << 18;
+/// The number of tasks that each thread should get at least, so that no thread waits long for the last one.
+const TASKS_PER_THREAD: usize = 8;
 
-/// How many of `len` elements one thread takes at a time.
-pub fn task(len: usize) -> usize {
-    if len <= TASK {
-        return TASK; // No pool is started for that.
+/// The number of elements of a task, if there are `len` elements. No pool is started for up to `alone` elements.
+pub fn task(len: usize, alone: usize) -> usize {
+    if len <= alone {
+        return alone;
     }
     match threads() {
         1 => usize::MAX,
-        threads => (len / (TASKS * threads)).clamp(TASK, LARGE_TASK),
+        threads => (len / (TASKS_PER_THREAD * threads)).clamp(TASK, LARGE_TASK),
     }
 }
 
-/// Both results, computed beside each other where there are threads for it.
+/// Computes both results, in parallel if a thread is free.
 #[cfg(feature = "rayon")]
 pub fn join<R: Send>(a: impl FnOnce() -> R + Send, b: impl FnOnce() -> R + Send) -> (R, R) {
     rayon::join(a, b)
 }
 
-/// Both results, one after the other.
+/// Computes both results, one after the other.
 #[cfg(not(feature = "rayon"))]
 pub fn join<R: Send>(a: impl FnOnce() -> R + Send, b: impl FnOnce() -> R + Send) -> (R, R) {
     (a(), b())
 }
 
-/// The threads of the pool that this was called in, or of the global one.
+/// The number of threads of the current pool, or of the global one.
 fn threads() -> usize {
     #[cfg(feature = "rayon")]
     return rayon::current_num_threads();

@@ -1,33 +1,46 @@
-//! Rectangles of a matrix as dense slices, borrowed where they are and copied where they are not.
+//! Rectangles of a matrix as slices: borrowed if they are contiguous, otherwise copied.
 
 use std::ops::Range;
 
 use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
 use super::copy::copy;
-use super::plan::CACHE_LINE;
+use super::tiles::{LINE_NUMBERS, Rect, Tile};
 
-/// Room that grows to what was asked for.
+/// A scratch buffer, which grows to the length that is asked for.
 pub struct Scratch<T>(Vec<T>);
 
+/// The bytes of a vector, at a multiple of which scratch starts: a vector across two cache lines takes twice as long.
+const ALIGNMENT: usize = 64;
+
 impl<T: Copy + Default> Scratch<T> {
-    /// No room yet.
+    /// A buffer of length 0.
     pub const EMPTY: Self = Scratch(Vec::new());
 
-    /// Room for `len`, its content whatever was there before.
+    /// The first `len` elements. Their content is arbitrary.
     #[inline]
     pub fn get(&mut self, len: usize) -> &mut [T] {
-        if self.0.len() < len {
-            self.0 = vec![T::default(); len];
+        let spare = ALIGNMENT / size_of::<T>();
+        if self.0.len() < len + spare {
+            self.0 = vec![T::default(); len + spare];
         }
-        &mut self.0[..len]
+        let start = self.start();
+        &mut self.0[start..][..len]
+    }
+
+    /// What was written last.
+    #[inline]
+    fn written(&self) -> &[T] {
+        &self.0[self.start()..]
+    }
+
+    #[inline]
+    fn start(&self) -> usize {
+        self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / size_of::<T>())
     }
 }
 
-/// Lanes × classes.
-pub type Rect = (Range<usize>, Range<usize>);
-
-/// The rectangle, row by row: borrowed from the matrix or copied to `scratch`.
+/// The rectangle, row by row: borrowed from the matrix, or copied to `scratch`.
 pub fn read<'a, T: Copy + Default>(
     matrix: &'a ArrayView2<'_, T>,
     rect: &Rect,
@@ -36,12 +49,12 @@ pub fn read<'a, T: Copy + Default>(
     dense(matrix, rect).unwrap_or_else(|| copied(&part(*matrix, rect), scratch))
 }
 
-/// The rectangle where it lies in memory row by row, without gaps.
+/// The rectangle as a slice, if it is contiguous row by row.
 pub fn dense<'a, T>(matrix: &'a ArrayRef2<T>, rect: &Rect) -> Option<&'a [T]> {
     dense_of(matrix.as_slice(), matrix.view(), rect)
 }
 
-/// The same, given all of the matrix if that lies row by row.
+/// The rectangle as a slice, if it is contiguous row by row. `all` is the whole matrix, if that is contiguous.
 #[inline]
 fn dense_of<'a, T>(
     all: Option<&'a [T]>,
@@ -71,43 +84,42 @@ fn copied<'a, T: Copy + Default>(part: &ArrayView2<'_, T>, scratch: &'a mut Scra
     scratch
 }
 
-/// A matrix to be read rectangle by rectangle. What is not dense where it lies is copied, neighbouring lanes
-/// together, since they share cache lines.
+/// Reads a matrix rectangle by rectangle. Rectangles that are not contiguous are copied. Neighbouring lanes are copied together,
+/// since they share cache lines.
 pub struct Reader<'a, T> {
     matrix: ArrayView2<'a, T>,
-    /// All of it, if it lies row by row: asked for each rectangle, that took a thirtieth of all time.
+    /// The whole matrix, if it is contiguous.
     all: Option<&'a [T]>,
     copy: Scratch<T>,
-    /// The lanes that are copied.
+    /// The lanes that `copy` holds.
     lanes: Range<usize>,
 }
 
-/// So many lanes are copied together, fewer if those are long,
-const LANES: usize = 64;
-/// but no more numbers than that,
-const NUMBERS: usize = 1 << 18;
-/// and no fewer than share a cache line; those of more classes are copied one by one.
-const LONG: usize = 1 << 15;
+/// The most lanes that are copied together.
+const COPIED_LANES: usize = 32;
+/// The most numbers that are copied together, unless fewer lanes than share a cache line have more.
+const COPIED_NUMBERS: usize = 1 << 17;
+/// Lanes of more classes than this are copied one by one.
+const COPIED_CLASSES: usize = 1 << 15;
 
 impl<'a, T: Copy + Default> Reader<'a, T> {
-    /// Nothing is copied yet.
+    /// A reader of this matrix, which has copied nothing yet.
     pub fn new(matrix: ArrayView2<'a, T>) -> Self {
         Reader { matrix, all: matrix.to_slice(), copy: Scratch::EMPTY, lanes: 0..0 }
     }
 
-    /// Whether neighbouring lanes lie one number apart.
+    /// Whether the matrix is contiguous along the lanes.
     pub fn lanes_lie_together(&self) -> bool {
         self.matrix.strides()[0] == 1
     }
 
-    /// The rectangle where it lies in memory row by row, without gaps.
+    /// The rectangle as a slice, if it is contiguous row by row.
     #[inline]
     pub fn dense(&self, rect: &Rect) -> Option<&'a [T]> {
         dense_of(self.all, self.matrix, rect)
     }
 
-    /// The rectangle, row by row: at its best for rectangles of whole lanes, or parts of one lane, in the order of
-    /// the lanes.
+    /// The rectangle, row by row. This is fastest for rectangles of whole lanes, or parts of one lane, in the order of the lanes.
     #[inline]
     pub fn read<'s>(&'s mut self, rect: &Rect) -> &'s [T] {
         match self.dense(rect) {
@@ -116,27 +128,45 @@ impl<'a, T: Copy + Default> Reader<'a, T> {
         }
     }
 
+    /// A tile: borrowed if it is contiguous, otherwise copied.
+    #[inline]
+    pub fn tile<'s>(&'s mut self, tile: &Tile) -> &'s [T] {
+        match self.all.zip(tile.place.clone()) {
+            Some((all, place)) => &all[place],
+            None => self.read(&tile.rect),
+        }
+    }
+
+    /// A tile that can be prefetched: its numbers if it is contiguous, otherwise nothing.
+    #[inline]
+    pub fn borrowed_tile(&self, tile: &Tile) -> &'a [T] {
+        match self.all.zip(tile.place.clone()) {
+            Some((all, place)) => &all[place],
+            None => self.dense(&tile.rect).unwrap_or(&[]),
+        }
+    }
+
     fn copied(&mut self, rect: &Rect) -> &[T] {
         let (lanes, classes) = rect;
         let matrix = self.matrix;
-        let is_turned = self.lanes_lie_together() && lanes.len() < CACHE_LINE;
-        let is_long = matrix.ncols() > LONG;
-        if !is_turned || is_long || lanes.len() > 1 && classes.len() < matrix.ncols() {
+        let is_transposed = self.lanes_lie_together() && lanes.len() < LINE_NUMBERS;
+        let is_long = matrix.ncols() > COPIED_CLASSES;
+        if !is_transposed || is_long || lanes.len() > 1 && classes.len() < matrix.ncols() {
             self.lanes = 0..0;
             return copied(&part(matrix, rect), &mut self.copy);
         }
         if !(self.lanes.start <= lanes.start && lanes.end <= self.lanes.end) {
-            let most = (NUMBERS / matrix.ncols()).clamp(CACHE_LINE, LANES);
+            let most = (COPIED_NUMBERS / matrix.ncols()).clamp(LINE_NUMBERS, COPIED_LANES);
             let end = lanes.start + most / lanes.len() * lanes.len();
             self.lanes = lanes.start..end.min(matrix.nrows());
             copied(&part(matrix, &(self.lanes.clone(), 0..matrix.ncols())), &mut self.copy);
         }
         let start = (lanes.start - self.lanes.start) * matrix.ncols() + classes.start;
-        &self.copy.0[start..start + lanes.len() * classes.len()]
+        &self.copy.written()[start..start + lanes.len() * classes.len()]
     }
 }
 
-/// The same to write to.
+/// The rectangle as a slice to write to, if it is contiguous row by row.
 pub fn dense_mut<'a, T>(matrix: &'a mut ArrayViewMut2<'_, T>, rect: &Rect) -> Option<&'a mut [T]> {
     let (lanes, classes) = rect;
     let width = matrix.ncols();
@@ -158,7 +188,7 @@ fn part_mut<'a, T>(
     part
 }
 
-/// Lets `work` write the rectangle, row by row: in place, or to `scratch` from which it is copied.
+/// Lets `work` write the rectangle, row by row: in place if it is contiguous, otherwise to `scratch`, which is then copied.
 pub fn write<T: Copy + Default>(
     matrix: &mut ArrayViewMut2<'_, T>,
     rect: &Rect,

@@ -1,9 +1,9 @@
-//! Room that begins with a cache line.
+//! Values aligned to a cache line.
 
 /// A value aligned to a cache line.
 ///
-/// A store across two lines is split, and a load that follows is not served from it (store forwarding fails):
-/// binary16, widened to such a place, took three times as long on Zen 4.
+/// A store that crosses two cache lines is split, and the processor cannot forward it to a load that follows
+/// (benches/LIMITS.md has the cost).
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub struct Aligned<T>(pub T);

@@ -12,39 +12,39 @@
 
 use crate::number::Float;
 
-/// What the exponential of one precision is made of.
+/// The constants and the polynomial of the exponential of one precision.
 pub trait Exp: Float {
-    /// log₂ e.
+    /// The constant log₂ e.
     const LOG2_E: Self;
-    /// ln 2, its leading digits.
+    /// The leading part of ln 2.
     const LN2_HI: Self;
-    /// ln 2 − `LN2_HI`.
+    /// The trailing part of ln 2: its difference from `LN2_HI`.
     const LN2_LO: Self;
-    /// From here on eʸ is normal.
+    /// The smallest y for which eʸ is taken for normal.
     const LOWEST: Self;
-    /// Up to here eʸ is finite.
+    /// The largest y for which eʸ is finite.
     const HIGHEST: Self;
-    /// Below this eʸ rounds to 0.
+    /// A number below which eʸ rounds to 0.
     const UNDERFLOW: Self;
-    /// eʳ for |r| ≤ ln 2 / 2.
+    /// The exponential eʳ, for |r| ≤ ln 2 / 2.
     fn exp_reduced(r: Self) -> Self;
 }
 
-/// eʸ for y in [`Exp::LOWEST`, `Exp::HIGHEST`]; some number or NaN for any other y.
+/// The exponential eʸ, for y in [`Exp::LOWEST`, `Exp::HIGHEST`]. Any other y gives some number or NaN.
 #[inline(always)]
 pub fn exp_of_normal<T: Exp>(y: T) -> T {
     let (r, k) = reduced(y);
     T::exp_reduced(r).scale(k)
 }
 
-/// eʸ for every y: e^−∞ = 0, e^∞ = ∞.
+/// The exponential eʸ, for every y: e^−∞ = 0, e^∞ = ∞.
 #[inline(always)]
 pub fn exp<T: Exp>(y: T) -> T {
     let (r, k) = reduced_any(y);
     scale_any(T::exp_reduced(r), k, y)
 }
 
-/// r and k, the latter [shifted](Float::ROUND), of y = k·ln 2 + r, for y in [`Exp::LOWEST`, `Exp::HIGHEST`].
+/// The reduction y = k·ln 2 + r, for y in [`Exp::LOWEST`, `Exp::HIGHEST`]. Returns r and [`Float::ROUND`] + k.
 #[inline(always)]
 pub fn reduced<T: Exp>(y: T) -> (T, T) {
     let shifted = y.mul_add(T::LOG2_E, T::ROUND);
@@ -52,15 +52,15 @@ pub fn reduced<T: Exp>(y: T) -> (T, T) {
     ((-k).mul_add(T::LN2_LO, (-k).mul_add(T::LN2_HI, y)), shifted)
 }
 
-/// The same for every y, but of 0 where eʸ underflows to 0, and of [`Exp::HIGHEST`] where it overflows. (Computing with what
-/// underflows takes some machines a hundred times as long.)
+/// The [reduction](reduced) of any y. A y whose eʸ is 0 is replaced by 0, since some machines are slow when a result underflows
+/// (benches/LIMITS.md). A y whose eʸ overflows is replaced by [`Exp::HIGHEST`]. [`scale_any`] mends both.
 #[inline(always)]
 pub fn reduced_any<T: Exp>(y: T) -> (T, T) {
     let bounded = if y < T::UNDERFLOW { T::ZERO } else { y };
     reduced(if bounded > T::HIGHEST { T::HIGHEST } else { bounded })
 }
 
-/// eʸ = 2ᵏ·eʳ, r and k from [`reduced_any`], or what it is where those are another number's.
+/// The exponential eʸ = 2ᵏ·eʳ, with r and k from [`reduced_any`]. Where that reduced another number, the result is 0 or ∞.
 #[inline(always)]
 pub fn scale_any<T: Exp>(exp_r: T, shifted: T, y: T) -> T {
     // Half of k first, rounded, the rest after: both factors are normal powers of two.

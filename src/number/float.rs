@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-/// `f32` or `f64`: what a loss is computed in and returned as.
+/// The types that losses are computed in and returned as: `f32` and `f64`.
 ///
 /// The operations are IEEE 754's own, so that a formula written over `Float` gives the same bits
 /// on every machine. Integers that live in the exponent field are handled as floats: adding
@@ -42,30 +42,30 @@ pub trait Float:
     const INFINITY: Self;
     /// NaN.
     const NAN: Self;
-    /// 1.5·2^(p−1): adding it rounds to an integer, ties to even, and leaves it in the low bits.
+    /// The number 1.5·2^(p−1). Adding it rounds to an integer, ties to even, and leaves it in the low bits.
     const ROUND: Self;
-    /// The significand's bits, the hidden one included: p.
+    /// The number p of bits of the significand, the hidden bit included.
     const DIGITS: i32;
 
-    /// self·a + b, rounded once.
+    /// The sum self·a + b, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
-    /// Whether this is NaN.
+    /// Whether the number is NaN.
     fn is_nan(self) -> bool;
     /// The magnitude.
     fn abs(self) -> Self;
-    /// To `f64`, exactly.
+    /// Converts to `f64`, exactly.
     fn to_f64(self) -> f64;
-    /// From `f64`, rounded to nearest.
+    /// Converts from `f64`, rounded to nearest.
     fn from_f64(value: f64) -> Self;
-    /// (m, k) with self = m·2ᵏ and m in [low, 2·low), for a positive normal number; of `f32` k is counted in units of
-    /// 2⁻²³, as it lies in the bits, which saves a shift.
+    /// The pair (m, k) with self = m·2ᵏ and m in [low, 2·low), for a positive normal number. For `f32`, k is multiplied by 2²³: that
+    /// is its value in the bits, so no shift is needed.
     fn split(self, low: Self) -> (Self, Self);
-    /// self·2ᵏ, k given as `Float::ROUND + k`; self·2ᵏ must be normal.
+    /// The number self·2ᵏ, which must be normal. `shifted` is `Float::ROUND + k`.
     fn scale(self, shifted: Self) -> Self;
-    /// How many numbers lie between `base` and this, both positive; very many for one that is below
-    /// `base`, negative or NaN.
+    /// The number of floats between `base` and this number, both positive. The result is very large if this number is below `base`,
+    /// negative or NaN.
     fn above(self, base: Self) -> Self::Bits;
-    /// The number that is `steps` above this.
+    /// The float that is `steps` floats above this one.
     fn up(self, steps: Self::Bits) -> Self;
 }
 

@@ -1,8 +1,8 @@
-//! Arrays joined as a tree.
+//! Sums and other folds of an array in the order of a tree.
 
 use super::Float;
 
-/// The sum of a power of two of numbers: each of the first half plus the one half an array behind it, and so on.
+/// The sum of N numbers, N a power of two: each of the first half is added to the one N/2 behind it, and so on.
 #[inline(always)]
 pub fn tree<T: Float, const N: usize>(numbers: [T; N]) -> T {
     folded(
@@ -12,7 +12,7 @@ pub fn tree<T: Float, const N: usize>(numbers: [T; N]) -> T {
     )
 }
 
-/// A power of two of values, joined in the order in which [`tree`] adds them.
+/// Joins N values, N a power of two, in the order in which [`tree`] adds numbers.
 #[inline(always)]
 pub fn folded<T: Copy, const N: usize>(mut values: [T; N], join: impl Fn(T, T) -> T) -> T {
     let mut width = N;

@@ -1,4 +1,4 @@
-//! The choice of instruction set.
+//! The instruction set, chosen at run time.
 
 use fearless_simd::Level as Simd;
 
@@ -7,13 +7,13 @@ use fearless_simd::Level as Simd;
 pub struct Level(Simd);
 
 impl Level {
-    /// The best there is.
+    /// The best instruction set of this machine.
     #[inline]
     pub fn best() -> Level {
         Level(Simd::new())
     }
 
-    /// All that there are, the best last.
+    /// All instruction sets of this machine, the best last.
     #[cfg(test)]
     pub fn all() -> Vec<Level> {
         #[allow(unused_mut)]
@@ -27,14 +27,14 @@ impl Level {
         levels
     }
 
-    /// AVX-512, if it is this.
+    /// The token of AVX-512, if this is AVX-512.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub fn avx512(self) -> Option<fearless_simd::Avx512> {
         if let Simd::Avx512(token) = self.0 { Some(token) } else { None }
     }
 
-    /// Whether [`WIDTH`](super::WIDTH) `f32` are one vector, and there are registers for 32.
+    /// Whether one vector holds [`WIDTH`](super::WIDTH) `f32`, and there are 32 registers.
     #[inline(always)]
     pub fn is_wide(self) -> bool {
         #[cfg(target_arch = "x86_64")]
@@ -43,14 +43,14 @@ impl Level {
         false
     }
 
-    /// AVX2, if it is this.
+    /// The token of AVX2, if this is AVX2.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub fn avx2(self) -> Option<fearless_simd::Avx2> {
         if let Simd::Avx2(token) = self.0 { Some(token) } else { None }
     }
 
-    /// Does `work`, compiled for this level; `work` and what it calls must be `#[inline(always)]`.
+    /// Runs `work`, compiled for this instruction set. `work` and every function that it calls must be `#[inline(always)]`.
     #[inline(always)]
     pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
         #[cfg(target_arch = "x86_64")]

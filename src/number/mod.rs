@@ -1,4 +1,4 @@
-//! Numbers: the exponential, the logarithm, conversions of 16 bits, instruction sets.
+//! Numbers: the exponential, the logarithm, 16-bit conversions, instruction sets.
 
 mod aligned;
 mod exp;
@@ -9,6 +9,7 @@ mod half;
 mod level;
 mod ln;
 mod phi;
+mod scaled;
 mod storage;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -19,14 +20,19 @@ pub(crate) use exp::{Exp, exp, exp_of_normal, reduced, reduced_any, scale_any};
 pub use float::Float;
 pub(crate) use fold::{folded, tree};
 pub(crate) use level::Level;
-pub(crate) use ln::{Ln, ln_of_any, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
+pub(crate) use ln::{Ln, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
+#[cfg(test)]
+pub(crate) use ln::{ln, ln_1p};
 pub(crate) use phi::Phi;
+#[cfg(test)]
+pub(crate) use phi::exp_minus_1;
+pub(crate) use scaled::{Scaled, power_of_two};
 pub use storage::Number;
-pub(crate) use transpose::{BLOCK_CLASSES, BLOCK_LANES};
+pub(crate) use transpose::{TRANSPOSED_CLASSES, TRANSPOSED_LANES};
 
-/// Numbers that are computed side by side.
+/// The number of elements that loops compute side by side.
 pub(crate) const WIDTH: usize = 16;
 
-/// What a loss is computed in.
+/// A type that losses are computed in, with its elementary functions.
 pub trait Real: Ln + Exp + Phi {}
 impl<T: Ln + Exp + Phi> Real for T {}

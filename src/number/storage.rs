@@ -1,27 +1,27 @@
-//! What arrays hold: numbers of 16, 32 or 64 bits.
+//! The numbers that arrays hold: 16, 32 or 64 bits.
 
 use std::fmt::{Debug, Display};
 
-use super::transpose::{BLOCK_CLASSES, BLOCK_LANES, transpose, transpose_back};
+use super::transpose::{TRANSPOSED_CLASSES, TRANSPOSED_LANES, transpose, transpose_back};
 #[cfg(target_arch = "x86_64")]
 use super::transpose::{transpose_back_f32, transpose_f32};
 use super::{Float, Level, Real};
 
-/// A number as arrays hold it, and how it becomes one to compute with.
+/// A number as arrays hold it, with its conversions to and from the type that losses are computed in.
 pub trait Number: Copy + Debug + Display + Default + PartialOrd + Send + Sync + 'static {
     /// The computing type: `f32` for all but `f64`.
     type Real: Real + Number<Real = Self::Real>;
 
-    /// To the computing type, exactly.
+    /// Converts to the computing type, exactly.
     fn widen(self) -> Self::Real;
 
-    /// From `f64`, rounded to nearest.
+    /// Converts from `f64`, rounded to nearest.
     fn narrow(value: f64) -> Self;
 
-    /// From the computing type, rounded to nearest.
+    /// Converts from the computing type, rounded to nearest.
     fn round(value: Self::Real) -> Self;
 
-    /// Numbers to the computing type.
+    /// Converts numbers to the computing type.
     #[inline(always)]
     fn widen_all<const N: usize>(_: Level, numbers: &[Self; N]) -> [Self::Real; N] {
         let mut wide = [Self::Real::ZERO; N];
@@ -31,50 +31,50 @@ pub trait Number: Copy + Debug + Display + Default + PartialOrd + Send + Sync + 
         wide
     }
 
-    /// Numbers to the computing type, in `room`.
+    /// Converts numbers to the computing type, in `scratch`.
     #[inline(always)]
     fn widen_to<'a, const N: usize>(
         level: Level,
         numbers: &'a [Self; N],
-        room: &'a mut [Self::Real; N],
+        scratch: &'a mut [Self::Real; N],
     ) -> &'a [Self::Real; N] {
-        *room = Self::widen_all(level, numbers);
-        room
+        *scratch = Self::widen_all(level, numbers);
+        scratch
     }
 
-    /// Numbers in the computing type: themselves, or converted to `room`.
+    /// The numbers in the computing type: borrowed if they have that type, otherwise converted to `scratch`.
     fn widened<'a>(
         level: Level,
         numbers: &'a [Self],
-        room: &'a mut Vec<Self::Real>,
+        scratch: &'a mut Vec<Self::Real>,
     ) -> &'a [Self::Real];
 
-    /// The first [`BLOCK_CLASSES`] of [`BLOCK_LANES`] lanes that lie `stride` apart, as rows.
+    /// The first [`TRANSPOSED_CLASSES`] classes of [`TRANSPOSED_LANES`] lanes that lie `stride` apart, one row for each class.
     #[inline(always)]
     fn transpose_block(
         _: Level,
         lanes: &[Self],
         stride: usize,
-    ) -> [[Self; BLOCK_LANES]; BLOCK_CLASSES] {
+    ) -> [[Self; TRANSPOSED_LANES]; TRANSPOSED_CLASSES] {
         transpose(lanes, stride)
     }
 
-    /// Rows back to the first [`BLOCK_CLASSES`] of [`BLOCK_LANES`] lanes that lie `stride` apart.
+    /// Writes rows back to the first [`TRANSPOSED_CLASSES`] classes of [`TRANSPOSED_LANES`] lanes that lie `stride` apart.
     #[inline(always)]
     fn transpose_block_back(
         _: Level,
-        rows: [&[Self]; BLOCK_CLASSES],
+        rows: [&[Self]; TRANSPOSED_CLASSES],
         lanes: &mut [Self],
         stride: usize,
     ) {
         transpose_back(rows, lanes, stride);
     }
 
-    /// Numbers of the computing type times a factor, each product rounded once.
+    /// Multiplies numbers of the computing type by a factor. Each product is rounded once.
     fn multiply(level: Level, values: &[Self::Real], factor: f64, out: &mut [Self]);
 }
 
-/// values · factor, rounded once.
+/// Multiplies values by a factor in `f64`. Each product is rounded once.
 #[inline(always)]
 pub(super) fn multiply<A: Number>(values: &[A::Real], factor: f64, out: &mut [A]) {
     out.iter_mut().zip(values).for_each(|(out, &value)| *out = A::narrow(value.to_f64() * factor));
@@ -109,7 +109,7 @@ impl Number for f32 {
         level: Level,
         lanes: &[f32],
         stride: usize,
-    ) -> [[f32; BLOCK_LANES]; BLOCK_CLASSES] {
+    ) -> [[f32; TRANSPOSED_LANES]; TRANSPOSED_CLASSES] {
         transpose_f32(level, lanes, stride)
     }
 
@@ -117,14 +117,14 @@ impl Number for f32 {
     #[inline(always)]
     fn transpose_block_back(
         level: Level,
-        rows: [&[f32]; BLOCK_CLASSES],
+        rows: [&[f32]; TRANSPOSED_CLASSES],
         lanes: &mut [f32],
         stride: usize,
     ) {
         transpose_back_f32(level, rows, lanes, stride);
     }
 
-    /// The product of two short numbers is exact in `f64`: rounding it once is the same.
+    /// The product of two `f32` is exact in `f64`, so a multiplication in `f32` gives the same bits if the factor is an `f32`.
     #[inline(always)]
     fn multiply(_: Level, values: &[f32], factor: f64, out: &mut [f32]) {
         let single = factor as f32;

@@ -1,9 +1,12 @@
 //! Sums and counts that merge.
 
+mod buffer;
 pub(crate) mod moments;
 #[cfg(feature = "serde")]
 mod wire;
 mod words;
+
+pub(crate) use buffer::BufferedMoments;
 
 use crate::exact::ExactSum;
 use moments::Moments;
@@ -74,13 +77,16 @@ use moments::Moments;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(into = "wire::Wire", try_from = "wire::Wire"))]
 pub struct Partial {
+    /// The exact sum of the loss.
     pub(crate) loss: ExactSum,
+    /// The moments of the divergences.
     pub(crate) moments: Moments,
+    /// The counts.
     pub(crate) counts: Counts,
 }
 
 impl Partial {
-    /// Adds what another part found.
+    /// Adds the partial result of other distributions.
     pub fn merge(&mut self, other: &Partial) {
         self.loss.merge(&other.loss);
         self.moments.merge(&other.moments);
@@ -140,28 +146,31 @@ impl Partial {
     }
 }
 
-/// dividend / divisor; 0 where all weights are 0.
+/// The quotient dividend / divisor, or 0 if the divisor is 0 because all weights are 0.
 pub fn quotient(dividend: f64, divisor: f64) -> f64 {
     if divisor == 0.0 { 0.0 } else { dividend / divisor }
 }
 
-/// How much there is of everything, weights of 0 included. Counts stop at 2⁶⁴ − 1.
+/// Counts of elements, rows and distributions, those of weight 0 included. They saturate at 2⁶⁴ − 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// The number of elements of an operand.
     pub elements: u64,
     /// The length of axis 0.
     pub rows: u64,
+    /// The number of distributions.
     pub distributions: u64,
 }
 
 impl Counts {
+    /// Adds the counts of another part.
     fn merge(&mut self, other: Counts) {
         self.elements = self.elements.saturating_add(other.elements);
         self.rows = self.rows.saturating_add(other.rows);
         self.distributions = self.distributions.saturating_add(other.distributions);
     }
 
-    /// C.
+    /// The number of classes C.
     pub fn classes(self) -> u64 {
         self.elements.checked_div(self.distributions).unwrap_or(0)
     }

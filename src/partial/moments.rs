@@ -1,29 +1,35 @@
-//! Sums over distributions: of w, wD, wD² and w² for the divergences D and weights w.
+//! The moments of the divergences D with weights w: the sums of w, wD, wD² and w², and the extremes.
 
-use crate::exact::{BLOCK, ExactSum, Scaled};
-use crate::number::Level;
+use crate::exact::{ExactSum, SUM_BLOCK};
+use crate::number::{Level, Scaled};
 
 /// The sums, the number of distributions whose weight is not 0, and the smallest and largest D.
 ///
-/// A product goes into its sum as the two numbers whose sum it is (Dekker, 1971), so the sums are exact
-/// while nothing underflows: the last bit of w² is 104 below its first, that of wD² 156. Then
-/// W·ΣwD² − (ΣwD)² is exact too, and 0 where all D are equal.
+/// A product is added as two numbers, the rounded product and its error (Dekker, 1971). So the sums are exact unless something
+/// underflows: the last bit of w² is 104 below its first, that of wD² 156. Then W·ΣwD² − (ΣwD)² is exact too, and 0 if all D are
+/// equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
+    /// The sum of w.
     pub w: ExactSum,
+    /// The sum of wD.
     pub wd: ExactSum,
+    /// The sum of wD².
     pub wd2: ExactSum,
+    /// The sum of w².
     pub w2: ExactSum,
+    /// The number of distributions whose weight is not 0.
     pub count: u64,
+    /// The smallest and the largest D.
     pub extremes: Extremes,
 }
 
-/// 2⁻⁴⁸⁵, the smallest weight whose square is two `f64`s, multiples of 2⁻¹⁰⁷⁴. What smaller ones lose beside
-/// one of this size or more is below 2⁻¹⁰⁵ of Σw².
+/// The smallest mean weight with a standard error: 2⁻⁴⁸⁵, the smallest weight whose square is the sum of two `f64`. Squares of smaller
+/// weights lose bits, which beside one weight of this size are less than 2⁻¹⁰⁵ of Σw².
 const SMALLEST_MEAN_WEIGHT: f64 = f64::from_bits((1023 - 485) << 52);
 
 impl Moments {
-    /// Adds a block of at most [`BLOCK`] distributions of weight 1.
+    /// Adds a block of at most [`SUM_BLOCK`] distributions of weight 1.
     pub fn add(&mut self, level: Level, divergences: &[f64]) {
         self.add_count(divergences.len() as u64);
         self.extremes.add(level, divergences);
@@ -31,7 +37,7 @@ impl Moments {
         add_products(level, &mut self.wd2, divergences, divergences, |_| ());
     }
 
-    /// Adds a block of at most [`BLOCK`] distributions with weights above 0.
+    /// Adds a block of at most [`SUM_BLOCK`] distributions with weights above 0.
     pub fn add_weighted(&mut self, level: Level, divergences: &[f64], weights: &[f64]) {
         self.count = self.count.saturating_add(divergences.len() as u64);
         self.extremes.add(level, divergences);
@@ -43,19 +49,20 @@ impl Moments {
         });
     }
 
-    /// So many distributions of weight 1 whose divergence is 0.
+    /// Adds `count` distributions of weight 1 whose divergence is 0.
     pub fn add_zeros(&mut self, count: u64) {
         self.add_count(count);
         self.extremes.add(Level::best(), if count > 0 { &[0.0] } else { &[] });
     }
 
+    /// Adds the weights of `count` distributions of weight 1.
     fn add_count(&mut self, count: u64) {
         self.count = self.count.saturating_add(count);
         self.w.merge(&ExactSum::of(count));
         self.w2.merge(&ExactSum::of(count));
     }
 
-    /// Adds what another part found.
+    /// Adds the moments of other distributions.
     pub fn merge(&mut self, other: &Moments) {
         self.w.merge(&other.w);
         self.wd.merge(&other.wd);
@@ -65,7 +72,7 @@ impl Moments {
         self.extremes.merge(other.extremes);
     }
 
-    /// √((W·ΣwD² − (ΣwD)²) / W² · Σw² / (W² − Σw²)), both differences rounded once.
+    /// The standard error √((W·ΣwD² − (ΣwD)²) / W² · Σw² / (W² − Σw²)). Both differences are exact, and rounded once.
     pub fn standard_error(&self) -> f64 {
         let Moments { w, wd, wd2, w2, .. } = self;
         if ![w, wd, wd2, w2].iter().all(|sum| sum.value().is_finite()) {
@@ -86,7 +93,7 @@ impl Moments {
     }
 }
 
-/// Adds the exact products, and shows them to `see`.
+/// Adds the products exactly, and calls `see` with the high and with the low parts.
 fn add_products(
     level: Level,
     sum: &mut ExactSum,
@@ -94,7 +101,7 @@ fn add_products(
     b: &[f64],
     mut see: impl FnMut(&[f64]),
 ) {
-    let [high, low] = &mut [[0.0; BLOCK]; 2];
+    let [high, low] = &mut [[0.0; SUM_BLOCK]; 2];
     let (high, low) = (&mut high[..a.len()], &mut low[..a.len()]);
     products(level, a, b, high, low);
     for part in [high, low] {
@@ -103,8 +110,8 @@ fn add_products(
     }
 }
 
-/// a·b = high + low. Where the product is not finite, low is 0, and 0·b is 0 whatever b is: a low part
-/// of 0 says nothing that the high one did not.
+/// Splits each product: a·b = high + low. If a·b is not finite, low is 0. If a is 0, both are 0, even if b is infinite or NaN: the
+/// product with the high part of a has told that already.
 fn products(level: Level, a: &[f64], b: &[f64], high: &mut [f64], low: &mut [f64]) {
     level.run(
         #[inline(always)]
@@ -118,11 +125,11 @@ fn products(level: Level, a: &[f64], b: &[f64], high: &mut [f64], low: &mut [f64
     );
 }
 
-/// The largest D and the largest −D, as integers in the same order as the numbers, NaN above all.
+/// The largest D and the largest −D, as integers in the same order as the numbers. NaN is above all numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extremes(pub [i64; 2]);
 
-/// Of nothing.
+/// The extremes of no divergences.
 impl Default for Extremes {
     fn default() -> Self {
         Extremes([i64::MIN; 2])
@@ -130,8 +137,10 @@ impl Default for Extremes {
 }
 
 impl Extremes {
+    /// The integer of NaN.
     const NAN: i64 = f64::NAN.to_bits() as i64;
 
+    /// Takes divergences in.
     fn add(&mut self, level: Level, divergences: &[f64]) {
         level.run(
             #[inline(always)]
@@ -143,19 +152,20 @@ impl Extremes {
         );
     }
 
+    /// Takes the extremes of other distributions in.
     #[inline(always)]
     pub fn merge(&mut self, other: Extremes) {
         self.0 = std::array::from_fn(|i| self.0[i].max(other.0[i]));
     }
 
-    /// The smallest and the largest; NaN where there is none, or where one is NaN.
+    /// The smallest and the largest D. Both are NaN if there is none, or if one D is NaN.
     pub fn values(self) -> [f64; 2] {
         let [max, min] = self.0.map(Self::number);
         // Not −min, which would give the zero a sign.
         [0.0 - min, max]
     }
 
-    /// Whether these can have come of distributions: none, NaN, or a smallest and a largest.
+    /// Whether these can be the extremes of distributions: of none, of some with NaN, or a smallest and a largest.
     pub fn are_valid(self, any: bool, nans: bool) -> bool {
         let [min, max] = self.values();
         let ordered = min <= max && self.0 == [max, 0.0 - min].map(Self::key);
@@ -166,7 +176,7 @@ impl Extremes {
         }
     }
 
-    /// Both zeros are one, and all NaN.
+    /// The integer of a number. Both zeros have the same, and all NaN have the same.
     #[inline(always)]
     fn key(number: f64) -> i64 {
         let bits = (number + 0.0).to_bits() as i64;
@@ -174,7 +184,7 @@ impl Extremes {
         if number.is_nan() { Self::NAN } else { key }
     }
 
-    /// The NaN of all ones for `i64::MIN`.
+    /// The number of an integer. For `i64::MIN` it is NaN.
     fn number(key: i64) -> f64 {
         f64::from_bits(if key < 0 { key ^ i64::MAX } else { key } as u64)
     }

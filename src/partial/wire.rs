@@ -1,12 +1,12 @@
-//! What serde sees of a partial result.
+//! The serialised form of a partial result.
 
 use super::Partial;
 use crate::error::Error;
 
-/// Of the names and meaning of the fields below; [`Partial::to_words`] has its own.
+/// The version of the fields of [`Wire`]. The words have a version of their own.
 const VERSION: u32 = 1;
 
-/// The words, the extremes, and a check of the extremes, since words have their own.
+/// The serialised form: the words, which hold a checksum, and the extremes with a checksum.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "Partial", deny_unknown_fields)]
 pub struct Wire {
@@ -20,7 +20,7 @@ impl From<Partial> for Wire {
     fn from(partial: Partial) -> Wire {
         let extremes = partial.extremes();
         let words = partial.to_words().to_vec();
-        Wire { version: VERSION, words, extremes, check: check(extremes) }
+        Wire { version: VERSION, words, extremes, check: checksum(extremes) }
     }
 }
 
@@ -34,15 +34,15 @@ impl TryFrom<Wire> for Partial {
         let words = wire.words.as_slice().try_into();
         let words =
             words.map_err(|_| Error::InvalidPartial { reason: "too few or too many words" })?;
-        if wire.check != check(wire.extremes) {
+        if wire.check != checksum(wire.extremes) {
             return Err(Error::InvalidPartial { reason: "the extremes are damaged" });
         }
         Partial::from_words(words, wire.extremes)
     }
 }
 
-/// An odd multiple of each, rotated apart: any change of one changes it.
-fn check([max, min]: [i64; 2]) -> i64 {
+/// The checksum of the extremes. Any change of one of them changes it.
+fn checksum([max, min]: [i64; 2]) -> i64 {
     const ODD: i64 = 0x2545_f491_4f6c_dd1d;
     max.wrapping_mul(ODD) ^ min.wrapping_mul(ODD).rotate_left(32)
 }

@@ -5,15 +5,17 @@ use super::{Counts, Partial};
 use crate::error::Error;
 use crate::exact::{ExactSum, SUM_WORDS};
 
-/// "KLD", and the version of the layout.
+/// The magic number: "KLD", and the version of the layout.
 const MAGIC: i64 = 0x4b_4c_44_00 + 1;
-/// As many words may be added as an `i64` has room for above 2³².
+/// The most partial results whose words may be added: a word is below 2³², and its sum must fit an `i64`.
 const MOST: i64 = 1 << 31;
-/// Magic number, how many were added, check, four counts.
+/// The number of words of the head: magic number, number of partial results, checksum, four counts.
 const HEAD: usize = 7;
+/// The number of exact sums.
 const SUMS: usize = 5;
-/// The prime 2³¹ − 1: a bit flipped, or words exchanged, change the remainder.
+/// The modulus of the checksum, the prime 2³¹ − 1. A flipped bit, or two words exchanged, change the remainder.
 const PRIME: i64 = (1 << 31) - 1;
+/// The multiplier of the checksum.
 const MULTIPLIER: i64 = 1_103_515_245;
 
 impl Partial {
@@ -52,15 +54,15 @@ impl Partial {
         for (words, sum) in sums.iter_mut().zip([loss, w, wd, wd2, w2]) {
             *words = sum.to_words();
         }
-        [words[0], words[1], words[2]] = [MAGIC, 1, check(&words)];
+        [words[0], words[1], words[2]] = [MAGIC, 1, checksum(&words)];
         words
     }
 
-    /// What [`min`](Self::min) and [`max`](Self::max) are read from, to be merged with those of others by
-    /// the larger of each.
+    /// The extremes, from which [`min`](Self::min) and [`max`](Self::max) are read. To merge those of two partial results, take the
+    /// larger of each.
     ///
-    /// For the largest D and the largest −D: an integer in the same order as the numbers, above all where one
-    /// is NaN, and `i64::MIN` where there is none.
+    /// They are integers for the largest D and the largest −D, in the same order as the numbers. They are above all numbers if a D is
+    /// NaN, and `i64::MIN` if there is no D.
     #[must_use]
     pub fn extremes(&self) -> [i64; 2] {
         self.moments.extremes.0
@@ -96,13 +98,14 @@ impl Partial {
     }
 }
 
+/// The error of words that are refused.
 fn invalid(reason: &'static str) -> Error {
     Error::InvalidPartial { reason }
 }
 
-/// Every word of the head is a sum over as many partial results as were added.
+/// Checks the head, whose words are sums over the partial results that were added.
 fn check_head(words: &[i64; Partial::WORDS]) -> Result<(), Error> {
-    let [magic, added, checks, ..] = *words;
+    let [magic, added, sum_of_checksums, ..] = *words;
     if !(0..=MOST).contains(&added) {
         return Err(invalid("too many were added, or these are no words of a partial result"));
     }
@@ -110,15 +113,15 @@ fn check_head(words: &[i64; Partial::WORDS]) -> Result<(), Error> {
         return Err(invalid("another version, or no words of a partial result"));
     }
     if added == 0 && words.iter().any(|&word| word != 0)
-        || checks.wrapping_sub(check(words)) % PRIME != 0
+        || sum_of_checksums.wrapping_sub(checksum(words)) % PRIME != 0
     {
         return Err(invalid("the words are damaged"));
     }
     Ok(())
 }
 
-/// A linear function of the words behind the first three, modulo a prime: the check of a sum is the sum
-/// of the checks.
-fn check(words: &[i64; Partial::WORDS]) -> i64 {
-    words[3..].iter().rev().fold(0, |check, word| (check * MULTIPLIER + word % PRIME) % PRIME)
+/// The checksum: a linear function, modulo a prime, of the words behind the first three. The checksum of a sum is the sum of the
+/// checksums.
+fn checksum(words: &[i64; Partial::WORDS]) -> i64 {
+    words[3..].iter().rev().fold(0, |sum, word| (sum * MULTIPLIER + word % PRIME) % PRIME)
 }

@@ -40,8 +40,7 @@ pub enum AnyReduction {
 }
 
 impl AnyReduction {
-    /// What the sum is divided by, rounded once; `weight` gives so many times Σw. 0 where all weights
-    /// are 0.
+    /// The divisor of the sum, rounded once. It is 0 if it is a sum of weights that are all 0. `weight(k)` returns k·Σw.
     pub(crate) fn divisor(
         self,
         counts: Counts,
@@ -72,6 +71,7 @@ impl AnyReduction {
     }
 }
 
+/// The count, or an error if it is 0.
 fn counted(count: u64) -> Result<u64, Error> {
     if count == 0 { Err(Error::EmptyMean) } else { Ok(count) }
 }

@@ -1,4 +1,4 @@
-//! The reductions: what is returned, and what is divided by.
+//! The reductions: what a call returns, and by what it divides the sum.
 
 mod any;
 mod output;
@@ -25,6 +25,7 @@ pub trait Reduction: Sealed + Copy + Debug + Send + Sync + 'static {
     /// [`ArrayRef`] of it.
     type Buffer<A: Element, D: Dimension>: ?Sized;
 
+    /// The reduction as a value.
     #[doc(hidden)]
     fn kind(self) -> AnyReduction;
     /// Zeros in the shape of the output, laid out in memory as the input is.
@@ -34,11 +35,14 @@ pub trait Reduction: Sealed + Copy + Debug + Send + Sync + 'static {
         input: &ArrayRef<A, D>,
         axis: usize,
     ) -> Result<Self::Output<A, D>, Error>;
+    /// The buffer of an output.
     #[doc(hidden)]
     fn buffer<A: Element, D: Dimension>(output: &mut Self::Output<A, D>)
     -> &mut Self::Buffer<A, D>;
+    /// A view of a buffer, of rank 0 for a number.
     #[doc(hidden)]
     fn view<A: Element, D: Dimension>(buffer: &Self::Buffer<A, D>) -> ArrayViewD<'_, A::Loss>;
+    /// A mutable view of a buffer, of rank 0 for a number.
     #[doc(hidden)]
     fn view_mut<A: Element, D: Dimension>(
         buffer: &mut Self::Buffer<A, D>,

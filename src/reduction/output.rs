@@ -1,4 +1,4 @@
-//! What each reduction returns.
+//! The output of each reduction.
 
 use std::fmt::Debug;
 
@@ -15,7 +15,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::layout::{without, zeros};
 
-/// A reduction to one number. Local, so that one implementation of [`Reduction`] serves all five.
+/// A reduction to one number. The trait is local, so that one implementation of [`Reduction`] serves all five.
 pub trait Scalar: Copy + Debug + Send + Sync + 'static {
     /// The reduction as a value.
     fn any(self) -> AnyReduction;

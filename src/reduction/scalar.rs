@@ -1,4 +1,4 @@
-//! That a scalar reduction returns a number, said for each rank: the compiler cannot be told for all at once.
+//! Tells the compiler that a scalar reduction returns a number. Each rank needs its own bound: there is no bound for all ranks.
 
 use ndarray::{Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
 

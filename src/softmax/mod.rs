@@ -2,71 +2,54 @@
 //!
 //! **Mathematics.** p = softmax(z_p/τ), q = softmax(z_q/τ). With any number s, and
 //! - ε = (z_p − z_q)/τ − s, formed before anything is rounded away,
-//! - weights e = exp((z_p − max z_p)/τ), S = Σe, mean a = Σeε/S,
-//! - F = Σe·φ(ε)/S, φ(ε) = e^(−ε) − 1 + ε ≥ 0,
+//! - weights e = exp((z_p − max z_p)/τ), S = Σe, and x = Σe·expm1(−ε)/S = F − a, a = Σeε/S,
 //!
-//! the total Σp·e^(−ε) is 1 + x, x = F − a, so D = ln p − ln q = ε + ln(1 + x) and
+//! the weights of q sum to S·(1 + x), so D = ln p − ln q = ε + ln(1 + x) and, with F = Σe·φ(ε)/S, φ(ε) = e^(−ε) − 1 + ε ≥ 0,
 //!
-//! KL = a + ln(1 + x) = F − (x − ln(1 + x)).
+//! KL = F − (x − ln(1 + x)).
 //!
-//! It holds whatever s is, and for any weights: a relative error of the weights or of ε changes KL by
-//! as much relatively, also near p = q, where KL is of the order of ε². One pass after the maxima does.
-//! s = (max z_p − max z_q)/τ; where F is much more than KL, that was a poor choice, and s − ln(1 + x),
-//! which makes ε = D, is taken in another pass ([`shift::Shift::better`]).
+//! It holds whatever s is, and for any weights: a relative error of the weights or of ε changes KL by as much relatively,
+//! also near p = q, where KL is of the order of ε². One pass after the maxima does. s = (max z_p − max z_q)/τ; where F is much
+//! more than KL, that was a poor choice, and another pass takes s − ln(1 + x), which makes ε = D.
 //!
-//! **Gradients**, with g = e·expm1(−ε): q − p = (g/(1 + x) − e·x/(1 + x))/S and
-//! p·(D − KL) = e·(ε − a)/S, both without cancellation of numbers greater than ε.
+//! **Two ways.** Where no logit of a lane lies far below the greatest, and s is not much larger than ε, a class takes some
+//! forty operations without a branch. Any other lane is computed the careful way, which takes nearly twice as many.
+//! [`contribution`] has both.
 //!
-//! **Two ways to a cell.** Where no logit of a lane lies far below the greatest, which its maxima and minima tell, and
-//! s is not much greater than ε, which its sums tell, each class takes some forty operations and no question
-//! ([`cell::moderate_cell`]); otherwise differences keep their low part and every class is looked at
-//! ([`cell::cell`]). Masks of p, and of q in the same lanes, do not count there: a pass of its own finds the least of the others,
-//! and each class takes some ten operations more ([`cell::masked_cell`]). A lane whose q is without a class that p has is summed
-//! again, class by class.
+//! **Layouts.** Everything is computed in rows of 16 numbers: 16 classes of one lane, or one class of 16 lanes. One loop serves
+//! both. It only matters where the sums at the 16 positions end: as a tree where they are one lane's.
 //!
-//! **Order of sums.** Up to [`FEW`] classes: one after the other, in `f64`. Beyond, of two lanes of logits: class c in
-//! sum c mod [`sums::PAIR_STRIPES`], in the computing type over [`sums::EARLY`] classes and those in `f64`; of a lane
-//! against a given target, and of upstreams: in sum c mod [`STRIPES`](super::STRIPES), in `f64`; then as a tree.
-//! The sums of parts of a lane are added in turn.
-//!
-//! **Layouts.** A lane's classes behind each other ([`lane`]), or lanes beside each other, class after
-//! class ([`columns`]); short lanes are turned into the latter. The bits are the same.
+//! **Order of sums.** Up to [`FEW`] classes: one after the other. Beyond, class c is in sum c mod 16, and the sums of parts of a
+//! lane are added in turn. Eight are added in the computing type, and those sums in `f64`.
 
-mod against;
-mod cell;
-mod columns;
-mod coming;
-mod few;
-mod given;
-mod gradient;
-mod lane;
-mod pair;
+mod contribution;
+mod logit_target;
+mod normalizers;
 mod shift;
-mod shifts;
+mod slopes;
+mod soft_target;
 mod solver;
 mod sums;
-mod terms;
 #[cfg(test)]
 mod tests;
 
-use crate::number::Level;
-pub use against::{ColumnsAgainst, LaneAgainst};
-pub use columns::{COLUMNS, Row};
-pub use coming::Coming;
-pub use pair::{ColumnPair, LanePair};
-pub use solver::{Factors, Fork, Next, Outputs, Settings, Solver};
+pub use logit_target::LogitTarget;
+pub use soft_target::SoftTarget;
+pub use solver::{Factors, Outputs, Overlap, Settings, Solver};
 
-/// Up to so many classes are summed one after the other.
+use crate::number::WIDTH;
+
+/// Lanes of so many classes are computed 16 at a time, longer ones alone.
 pub const FEW: usize = 64;
 
-#[cfg(test)]
-pub use {
-    cell::mask_bound,
-    columns::Columns,
-    given::{Total, TotalColumns, TotalSum, d_logits, log_softmax},
-    gradient::*,
-    lane::{Lane, Lanes, Part, Peaks},
-    shift::Shift,
-    sums::{Cells, Sums},
-    terms::{Shares, softmax_terms},
-};
+/// The numbers at the 16 positions.
+pub type Row<T> = [T; WIDTH];
+
+/// How lanes lie at the positions of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Arrangement {
+    /// One lane: class c stands at position c mod 16 of its row.
+    OneLane,
+    /// Sixteen lanes, one a position; each row is a class.
+    Sixteen,
+}

@@ -1,146 +1,291 @@
-//! From where logits are counted.
+//! From where the logits of a lane are counted.
 
-use super::cell::mask_bound;
-use super::cell::moderate;
-use super::lane::Lane;
-use crate::number::Real;
+use super::contribution::{fast_extent, is_exacting};
+use super::normalizers::Normalizers;
+use super::solver::Settings;
+use super::{Arrangement, Row, WIDTH};
+use crate::number::{Float, Level, Number, Real, folded, tree};
 
-/// From where the logits of a lane are counted. Differences are kept as a quarter, which is finite
-/// between any two numbers.
-#[derive(Clone, Copy, Debug, Default)]
+/// The greatest and the least logits at each position. NaN is passed over; the sums will have it.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))] // as `Aligned`
+pub struct Peaks<T> {
+    greatest: Row<T>,
+    least: Row<T>,
+}
+
+impl<T: Real> Default for Peaks<T> {
+    #[inline(always)]
+    fn default() -> Self {
+        Peaks { greatest: [-T::INFINITY; WIDTH], least: [T::INFINITY; WIDTH] }
+    }
+}
+
+impl<T: Real> Peaks<T> {
+    /// Adds the next rows. The last one of a lane alone may be shorter.
+    #[inline(always)]
+    pub fn add<N: Number<Real = T>>(&mut self, level: Level, logits: &[N]) {
+        let (rows, tail) = logits.as_chunks();
+        let mut peaks = *self;
+        for row in rows {
+            peaks.add_row(&N::widen_all(level, row));
+        }
+        if !tail.is_empty() {
+            peaks.add_row(&N::widen_all(level, &padded(tail)));
+        }
+        *self = peaks;
+    }
+
+    #[inline(always)]
+    fn add_row(&mut self, row: &Row<T>) {
+        for i in 0..WIDTH {
+            self.greatest[i] = greater(self.greatest[i], row[i]);
+            self.least[i] = lesser(self.least[i], row[i]);
+        }
+    }
+
+    /// Adds the peaks of another part of the lane.
+    pub fn merge(&mut self, other: &Self) {
+        for i in 0..WIDTH {
+            self.greatest[i] = greater(self.greatest[i], other.greatest[i]);
+            self.least[i] = lesser(self.least[i], other.least[i]);
+        }
+    }
+
+    /// Those of the lane at each position.
+    #[inline(always)]
+    fn of_lanes(self, arrangement: Arrangement) -> Self {
+        match arrangement {
+            Arrangement::Sixteen => self,
+            Arrangement::OneLane => Peaks {
+                greatest: [folded(self.greatest, greater); WIDTH],
+                least: [folded(self.least, lesser); WIDTH],
+            },
+        }
+    }
+
+    /// The greatest logit of the lane at each position.
+    #[inline(always)]
+    pub fn greatest(self, arrangement: Arrangement) -> Row<T> {
+        self.of_lanes(arrangement).greatest
+    }
+}
+
+/// The greater, or `old` where `new` is NaN.
+#[inline(always)]
+fn greater<T: Real>(old: T, new: T) -> T {
+    if new > old { new } else { old }
+}
+
+/// The lesser, or `old` where `new` is NaN.
+#[inline(always)]
+fn lesser<T: Real>(old: T, new: T) -> T {
+    if new < old { new } else { old }
+}
+
+/// The end of a lane, filled up with its first number.
+#[inline(always)]
+pub fn padded<N: Number>(tail: &[N]) -> [N; WIDTH] {
+    let mut row = [tail[0]; WIDTH];
+    row[..tail.len()].copy_from_slice(tail);
+    row
+}
+
+/// How the logits of the lane at each position become [contributions](super::contribution::Contribution).
+///
+/// Flags are numbers, 0 or 1, so that loops over them are loops over vectors.
+#[derive(Clone, Debug)]
+#[repr(align(64))] // as `Aligned`
 pub struct Shift<T> {
-    /// max z_p/4.
-    pub peak: T,
-    /// 1/τ.
+    /// 1/τ, or 2²⁴/τ where 1/τ is not a normal number: no lane is then computed the fast way.
     pub rate: T,
-    /// s·τ/4, rounded,
-    pub hi: T,
-    /// and the rest of it.
-    pub lo: T,
-    /// Whether s was chosen so that ε = D.
-    pub centred: bool,
-    /// Whether logits up to [`mask_bound`] are masks.
-    pub masked: bool,
-    /// Whether no other lies far below the greatest: [`moderate_cell`](super::cell::moderate_cell) does, or
-    /// [`masked_cell`](super::cell::masked_cell),
-    pub moderate: bool,
-    /// which take s,
-    pub whole: T,
-    /// and max z_p/τ, rounded once.
-    pub offset: T,
+    /// What `rate` is multiplied by to give 1/τ: 1 or 2⁻²⁴.
+    per_rate: T,
+    /// The settings of the call.
+    pub settings: Settings,
+    /// For the fast way: s = (max z_p − max z_q)/τ.
+    pub log_shift: Row<T>,
+    /// For the fast way: max z_p/τ, rounded once. Its error is the same for all classes.
+    pub offset: Row<T>,
+    /// max z_p.
+    greatest_p: Row<T>,
+    /// max z_q.
+    pub greatest_q: Row<T>,
+    /// For the fast way with outputs: what e^((z_q − max z_q)/τ) is multiplied by for the errors of `log_shift` and `offset`.
+    pub fast_factor_q: Row<T>,
+    /// For the careful way: logits are multiplied by 1, or by ¼ where the difference of two may overflow.
+    pub unit: Row<T>,
+    /// For the careful way: what numbers in units times `rate` are multiplied by.
+    pub per_unit: Row<T>,
+    /// For the careful way: max z_p in units.
+    pub peak_p: Row<T>,
+    /// For the careful way: max z_q in units.
+    pub peak_q: Row<T>,
+    /// For the careful way: s·τ in units, rounded.
+    pub hi: Row<T>,
+    /// What `hi` lacks of s·τ.
+    pub lo: Row<T>,
+    /// For the careful way: e^(s − (max z_p − max z_q)/τ).
+    pub factor_q: Row<T>,
+    /// Whether the numbers for the careful way are there.
+    is_prepared: bool,
+    /// 1 where s was chosen so that ε = D.
+    centred: Row<T>,
+    /// 1 where the lane is computed the careful way.
+    pub careful: Row<T>,
+    /// 0, or NaN where the greatest logit of either side is infinite.
+    pub valid: Row<T>,
 }
 
 impl<T: Real> Shift<T> {
-    /// The shift by the maxima, from the least and the greatest logits of p and q, of a masked lane the least that are no
-    /// masks.
-    #[inline(always)]
-    pub fn between(p: [T; 2], q: [T; 2], rate: T, masked: bool) -> Self {
-        let (hi, lo) = difference(quarter(p[1]), quarter(q[1]));
-        let is_moderate = |[least, peak]: [T; 2]| (peak - least) * rate <= moderate::<T>();
-        let (whole, offset) = ((p[1] - q[1]) * rate, p[1] * rate);
-        // Their rounding errors, the same for all classes, are small numbers.
-        let small = T::ROUND * T::from_f64(1.0 / 64.0);
-        let counted = (whole.abs() < small) & (offset.abs() < small);
+    /// For the rate 1/τ, before any lane is known.
+    pub fn new(settings: Settings) -> Self {
+        let (zeros, ones) = ([T::ZERO; WIDTH], [T::ONE; WIDTH]);
+        let [rate, per_rate] = normal_rate(settings.rate);
         Shift {
-            peak: quarter(p[1]),
             rate,
-            hi,
-            lo,
-            centred: false,
-            masked,
-            moderate: is_moderate(p) & is_moderate(q) & counted,
-            whole,
-            offset,
+            per_rate,
+            settings,
+            log_shift: zeros,
+            offset: zeros,
+            greatest_p: zeros,
+            greatest_q: zeros,
+            fast_factor_q: ones,
+            unit: ones,
+            per_unit: ones,
+            peak_p: zeros,
+            peak_q: zeros,
+            hi: zeros,
+            lo: zeros,
+            factor_q: ones,
+            is_prepared: false,
+            centred: zeros,
+            careful: zeros,
+            valid: zeros,
         }
     }
 
-    /// Whether the lane is masked: some logits of p are so low that they count for nothing, and whatever is as low in q too.
-    /// (Where q alone has such logits, it misses what p has, which takes care anyway.)
+    /// Takes s from the maxima, and the fast way where no logit lies far below them.
     #[inline(always)]
-    pub fn is_masked(p: [T; 2], q: [T; 2], rate: T) -> bool {
-        let underflows = |[_, peak]: [T; 2]| (mask_bound::<T>() - peak) * rate < T::UNDERFLOW;
-        (p[0] <= mask_bound()) & underflows(p) & underflows(q)
-    }
-
-    /// The shift with which a lane must be summed again, given what it came to.
-    #[inline(always)]
-    pub fn better(self, lane: &Lane) -> Option<Self> {
-        self.is_poor(lane).then(|| self.improved(lane))
-    }
-
-    /// With better numbers where the lane's sums ask for them, otherwise unchanged.
-    #[inline(always)]
-    pub fn improved(self, lane: &Lane) -> Self {
-        let (rough, off_centre) = (self.is_rough(lane), self.is_off_centre(lane));
-        let missing = self.is_missing(lane);
-        let less = self.less(lane.log_total);
-        let moved = !rough & off_centre;
-        Shift {
-            hi: if moved { less.hi } else { self.hi },
-            lo: if moved { less.lo } else { self.lo },
-            centred: self.centred | moved,
-            moderate: self.moderate & !(rough | off_centre | missing),
-            ..self
+    pub fn take(&mut self, p: Peaks<T>, q: Peaks<T>) {
+        let [p, q] = [p, q].map(|peaks| peaks.of_lanes(self.settings.arrangement));
+        let (rate, quarter) = (self.rate, T::from_f64(0.25));
+        let largest = T::MAX * quarter;
+        let extent = if self.per_rate == T::ONE { fast_extent() } else { -T::INFINITY };
+        // Rounding errors of smaller offsets are small numbers.
+        let countable =
+            T::from_f64(if T::DIGITS == <f32 as Float>::DIGITS { 131_072.0 } else { 67_108_864.0 });
+        for i in 0..WIDTH {
+            let (peak_p, peak_q) = (p.greatest[i], q.greatest[i]);
+            let (extent_p, extent_q) = ((peak_p - p.least[i]) * rate, (peak_q - q.least[i]) * rate);
+            let (whole, offset) = ((peak_p - peak_q) * rate, peak_p * rate);
+            let is_small = (peak_p.abs() <= largest)
+                & (p.least[i].abs() <= largest)
+                & (peak_q.abs() <= largest)
+                & (q.least[i].abs() <= largest);
+            let is_simple = is_small
+                & (extent_p <= extent)
+                & (extent_q <= extent)
+                & (whole.abs() < countable)
+                & (offset.abs() < countable);
+            self.careful[i] = if is_simple { T::ZERO } else { T::ONE };
+            self.unit[i] = if is_small { T::ONE } else { quarter };
+            (self.log_shift[i], self.offset[i]) = (whole, offset);
+            (self.greatest_p[i], self.greatest_q[i]) = (peak_p, peak_q);
+            self.valid[i] = T::ZERO * peak_p + T::ZERO * peak_q;
+        }
+        self.is_prepared = false;
+        if self.settings.outputs {
+            for i in 0..WIDTH {
+                let (peak_p, peak_q) = (self.greatest_p[i], self.greatest_q[i]);
+                let (apart, rest) = difference(peak_p, peak_q);
+                let of_shift = apart.mul_add(rate, -self.log_shift[i]);
+                let error = (peak_p.mul_add(rate, -self.offset[i]) - of_shift) - rest * rate;
+                // e^error.
+                let half = T::from_f64(0.5);
+                self.fast_factor_q[i] = error.mul_add(error.mul_add(half, T::ONE), T::ONE);
+            }
         }
     }
 
-    /// Whether the lane must be summed again.
-    #[inline(always)]
-    pub fn is_poor(&self, lane: &Lane) -> bool {
-        self.is_rough(lane) | self.is_off_centre(lane) | self.is_missing(lane)
+    /// Prepares the careful way, with s from the maxima, unless that was done.
+    pub fn prepare_careful(&mut self) {
+        if self.is_prepared {
+            return;
+        }
+        self.is_prepared = true;
+        for i in 0..WIDTH {
+            let unit = self.unit[i];
+            self.per_unit[i] = T::ONE / unit * self.per_rate;
+            (self.peak_p[i], self.peak_q[i]) =
+                (self.greatest_p[i] * unit, self.greatest_q[i] * unit);
+            (self.hi[i], self.lo[i]) = difference(self.peak_p[i], self.peak_q[i]);
+            self.factor_q[i] = T::ONE;
+            self.centred[i] = T::ZERO;
+        }
     }
 
-    /// Whether q may be without a class that p has.
+    /// Whether all lanes are computed the careful way, and whether any is.
     #[inline(always)]
-    fn is_missing(&self, lane: &Lane) -> bool {
-        self.moderate & self.masked & lane.curvature.is_nan()
+    pub fn all_and_any_careful(&self) -> (bool, bool) {
+        let count = tree(self.careful);
+        (count == T::from_f64(WIDTH as f64), count > T::ZERO)
     }
 
-    /// Whether s is so much more than ε that the rounding error of z_p − z_q counts.
+    /// Chooses better where the sums of a lane ask for it; returns whether any do.
+    ///
+    /// The fast way is too rough where s is so much larger than ε that the rounding error of z_p − z_q counts. And where F is
+    /// so much larger than KL that rounding errors of its terms count, s − ln(1 + x) is better, which makes ε = D.
     #[inline(always)]
-    fn is_rough(&self, lane: &Lane) -> bool {
-        let whole = self.whole.to_f64();
-        self.moderate & (whole * whole > 512.0 * lane.curvature)
-    }
-
-    /// Whether F is so much more than KL that the rounding errors of its terms count; then ε = D is tried.
-    #[inline(always)]
-    fn is_off_centre(&self, lane: &Lane) -> bool {
-        !self.centred & (lane.curvature > 32.0 * lane.divergence * lane.total)
-    }
-
-    /// s less so much.
-    #[inline(always)]
-    fn less(self, surplus: f64) -> Self {
-        let (hi, lo) = difference(self.hi, quarter(T::from_f64(surplus) / self.rate));
-        Shift { hi, lo: lo + self.lo, ..self }
-    }
-
-    /// (z_p − max z_p)/τ.
-    #[inline(always)]
-    pub fn log_weight(&self, z_p: T) -> T {
-        z_p.mul_add(T::from_f64(0.25), -self.peak) * (T::from_f64(4.0) * self.rate)
-    }
-
-    /// ε.
-    #[inline(always)]
-    pub fn log_ratio(&self, z_p: T, z_q: T) -> T {
-        let (hi, lo) = difference(z_p, z_q);
-        let four = T::from_f64(4.0);
-        ((hi - four * self.hi) + (lo - four * self.lo)) * self.rate
-    }
-
-    /// The same where a difference may overflow, from z_p/4.
-    #[inline(always)]
-    pub fn log_ratio_in_quarters(&self, quarter_p: T, z_q: T) -> T {
-        let (hi, lo) = difference(quarter_p, quarter(z_q));
-        ((hi - self.hi) + (lo - self.lo)) * (T::from_f64(4.0) * self.rate)
+    pub fn improve(&mut self, lanes: &Normalizers) -> bool {
+        let (mut rough, mut off_centre) = ([0.0; WIDTH], [0.0; WIDTH]);
+        for i in 0..WIDTH {
+            let (whole, is_fast) = (self.log_shift[i].to_f64(), 1.0 - self.careful[i].to_f64());
+            let is_rough = (whole * whole > 512.0 * lanes.curvature[i])
+                | (lanes.total[i] < least_total::<T>());
+            let is_off_centre = lanes.curvature[i] > 32.0 * lanes.divergence[i] * lanes.total[i];
+            rough[i] = if is_rough { is_fast } else { 0.0 };
+            off_centre[i] = if is_off_centre { 1.0 } else { 0.0 };
+        }
+        if self.is_prepared {
+            for i in 0..WIDTH {
+                off_centre[i] *= 1.0 - self.centred[i].to_f64();
+            }
+        }
+        if tree(rough) + tree(off_centre) == 0.0 {
+            return false;
+        }
+        self.prepare_careful();
+        for i in 0..WIDTH {
+            let moves = (off_centre[i] > 0.0) & (rough[i] == 0.0);
+            let by = T::from_f64(lanes.log_total[i]) / self.rate / self.per_unit[i];
+            let (hi, lo) = difference(self.hi[i], by);
+            self.hi[i] = if moves { hi } else { self.hi[i] };
+            self.lo[i] = if moves { lo + self.lo[i] } else { self.lo[i] };
+            let factor = T::from_f64(1.0 / lanes.total[i]);
+            self.factor_q[i] = if moves { factor } else { self.factor_q[i] };
+            self.centred[i] = if moves { T::ONE } else { self.centred[i] };
+            let is_careful = rough[i] + off_centre[i] > 0.0;
+            self.careful[i] = if is_careful { T::ONE } else { self.careful[i] };
+        }
+        true
     }
 }
 
+/// Where q has so little of the weight that p has, 1 + x is too rough for gradients in `f64`: only the careful way sums the
+/// weights in q themselves.
 #[inline(always)]
-pub fn quarter<T: Real>(z: T) -> T {
-    z * T::from_f64(0.25)
+fn least_total<T: Real>() -> f64 {
+    if is_exacting::<T>() { 0.25 } else { 0.0 }
+}
+
+/// A number whose product with the second one is the rate, as a normal number.
+pub fn normal_rate<T: Real>(rate: f64) -> [T; 2] {
+    let lift = f64::from(1 << 24);
+    match T::from_f64(rate) < T::MIN_POSITIVE {
+        true => [T::from_f64(rate * lift), T::from_f64(1.0 / lift)],
+        false => [T::from_f64(rate), T::ONE],
+    }
 }
 
 /// a − b, the second part its rounding error (TwoDiff, Knuth 1969).

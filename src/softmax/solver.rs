@@ -1,127 +1,105 @@
-//! A lane from its logits to its divergence and gradients, pass by pass, whichever way it lies.
+//! Lanes from their logits to their divergences and gradients, pass by pass.
 
-use std::ops::Range;
-
-use super::coming::Coming;
-use crate::elementwise::Ahead;
-use crate::number::Level;
-use crate::number::Number;
+use super::{Arrangement, Row};
+use crate::elementwise::{Operands, Prefetch};
+use crate::number::{Level, Number};
 
 /// What holds for all lanes of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// The instruction set.
     pub level: Level,
+    /// How the lanes lie at the positions of a row.
+    pub arrangement: Arrangement,
     /// 1/τ.
     pub rate: f64,
-    /// Whether terms or gradients will be asked for,
+    /// Whether terms or gradients will be asked for.
     pub outputs: bool,
-    /// gradients among them.
+    /// Whether gradients will be asked for.
     pub gradients: bool,
-    /// Whether terms are p·φ(D) instead of p·D; a lane's sum is the same if its target is logits.
+    /// Whether gradients will be asked for with a factor for each class.
+    pub each: bool,
+    /// Whether terms are p·φ(D) instead of p·D. The sum of a lane is the same if its target is logits.
     pub generalized: bool,
 }
 
-/// What will be asked for next, to be brought near meanwhile.
-#[derive(Debug)]
-pub struct Next<'a, A: Number> {
-    /// Of a lane alone: the same classes of the next one, and this block's place in a gradient.
-    pub lane: Ahead<'a, A>,
-    /// Of lanes beside each other: the next ones of either side, and these lanes' place in a gradient, in as many pieces
-    /// as there are classes, each as long as there are lanes, in whichever order they lie.
-    pub rows: &'a [[&'a [A]; 3]],
-    /// Lanes beside each other that are copied, as far as the visit gets.
-    pub coming: Option<Coming<'a, A>>,
+/// What a long pass does besides, so that memory and computation overlap.
+pub trait Overlap {
+    /// Does what belongs to the row that starts at `start` in the block.
+    fn step(&mut self, level: Level, start: usize);
 }
 
-#[cfg(test)]
-impl<A: Number> Next<'_, A> {
-    /// Nothing is known of what comes.
-    pub fn nothing() -> Self {
-        Next { lane: Ahead::NOTHING, rows: &[], coming: None }
+impl<A: Number> Overlap for Prefetch<'_, A> {
+    #[inline(always)]
+    fn step(&mut self, _: Level, start: usize) {
+        self.fetch::<{ super::WIDTH }>(start);
     }
 }
 
-/// What outputs are multiplied by, 1/τ apart.
+/// What outputs are multiplied by. Gradients of logits are multiplied by 1/τ besides.
 #[derive(Clone, Copy, Debug)]
 pub enum Factors<'a> {
-    /// One factor a lane.
-    Lanes(&'a [f64]),
+    /// One factor for the lane at each position.
+    Lanes(&'a Row<f64>),
     /// One for each class of each lane; [`Solver::add_upstream`] has seen them all.
     Each(&'a [f64]),
 }
 
-/// Where outputs go: a number for each class of each lane, in the order of the items.
+/// Where the outputs of a block go. Any of them may not be wanted.
 #[derive(Debug)]
-pub struct Outputs<'a, A: Number> {
+pub struct Outputs<'a, O: Number> {
     /// The terms, without a factor.
-    pub terms: Option<&'a mut [A::Real]>,
-    /// ∂/∂z_q.
-    pub d_input: Option<&'a mut [A]>,
-    /// ∂/∂z_p, or ∂/∂target in its own space.
-    pub d_target: Option<&'a mut [A]>,
+    pub terms: Option<&'a mut [O::Real]>,
+    /// The gradients with respect to the input.
+    pub d_input: Option<&'a mut [O]>,
+    /// The gradients with respect to the target, in its own space.
+    pub d_target: Option<&'a mut [O]>,
 }
 
-impl<A: Number> Outputs<'_, A> {
-    /// Where those of some of the items go.
-    pub fn part(&mut self, items: Range<usize>) -> Outputs<'_, A> {
+impl<O: Number> Outputs<'_, O> {
+    /// The same places, for a while.
+    pub fn reborrow(&mut self) -> Outputs<'_, O> {
         Outputs {
-            terms: self.terms.as_mut().map(|out| &mut out[items.clone()]),
-            d_input: self.d_input.as_mut().map(|out| &mut out[items.clone()]),
-            d_target: self.d_target.as_mut().map(|out| &mut out[items.clone()]),
+            terms: self.terms.as_deref_mut(),
+            d_input: self.d_input.as_deref_mut(),
+            d_target: self.d_target.as_deref_mut(),
         }
     }
 }
 
-/// Lanes that are visited together, block by block of their classes, as often as they ask for it.
+/// Lanes that are visited together, block by block of their classes, in as many passes as they ask for.
 ///
-/// A block starts at a multiple of [`STRIPES`](crate::elementwise::STRIPES) classes, of a lane alone at a multiple of
-/// [`EARLY`](super::sums::EARLY); the items are then logits, of lanes beside each other they are [rows](super::Row).
-pub trait Solver<A: Number> {
-    /// What a block is a slice of.
-    type Item: Copy;
-
-    /// Other lanes from here on.
+/// A block is at most one tile of rows. A row holds the numbers at the 16 positions, one behind the other. Only the last row
+/// of a lane alone may be shorter.
+pub trait Solver<N: Number>: Clone + Send + Sync {
+    /// Whether the derivative with respect to a class of the target depends on that class's factor alone.
+    const TARGETS_ARE_APART: bool;
+    /// The same in `f64`.
+    type Wide: Solver<f64>;
+    /// The same in `f64`, for one lane at a time whose factors leave the range of the computing type.
+    fn wide(&self) -> Self::Wide;
+    /// Begins with other lanes.
     fn start(&mut self);
-    /// Whether [`visit`](Self::visit) brings near what comes next in this pass; otherwise it is told nothing of it.
-    fn fetches(&self) -> bool {
-        false
-    }
-    /// Visits the next block, whose first class is number `first` of its part.
-    fn visit(
-        &mut self,
-        first: usize,
-        input: &[Self::Item],
-        target: &[Self::Item],
-        next: &mut Next<'_, A>,
-    );
+    /// Whether this pass computes so much that [`Overlap`] is worth it.
+    fn is_long_pass(&self) -> bool;
+    /// Visits the next block.
+    fn visit<M: Overlap>(&mut self, operands: Operands<'_, N>, overlap: &mut M);
     /// Ends a part of the lanes.
     fn end_part(&mut self);
-    /// Ends a pass over all classes; whether another one is needed.
+    /// Ends a pass over all classes; returns whether another one is needed.
     fn end_pass(&mut self) -> bool;
-    /// The divergences, once no pass is needed; nothing else is made of them, so they are the caller's.
-    fn divergences(&mut self) -> &mut [f64];
-    /// Visits a block that starts at class `first` once more, for gradients with a factor for each class; of every
-    /// lane class 0 comes first.
-    fn add_upstream(
+    /// The divergence of the lane at each position, once no pass is needed.
+    fn divergences(&self) -> &Row<f64>;
+    /// Visits a block once more, for gradients with a factor for each class.
+    fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]);
+    /// Writes terms and gradients of a block.
+    fn outputs<O: Number<Real = N::Real>>(
         &mut self,
-        first: usize,
-        input: &[Self::Item],
-        target: &[Self::Item],
-        factors: &[f64],
-    );
-    /// Terms and gradients of a block.
-    fn outputs(
-        &mut self,
-        input: &[Self::Item],
-        target: &[Self::Item],
+        operands: Operands<'_, N>,
         factors: Factors<'_>,
-        out: Outputs<'_, A>,
+        out: Outputs<'_, O>,
     );
-}
-
-/// A solver of one lane, whose parts can be visited beside each other.
-pub trait Fork: Sized + Send {
-    /// One more for the same pass.
+    /// One more of the same for another part of the same lane in the same pass.
     fn fork(&self) -> Self;
     /// Adds what the one for the following parts has found.
     fn absorb(&mut self, next: Self);

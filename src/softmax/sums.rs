@@ -1,350 +1,429 @@
-//! The sums over a lane whose classes lie behind each other.
+//! The sums over the classes of a lane, and the contributions that terms and gradients need.
 
-use super::cell::far;
-use super::cell::{cell, finite_part, masked_cell, moderate_cell};
-use super::lane::Part;
-use super::shift::Shift;
-use crate::elementwise::{Ahead, CHUNK, Chunk};
-use crate::number::Number;
-use crate::number::tree;
-use crate::number::{Level, Real};
+use super::contribution::{
+    careful_contribution, fast_contribution, is_exacting, steep, weight_in_q,
+};
+use super::shift::{Shift, padded};
+use super::solver::{Overlap, Settings};
+use super::{Arrangement, Row, WIDTH};
+use crate::elementwise::{Operands, Prefetch};
+use crate::number::{Aligned, Number, Real, tree};
 
-/// Sums of a pair of lanes that run beside each other: one vector, since the constants of [`moderate_cell`] fill the
-/// registers.
-pub const PAIR_STRIPES: usize = 16;
-/// So many classes are summed in the computing type, a few a stripe, before their sums are added in `f64`.
-pub const EARLY: usize = 8 * PAIR_STRIPES;
+/// So many rows are added in the computing type before their sums are added in `f64`.
+const EARLY_ROWS: usize = 8;
 
-/// Those sums.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))] // as `Aligned`
-struct Early<T> {
-    weight: [T; PAIR_STRIPES],
-    mean: [T; PAIR_STRIPES],
-    curvature: [T; PAIR_STRIPES],
-}
-
-impl<T: Real> Early<T> {
-    #[inline(always)]
-    fn new() -> Self {
-        let zeros = [T::ZERO; PAIR_STRIPES];
-        Early { weight: zeros, mean: zeros, curvature: zeros }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, stripe: usize, weight: T, ratio: T, curvature: T) {
-        self.weight[stripe] += weight;
-        self.mean[stripe] = weight.mul_add(ratio, self.mean[stripe]);
-        self.curvature[stripe] += curvature;
-    }
-}
-
-/// Σe, Σeε and Σe·φ(ε) over the classes of a lane of many.
+/// The sums Σe, Σe·φ(ε), Σeε and Σe·expm1(−ε) at each position.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))] // as `Aligned`
 pub struct Sums {
-    weight: [f64; PAIR_STRIPES],
-    mean: [f64; PAIR_STRIPES],
-    curvature: [f64; PAIR_STRIPES],
-    far: f64,
+    pub weight: Row<f64>,
+    pub curvature: Row<f64>,
+    pub mean: Row<f64>,
+    /// Of what is kept the careful way, or for an exacting gradient.
+    pub excess: Row<f64>,
+    /// The weights in q, where contributions are kept with care.
+    pub other: Row<f64>,
+    /// Σe over the classes that q does not exclude, where contributions are kept with care.
+    pub included: Row<f64>,
 }
 
 impl Sums {
-    /// Adds the next classes, at most [`CHUNK`], of which a multiple of [`EARLY`] came before. With `keep`
-    /// the cells then hold all that terms and gradients need.
-    pub fn add<A: Number>(
-        &mut self,
-        level: Level,
-        chunk: Chunk<'_, A>,
-        ahead: Ahead<'_, A>,
-        shift: &Shift<A::Real>,
-        cells: &mut Cells<A::Real>,
-        keep: bool,
-    ) {
-        let Chunk { input: z_q, target: z_p } = chunk;
-        if !shift.moderate {
-            // All at once, since no single loop below goes through it all.
-            ahead.fetch_rest(0);
-            let care = cells.fill(level, z_p, z_q, shift, keep);
-            return level.run(
-                #[inline(always)]
-                || self.add_cells(cells, z_p.len(), care),
-            );
-        }
-        level.run(
-            #[inline(always)]
-            || match (keep, shift.masked) {
-                (true, true) => {
-                    self.add_moderate::<A, true, true>(level, chunk, shift, ahead, cells)
-                }
-                (true, false) => {
-                    self.add_moderate::<A, true, false>(level, chunk, shift, ahead, cells)
-                }
-                (false, true) => {
-                    self.add_moderate::<A, false, true>(level, chunk, shift, ahead, cells)
-                }
-                (false, false) => {
-                    self.add_moderate::<A, false, false>(level, chunk, shift, ahead, cells)
-                }
-            },
-        );
+    fn rows(&mut self) -> [&mut Row<f64>; 6] {
+        let Sums { weight, curvature, mean, excess, other, included } = self;
+        [weight, curvature, mean, excess, other, included]
     }
 
+    /// Adds those of the next part of the lanes.
+    pub fn join(&mut self, mut next: Sums) {
+        for (sums, next) in self.rows().into_iter().zip(next.rows()) {
+            (0..WIDTH).for_each(|i| sums[i] += next[i]);
+        }
+    }
+
+    /// Those of the lane at each position.
     #[inline(always)]
-    fn add_early<T: Real>(&mut self, early: &Early<T>) {
-        for i in 0..PAIR_STRIPES {
-            self.weight[i] += early.weight[i].to_f64();
-            self.mean[i] += early.mean[i].to_f64();
-            self.curvature[i] += early.curvature[i].to_f64();
+    pub fn of_lanes(mut self, arrangement: Arrangement) -> Self {
+        if arrangement == Arrangement::OneLane {
+            for sums in self.rows() {
+                *sums = [tree(*sums); WIDTH];
+            }
         }
+        self
     }
 
+    /// Takes those of `other` where `takes` is not 0.
     #[inline(always)]
-    fn add_cells<T: Real>(&mut self, cells: &Cells<T>, len: usize, care: bool) {
-        let mut finite = [T::ZERO; CHUNK];
-        if care {
-            self.add_far(cells, len, &mut finite);
-        }
-        let ratios = if care { &finite } else { &cells.log_ratio };
-        for block in (0..len).step_by(EARLY) {
-            let mut early = Early::new();
-            for start in (block..len.min(block + EARLY)).step_by(PAIR_STRIPES) {
-                let left = len - start;
-                let (weight, ratio) = (
-                    sixteen_or_zeros(&cells.weight, start, left),
-                    sixteen_or_zeros(ratios, start, left),
-                );
-                let curvature = sixteen_or_zeros(&cells.curvature, start, left);
-                for i in 0..PAIR_STRIPES {
-                    early.add(i, weight[i], ratio[i], curvature[i]);
-                }
+    pub fn take_some<T: Real>(&mut self, mut other: Sums, takes: &Row<T>) {
+        for (sums, other) in self.rows().into_iter().zip(other.rows()) {
+            for i in 0..WIDTH {
+                sums[i] = if takes[i] == T::ZERO { sums[i] } else { other[i] };
             }
-            self.add_early(&early);
         }
     }
+}
 
-    /// Adds classes far apart, one after the other; of the others ε is left for the mean.
+/// The contributions of a block of classes, row by row.
+#[derive(Clone, Debug)]
+pub struct Contributions<T> {
+    pub weight: Vec<Aligned<Row<T>>>,
+    pub log_ratio: Vec<Aligned<Row<T>>>,
+    /// The weight in q less the weight in p. Where gradients have a factor for each class it is the weight in q: of the
+    /// difference it could not be told where it is much the smaller.
+    pub excess: Vec<Aligned<Row<T>>>,
+}
+
+impl<T: Real> Contributions<T> {
+    /// Room for so many rows.
+    pub fn new(rows: usize) -> Self {
+        let zeros = || vec![Aligned([T::ZERO; WIDTH]); rows];
+        Contributions { weight: zeros(), log_ratio: zeros(), excess: zeros() }
+    }
+}
+
+/// The contributions of a row.
+#[derive(Clone, Copy)]
+#[repr(align(64))] // as `Aligned`
+struct ContributionRow<T> {
+    weight: Row<T>,
+    log_ratio: Row<T>,
+    curvature: Row<T>,
+    excess: Row<T>,
+    /// Only the careful way.
+    other: Row<T>,
+}
+
+impl<T: Real> ContributionRow<T> {
     #[inline(always)]
-    fn add_far<T: Real>(&mut self, cells: &Cells<T>, len: usize, finite: &mut [T; CHUNK]) {
-        for start in (0..len).step_by(PAIR_STRIPES) {
-            let (weight, ratio) = (sixteen(&cells.weight, start), sixteen(&cells.log_ratio, start));
-            for i in 0..PAIR_STRIPES {
-                finite[start + i] = finite_part(weight[i], ratio[i]).0;
-            }
-            if ratio.iter().fold(false, |any, ratio| any | (ratio.abs() > far::<T>())) {
-                let classes = weight.iter().zip(ratio).take(len - start);
-                for (&e, &ratio) in classes.filter(|(_, ratio)| ratio.abs() > far::<T>()) {
-                    self.far += finite_part(e, ratio).1;
-                }
-            }
+    fn zeros() -> Self {
+        let zeros = [T::ZERO; WIDTH];
+        ContributionRow {
+            weight: zeros,
+            log_ratio: zeros,
+            curvature: zeros,
+            excess: zeros,
+            other: zeros,
         }
     }
+}
 
-    #[inline(always)]
-    fn add_moderate<A: Number, const KEEP: bool, const MASKED: bool>(
-        &mut self,
-        level: Level,
-        Chunk { input: z_q, target: z_p }: Chunk<'_, A>,
-        shift: &Shift<A::Real>,
-        ahead: Ahead<'_, A>,
-        cells: &mut Cells<A::Real>,
-    ) {
-        let shift = *shift;
-        for (block, (z_p, z_q)) in z_p.chunks(EARLY).zip(z_q.chunks(EARLY)).enumerate() {
-            let mut early = Early::new();
-            let ((whole_p, tail_p), (whole_q, tail_q)) = (z_p.as_chunks(), z_q.as_chunks());
-            let mut start = block * EARLY;
-            for (z_p, z_q) in whole_p.iter().zip(whole_q) {
-                ahead.fetch::<PAIR_STRIPES>(start);
-                early.add_group::<A, KEEP, MASKED>(level, z_p, z_q, &shift, cells, start);
-                start += PAIR_STRIPES;
-            }
-            if !tail_p.is_empty() {
-                ahead.fetch_rest(start);
-                let left = tail_p.len();
-                // Whatever is added for them must change nothing: summed apart, and left out.
-                let mut last = Early::new();
-                let (tail_p, tail_q) = (padded(tail_p), padded(tail_q));
-                last.add_group::<A, true, MASKED>(level, &tail_p, &tail_q, &shift, cells, start);
-                for i in 0..left {
-                    let ratio = cells.log_ratio[start + i];
-                    early.add(i, cells.weight[start + i], ratio, last.curvature[i]);
-                }
-            }
-            self.add_early(&early);
-        }
-    }
-
-    /// The sums of this part of a lane.
-    pub fn part(&self) -> Part {
-        Part {
-            weight: tree(self.weight),
-            mean: tree(self.mean),
-            curvature: tree(self.curvature),
-            far: self.far,
-        }
-    }
+/// Sums in the computing type.
+#[derive(Clone, Copy)]
+struct Early<T> {
+    weight: Row<T>,
+    curvature: Row<T>,
+    mean: Row<T>,
+    excess: Row<T>,
 }
 
 impl<T: Real> Early<T> {
-    /// Adds a class of a moderate lane to each stripe.
     #[inline(always)]
-    fn add_group<A: Number<Real = T>, const KEEP: bool, const MASKED: bool>(
-        &mut self,
-        level: Level,
-        z_p: &[A; PAIR_STRIPES],
-        z_q: &[A; PAIR_STRIPES],
-        shift: &Shift<T>,
-        cells: &mut Cells<T>,
-        start: usize,
-    ) {
-        let Some([weight, log_ratio, excess]) = cells.group(start) else { return };
-        let (z_p, z_q) = (A::widen_all(level, z_p), A::widen_all(level, z_q));
-        for i in 0..PAIR_STRIPES {
-            let cell = match MASKED {
-                true => masked_cell(z_p[i], z_q[i], shift),
-                false => moderate_cell(z_p[i], z_q[i], shift),
-            };
-            self.add(i, cell.weight, cell.log_ratio, cell.curvature);
-            if KEEP {
-                weight[i] = cell.weight;
-                log_ratio[i] = cell.log_ratio;
-                excess[i] = cell.excess;
+    fn zeros() -> Self {
+        let zeros = [T::ZERO; WIDTH];
+        Early { weight: zeros, curvature: zeros, mean: zeros, excess: zeros }
+    }
+
+    /// Adds the contributions of a row.
+    #[inline(always)]
+    fn add(&mut self, row: &ContributionRow<T>, with_excess: bool) {
+        for i in 0..WIDTH {
+            self.weight[i] += row.weight[i];
+            self.curvature[i] += row.curvature[i];
+            self.mean[i] = row.weight[i].mul_add(row.log_ratio[i], self.mean[i]);
+            if with_excess {
+                self.excess[i] += row.excess[i];
+            }
+        }
+    }
+
+    /// Adds them to the sums, and starts anew.
+    #[inline(always)]
+    fn add_to(&mut self, sums: &mut Sums, with_excess: bool) {
+        for i in 0..WIDTH {
+            sums.weight[i] += self.weight[i].to_f64();
+            sums.curvature[i] += self.curvature[i].to_f64();
+            sums.mean[i] += self.mean[i].to_f64();
+            if with_excess {
+                sums.excess[i] += self.excess[i].to_f64();
+            }
+        }
+        *self = Self::zeros();
+    }
+}
+
+impl Sums {
+    /// Adds the contributions of a row. In a loop of its own, which does not halve the vectors of `f32` before.
+    #[inline(always)]
+    fn add<T: Real>(&mut self, row: &ContributionRow<T>, with_excess: bool) {
+        for i in 0..WIDTH {
+            let e = row.weight[i].to_f64();
+            self.weight[i] += e;
+            self.curvature[i] += row.curvature[i].to_f64();
+            self.mean[i] = e.mul_add(row.log_ratio[i].to_f64(), self.mean[i]);
+            if with_excess {
+                self.excess[i] += row.excess[i].to_f64();
             }
         }
     }
 }
 
-/// Room for the cells of a chunk of classes, or of one class of lanes beside each other.
-#[derive(Clone, Debug)]
-#[repr(align(64))] // as `Aligned`
-pub struct Cells<T, const N: usize = CHUNK> {
-    pub weight: [T; N],
-    pub log_ratio: [T; N],
-    pub curvature: [T; N],
-    pub excess: [T; N],
-}
-
-impl<T: Real, const N: usize> Default for Cells<T, N> {
-    fn default() -> Self {
-        let zeros = [T::ZERO; N];
-        Cells { weight: zeros, log_ratio: zeros, curvature: zeros, excess: zeros }
-    }
-}
-
-impl<T: Real> Cells<T> {
-    /// Weights, ε and excesses of the classes from `start` on.
+impl Sums {
+    /// Adds the weights in q, and those in p of the classes that q does not exclude.
     #[inline(always)]
-    fn group(&mut self, start: usize) -> Option<[&mut [T; PAIR_STRIPES]; 3]> {
-        let [weight, ratio, excess] = [&mut self.weight, &mut self.log_ratio, &mut self.excess]
-            .map(|cells| cells.get_mut(start..)?.first_chunk_mut());
-        Some([weight?, ratio?, excess?])
+    fn add_in_q<T: Real>(&mut self, row: &ContributionRow<T>) {
+        for i in 0..WIDTH {
+            self.other[i] += row.other[i].to_f64();
+            let is_excluded = row.log_ratio[i] == T::INFINITY;
+            self.included[i] += if is_excluded { 0.0 } else { row.weight[i].to_f64() };
+        }
     }
+}
 
-    /// All that gradients need of a block whose sums are known.
-    pub fn refill<A: Number<Real = T>>(
-        &mut self,
-        level: Level,
-        chunk: Chunk<'_, A>,
-        shift: &Shift<T>,
-    ) {
-        Sums::default().add(level, chunk, Ahead::NOTHING, shift, self, true);
+impl<T: Real> ContributionRow<T> {
+    /// The first `len` contributions, and zeros.
+    #[inline(always)]
+    fn first(&self, len: usize) -> Self {
+        let mut row = Self::zeros();
+        row.weight[..len].copy_from_slice(&self.weight[..len]);
+        row.log_ratio[..len].copy_from_slice(&self.log_ratio[..len]);
+        row.curvature[..len].copy_from_slice(&self.curvature[..len]);
+        row.excess[..len].copy_from_slice(&self.excess[..len]);
+        row.other[..len].copy_from_slice(&self.other[..len]);
+        row
     }
+}
 
-    /// The cells of the next classes, at most [`CHUNK`], of a lane that is not moderate; whether some needed
-    /// care. The excess is left out where no gradient is wanted.
-    pub fn fill<A: Number<Real = T>>(
-        &mut self,
-        level: Level,
-        z_p: &[A],
-        z_q: &[A],
-        shift: &Shift<T>,
-        excess: bool,
-    ) -> bool {
-        level.run(
+/// Which loop computes the contributions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    /// Only good where no lane is computed the careful way.
+    Fast,
+    /// Good for any lane. Contributions are only kept of lanes that are computed this way.
+    Careful,
+}
+
+/// Adds a block of both sides' logits to the sums, at most one tile. Where outputs will be asked for, the contributions then hold all
+/// that they need.
+pub fn add<N: Number, M: Overlap>(
+    way: Way,
+    operands: Operands<'_, N>,
+    shift: &Shift<N::Real>,
+    sums: &mut Sums,
+    contributions: &mut Contributions<N::Real>,
+    overlap: &mut M,
+) {
+    let level = shift.settings.level;
+    match (way, shift.settings.outputs) {
+        (Way::Fast, false) => level.run(
             #[inline(always)]
-            || match excess {
-                true => self.fill_here::<A, true>(z_p, z_q, shift),
-                false => self.fill_here::<A, false>(z_p, z_q, shift),
+            || match shift.settings.arrangement {
+                Arrangement::OneLane => add_rows::<N, M, false, false, false>(
+                    operands,
+                    shift,
+                    sums,
+                    contributions,
+                    overlap,
+                ),
+                Arrangement::Sixteen => add_rows::<N, M, false, false, true>(
+                    operands,
+                    shift,
+                    sums,
+                    contributions,
+                    overlap,
+                ),
             },
-        )
-    }
-
-    #[inline(always)]
-    fn fill_here<A: Number<Real = T>, const EXCESS: bool>(
-        &mut self,
-        z_p: &[A],
-        z_q: &[A],
-        shift: &Shift<T>,
-    ) -> bool {
-        let whole = z_p.len() / PAIR_STRIPES * PAIR_STRIPES;
-        self.span::<A, false, EXCESS>(0, &z_p[..whole], &z_q[..whole], shift);
-        let tail = (whole < z_p.len()).then(|| (padded(&z_p[whole..]), padded(&z_q[whole..])));
-        if let Some((z_p, z_q)) = &tail {
-            self.span::<A, false, EXCESS>(whole, z_p, z_q, shift);
+        ),
+        (Way::Fast, true) => level.run(
+            #[inline(always)]
+            || match shift.settings.arrangement {
+                Arrangement::OneLane => add_rows::<N, M, false, true, false>(
+                    operands,
+                    shift,
+                    sums,
+                    contributions,
+                    overlap,
+                ),
+                Arrangement::Sixteen => add_rows::<N, M, false, true, true>(
+                    operands,
+                    shift,
+                    sums,
+                    contributions,
+                    overlap,
+                ),
+            },
+        ),
+        (Way::Careful, _) => {
+            (0..operands.input.len()).step_by(WIDTH).for_each(|row| overlap.step(level, row));
+            add_carefully(operands, shift, sums, contributions);
         }
-        let groups = z_p.as_chunks().0.iter().zip(z_q.as_chunks().0);
-        let groups = groups.chain(tail.iter().map(|(z_p, z_q)| (z_p, z_q)));
-        let mut care = false;
-        for (i, (z_p, z_q)) in groups.enumerate() {
-            let start = i * PAIR_STRIPES;
-            let curvature = sixteen(&self.curvature, start);
-            if curvature.iter().fold(false, |any, value| any | value.is_nan()) {
-                self.span::<A, true, true>(start, z_p, z_q, shift);
-                care = true;
+    }
+}
+
+/// The careful way, which is compiled once whatever it overlaps with.
+fn add_carefully<N: Number>(
+    operands: Operands<'_, N>,
+    shift: &Shift<N::Real>,
+    sums: &mut Sums,
+    contributions: &mut Contributions<N::Real>,
+) {
+    let nothing = &mut Prefetch::<N>::NOTHING.clone();
+    let Settings { level, arrangement, outputs, .. } = shift.settings;
+    level.run(
+        #[inline(always)]
+        || match (arrangement, outputs) {
+            (Arrangement::OneLane, false) => {
+                add_rows::<N, _, true, false, false>(operands, shift, sums, contributions, nothing)
+            }
+            (Arrangement::OneLane, true) => {
+                add_rows::<N, _, true, true, false>(operands, shift, sums, contributions, nothing)
+            }
+            (Arrangement::Sixteen, false) => {
+                add_rows::<N, _, true, false, true>(operands, shift, sums, contributions, nothing)
+            }
+            (Arrangement::Sixteen, true) => {
+                add_rows::<N, _, true, true, true>(operands, shift, sums, contributions, nothing)
+            }
+        },
+    );
+}
+
+#[inline(always)]
+fn add_rows<N: Number, M: Overlap, const CAREFUL: bool, const KEEP: bool, const SIXTEEN: bool>(
+    operands: Operands<'_, N>,
+    shift: &Shift<N::Real>,
+    sums: &mut Sums,
+    contributions: &mut Contributions<N::Real>,
+    overlap: &mut M,
+) {
+    let Settings { level, each, .. } = shift.settings;
+    let ((rows_p, tail_p), (rows_q, tail_q)) =
+        (operands.target.as_chunks(), operands.input.as_chunks());
+    let with_excess = KEEP && (CAREFUL || is_exacting::<N::Real>());
+    let mut early = Early::zeros();
+    let mut all = *sums;
+    for (index, (z_p, z_q)) in rows_p.iter().zip(rows_q).enumerate() {
+        let start = index * WIDTH;
+        overlap.step(level, start);
+        let (z_p, z_q) = (N::widen_all(level, z_p), N::widen_all(level, z_q));
+        let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
+        if KEEP {
+            contributions.put::<CAREFUL>(index, &row, &shift.careful);
+            if each {
+                contributions.put_weights_in_q::<CAREFUL>(index, &row, &z_q, shift);
             }
         }
-        care
+        if CAREFUL && KEEP {
+            all.add_in_q(&row);
+        }
+        if SIXTEEN {
+            all.add(&row, with_excess);
+            continue;
+        }
+        early.add(&row, with_excess);
+        if index % EARLY_ROWS == EARLY_ROWS - 1 {
+            early.add_to(&mut all, with_excess);
+        }
+    }
+    if !SIXTEEN && !tail_p.is_empty() {
+        let [z_p, z_q] = [tail_p, tail_q].map(|tail| N::widen_all(level, &padded(tail)));
+        let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
+        if KEEP {
+            contributions.put::<CAREFUL>(rows_p.len(), &row, &shift.careful);
+            if each {
+                contributions.put_weights_in_q::<CAREFUL>(rows_p.len(), &row, &z_q, shift);
+            }
+        }
+        let row = row.first(tail_p.len());
+        if CAREFUL && KEEP {
+            all.add_in_q(&row);
+        }
+        early.add(&row, with_excess);
+    }
+    if !SIXTEEN {
+        early.add_to(&mut all, with_excess);
+    }
+    *sums = all;
+}
+
+impl<T: Real> ContributionRow<T> {
+    #[inline(always)]
+    fn of<const CAREFUL: bool, const KEEP: bool>(
+        z_p: &Row<T>,
+        z_q: &Row<T>,
+        shift: &Shift<T>,
+    ) -> Self {
+        let mut row = Self::zeros();
+        for i in 0..WIDTH {
+            let contribution = match CAREFUL {
+                true => careful_contribution(z_p[i], z_q[i], shift, i),
+                false => fast_contribution(z_p[i], z_q[i], shift, i),
+            };
+            row.weight[i] = contribution.weight;
+            row.log_ratio[i] = contribution.log_ratio;
+            row.curvature[i] = contribution.curvature;
+            row.excess[i] = contribution.excess;
+            row.other[i] = contribution.other;
+        }
+        if !CAREFUL && KEEP && is_exacting::<T>() {
+            row.replace_steep(z_q, shift);
+        }
+        row
     }
 
+    /// Takes the excess of steep classes from their own logits.
     #[inline(always)]
-    fn span<A: Number<Real = T>, const ANY: bool, const EXCESS: bool>(
+    fn replace_steep(&mut self, z_q: &Row<T>, shift: &Shift<T>) {
+        let mut any = false;
+        for i in 0..WIDTH {
+            any |= self.log_ratio[i] < -steep::<T>();
+        }
+        if any {
+            for i in 0..WIDTH {
+                let is_steep = self.log_ratio[i] < -steep::<T>();
+                let excess = weight_in_q(z_q[i], shift, i) - self.weight[i];
+                self.excess[i] = if is_steep { excess } else { self.excess[i] };
+            }
+        }
+    }
+}
+
+impl<T: Real> Contributions<T> {
+    /// Keeps the contributions of a row; computed the careful way, only where a lane asks for it.
+    #[inline(always)]
+    fn put<const CAREFUL: bool>(
         &mut self,
-        start: usize,
-        z_p: &[A],
-        z_q: &[A],
+        index: usize,
+        row: &ContributionRow<T>,
+        careful: &Row<T>,
+    ) {
+        let kept = [&mut self.weight, &mut self.log_ratio, &mut self.excess];
+        for (kept, found) in kept.into_iter().zip([&row.weight, &row.log_ratio, &row.excess]) {
+            let Some(Aligned(kept)) = kept.get_mut(index) else { return };
+            if !CAREFUL {
+                *kept = *found;
+                continue;
+            }
+            for i in 0..WIDTH {
+                kept[i] = if careful[i] != T::ZERO { found[i] } else { kept[i] };
+            }
+        }
+    }
+
+    /// Replaces the excesses of a row by the weights in q.
+    #[inline(always)]
+    fn put_weights_in_q<const CAREFUL: bool>(
+        &mut self,
+        index: usize,
+        row: &ContributionRow<T>,
+        z_q: &Row<T>,
         shift: &Shift<T>,
     ) {
-        let len = z_p.len();
-        let z_q = &z_q[..len];
-        let weight = &mut self.weight[start..][..len];
-        let log_ratio = &mut self.log_ratio[start..][..len];
-        let curvature = &mut self.curvature[start..][..len];
-        let excess = &mut self.excess[start..][..len];
-        for i in 0..len {
-            let cell = cell::<T, ANY>(z_p[i].widen(), z_q[i].widen(), shift);
-            weight[i] = cell.weight;
-            log_ratio[i] = cell.log_ratio;
-            curvature[i] = cell.curvature;
-            if EXCESS {
-                excess[i] = cell.excess;
+        let Some(Aligned(kept)) = self.excess.get_mut(index) else { return };
+        for i in 0..WIDTH {
+            if CAREFUL {
+                kept[i] = if shift.careful[i] != T::ZERO { row.other[i] } else { kept[i] };
+            } else {
+                kept[i] = weight_in_q(z_q[i], shift, i);
             }
         }
     }
-}
-
-/// The cells of the classes from `start` on, a multiple of [`PAIR_STRIPES`].
-#[inline(always)]
-fn sixteen<T>(cells: &[T; CHUNK], start: usize) -> &[T; PAIR_STRIPES] {
-    &cells.as_chunks().0[start / PAIR_STRIPES]
-}
-
-/// The same, with zeros behind the `left` that there are.
-#[inline(always)]
-fn sixteen_or_zeros<T: Real>(cells: &[T; CHUNK], start: usize, left: usize) -> [T; PAIR_STRIPES] {
-    let mut found = *sixteen(cells, start);
-    if left < PAIR_STRIPES {
-        for i in 0..PAIR_STRIPES {
-            found[i] = if i < left { found[i] } else { T::ZERO };
-        }
-    }
-    found
-}
-
-/// A tail, filled up with its first number.
-#[inline(always)]
-fn padded<A: Number>(tail: &[A]) -> [A; PAIR_STRIPES] {
-    let mut last = [tail[0]; PAIR_STRIPES];
-    last[..tail.len()].copy_from_slice(tail);
-    last
 }

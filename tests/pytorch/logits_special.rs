@@ -37,6 +37,9 @@ const TARGET_GRADIENT_AT_ZERO: &[Difference] = &[
     ("probabilities", "absent from both", Target),
 ];
 
+/// The loss is infinite, since the input excludes a class that the target has: ∂target is +∞ there, where PyTorch gives ∞ − ∞.
+const INFINITE_LOSS: Difference = ("logits", "absent from the input", Target);
+
 /// A distribution of the fixtures and both answers; the last of torch's is that without the classes that
 /// the target lacks.
 struct Situation {
@@ -115,11 +118,28 @@ fn target_gradient_at_zero_is_its_limit_from_logits_too() {
 }
 
 #[test]
+fn target_gradient_of_an_infinite_loss_is_its_limit() {
+    let (kind, name, of) = INFINITE_LOSS;
+    let situations = situations();
+    let here =
+        situations.iter().filter(|situation| situation.kind == kind && situation.name == name);
+    assert_eq!(here.clone().count(), 2);
+    for situation in here {
+        let (torch, ours) = (&situation.torch[of as usize], &situation.ours[of as usize]);
+        assert_eq!(torch.iter().filter(|torch| torch.is_nan()).count(), 1, "{torch}");
+        for (&torch, &ours) in torch.iter().zip(ours) {
+            assert_eq!(ours, if torch.is_nan() { f64::INFINITY } else { torch });
+        }
+    }
+}
+
+#[test]
 fn every_other_situation_is_pytorchs() {
     for situation in situations() {
         for of in [Value, Input, Target] {
             let named = |d: &&Difference| (d.0, d.1, d.2) == (&situation.kind, &situation.name, of);
-            if CLASSES_WITHOUT_MASS.iter().chain(TARGET_GRADIENT_AT_ZERO).any(|d| named(&d)) {
+            let differences = CLASSES_WITHOUT_MASS.iter().chain(TARGET_GRADIENT_AT_ZERO);
+            if differences.chain([&INFINITE_LOSS]).any(|d| named(&d)) {
                 continue;
             }
             let (ours, torch) = (&situation.ours[of as usize], &situation.torch[of as usize]);

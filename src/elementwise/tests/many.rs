@@ -1,8 +1,8 @@
 use rand::Rng;
 
 use super::{bits, random};
-use crate::elementwise::many::add_four_to_each;
-use crate::elementwise::{FOUR, ManySum, Running, sum_each_of_many};
+use crate::elementwise::many::add_presums_to_each;
+use crate::elementwise::{ManySum, PRESUMMED, sum_each_of_many};
 use crate::number::{Float, Level};
 
 const STRIPES: usize = ManySum::STRIPES;
@@ -13,7 +13,7 @@ fn expected<T: Float>(terms: &[T]) -> f64 {
     let mut stripes = [0.0; STRIPES];
     for (i, stripe) in stripes.iter_mut().enumerate() {
         let terms: Vec<_> = terms.iter().skip(i).step_by(STRIPES).copied().collect();
-        for four in terms.chunks(FOUR) {
+        for four in terms.chunks(PRESUMMED) {
             let early = four.iter().fold(T::ZERO, |sum, &term| sum + term);
             let late: f64 = four.iter().map(|term| term.to_f64()).sum();
             *stripe += if early.abs() <= T::MAX { early.to_f64() } else { late };
@@ -67,7 +67,7 @@ fn the_order_shows() {
 #[test]
 fn chunks_make_the_whole() {
     let terms = terms::<f32>(1000);
-    for chunk in [1, 2, 3, 7].map(|blocks| blocks * FOUR * STRIPES) {
+    for chunk in [1, 2, 3, 7].map(|blocks| blocks * PRESUMMED * STRIPES) {
         let mut sum = ManySum::default();
         for chunk in terms.chunks(chunk) {
             sum.add(Level::best(), chunk, chunk.len());
@@ -127,7 +127,7 @@ fn chunks_that_are_not_finite_make_the_whole() {
     let mut terms = terms::<f32>(3072);
     terms[1029] = f32::INFINITY;
     for stripe in [3, 5, 7] {
-        (0..FOUR).for_each(|row| terms[2048 + stripe + row * STRIPES] = -f32::MAX);
+        (0..PRESUMMED).for_each(|row| terms[2048 + stripe + row * STRIPES] = -f32::MAX);
     }
     let mut sum = ManySum::default();
     for chunk in terms.chunks(1024) {
@@ -169,14 +169,14 @@ fn distributions_are_summed_as_one_alone_is() {
 fn rows_are_added_each_to_its_own() {
     for level in Level::all() {
         for lanes in [1, 15, 16, 17, 70] {
-            let mut rows: [Vec<f32>; FOUR] =
+            let mut rows: [Vec<f32>; PRESUMMED] =
                 std::array::from_fn(|row| terms(lanes * (row + 1)).split_off(lanes * row));
             rows.iter_mut().filter_map(|row| row.get_mut(3)).for_each(|term| *term = f32::MAX);
             let mut sums = vec![0.0; lanes];
-            add_four_to_each(level, &mut sums, &rows.concat());
+            add_presums_to_each(level, &mut sums, &rows.concat());
             for (lane, sum) in sums.into_iter().enumerate() {
                 // One stripe: its terms lie STRIPES apart.
-                let mut terms = [0.0; FOUR * STRIPES];
+                let mut terms = [0.0; PRESUMMED * STRIPES];
                 rows.iter().zip(terms.chunks_mut(STRIPES)).for_each(|(row, to)| to[0] = row[lane]);
                 assert_eq!(bits(sum), bits(expected(&terms)), "{lane} of {lanes}");
             }

@@ -1,8 +1,8 @@
 use rand::Rng;
 
 use super::random;
-use crate::elementwise::{FEW_STRIPES, LaneSum, Running, STRIPES, add_to_each, sum_each};
-use crate::number::{Float, Level};
+use crate::elementwise::{FEW_STRIPES, add_to_each, sum_each};
+use crate::number::Level;
 
 /// The order that is promised: class c into stripe c mod S, the stripes as a tree.
 fn striped<const S: usize>(terms: &[f64]) -> f64 {
@@ -23,75 +23,11 @@ fn striped<const S: usize>(terms: &[f64]) -> f64 {
     tree(&sums)
 }
 
-fn sum<T: Float>(level: Level, terms: &[T]) -> f64 {
-    let mut sum = LaneSum::default();
-    sum.add(level, terms);
-    sum.value()
-}
-
 /// Terms whose sum depends on the order.
 fn terms(count: usize) -> Vec<f64> {
     let mut rng = random();
     let term = |_| rng.random_range(-1.0..1.0f64) * 2f64.powi(rng.random_range(-30..30));
     (0..count).map(term).collect()
-}
-
-#[test]
-fn order_is_fixed_by_the_class_index() {
-    for level in Level::all() {
-        for count in (0..70).chain([1000, 4097]) {
-            let terms = terms(count);
-            assert_eq!(
-                sum(level, &terms).to_bits(),
-                striped::<STRIPES>(&terms).to_bits(),
-                "{count}"
-            );
-            let single: Vec<_> = terms.iter().map(|&term| term as f32).collect();
-            let widened: Vec<_> = single.iter().map(|&term| f64::from(term)).collect();
-            assert_eq!(
-                sum(level, &single).to_bits(),
-                striped::<STRIPES>(&widened).to_bits(),
-                "{count}"
-            );
-        }
-    }
-}
-
-#[test]
-fn chunks_make_the_whole() {
-    let terms = terms(1000);
-    for chunk in [1, 2, 3, 7, 64].map(|rows| rows * STRIPES) {
-        let mut sum = LaneSum::default();
-        for chunk in terms.chunks(chunk) {
-            sum.add(Level::best(), chunk);
-        }
-        assert_eq!(sum.value().to_bits(), striped::<STRIPES>(&terms).to_bits(), "{chunk}");
-    }
-}
-
-#[test]
-fn zeros_at_the_end_change_nothing() {
-    for count in 0..70 {
-        let mut terms = terms(count);
-        let bare = sum(Level::best(), &terms);
-        for zero in (0..40).map(|i| if i % 3 == 0 { -0.0 } else { 0.0 }) {
-            terms.push(zero);
-            assert_eq!(sum(Level::best(), &terms).to_bits(), bare.to_bits(), "{count}");
-        }
-    }
-}
-
-#[test]
-fn specials_come_through() {
-    for place in 0..40 {
-        let mut terms = terms(40);
-        terms[place] = f64::INFINITY;
-        assert_eq!(sum(Level::best(), &terms), f64::INFINITY);
-        terms[39 - place] = f64::NEG_INFINITY;
-        assert!(sum(Level::best(), &terms).is_nan());
-        terms[39 - place] = f64::NAN;
-        assert!(sum(Level::best(), &terms).is_nan());
-    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use rand::Rng;
 
 use super::{number, random, sum};
-use crate::exact::{ExactSum, Scaled};
+use crate::exact::ExactSum;
+use crate::number::Scaled;
 
 fn value(Scaled { significand, exponent }: Scaled, shift: i32) -> f64 {
     significand * 2f64.powi(exponent + shift)

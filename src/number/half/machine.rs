@@ -1,20 +1,17 @@
-//! Conversions of binary16 by the machine where it has them (F16C, AVX-512F), else by the formulas beside.
+//! Conversions of binary16: by instructions if the machine has them (F16C, AVX-512F), otherwise by the formulas of [`super`].
 //!
-//! They are IEEE's: the numbers are the same, and any NaN is a NaN.
+//! Both follow IEEE 754, so the numbers are the same. The bits of a NaN may differ.
 
 use half::f16;
 
 use super::{round_f16, widen_f16};
-use crate::number::Level;
+use crate::number::{Level, WIDTH};
 
-/// Numbers that are converted at once.
-const GROUP: usize = 16;
-
-/// From binary16.
+/// Converts from binary16.
 #[inline(always)]
 pub fn widen_f16s<const N: usize>(level: Level, bits: [u16; N]) -> [f32; N] {
     let mut wide = [0.0; N];
-    let ((bits, tail), (groups, rest)) = (bits.as_chunks::<GROUP>(), wide.as_chunks_mut());
+    let ((bits, tail), (groups, rest)) = (bits.as_chunks::<WIDTH>(), wide.as_chunks_mut());
     for (bits, wide) in bits.iter().zip(groups) {
         *wide = widen(level, *bits);
     }
@@ -24,10 +21,10 @@ pub fn widen_f16s<const N: usize>(level: Level, bits: [u16; N]) -> [f32; N] {
     wide
 }
 
-/// What is made of each value, to binary16, to nearest, ties to even.
+/// Applies `of` to each value and rounds the result to binary16, to nearest, ties to even.
 #[inline(always)]
 pub fn round_f16s(level: Level, values: &[f32], out: &mut [f16], of: impl Fn(f32) -> f32) {
-    let ((values, tail), (groups, rest)) = (values.as_chunks::<GROUP>(), out.as_chunks_mut());
+    let ((values, tail), (groups, rest)) = (values.as_chunks::<WIDTH>(), out.as_chunks_mut());
     for (values, out) in values.iter().zip(groups) {
         let mut values = *values;
         values.iter_mut().for_each(|value| *value = of(*value));
@@ -39,44 +36,44 @@ pub fn round_f16s(level: Level, values: &[f32], out: &mut [f16], of: impl Fn(f32
 }
 
 #[inline(always)]
-fn widen(level: Level, bits: [u16; GROUP]) -> [f32; GROUP] {
+fn widen(level: Level, bits: [u16; WIDTH]) -> [f32; WIDTH] {
     #[cfg(target_arch = "x86_64")]
     {
         if let Some(token) = level.avx512() {
             return x86_64::widen_16(token, bits);
         }
         if let Some(token) = level.avx2() {
-            let mut wide = [0.0; GROUP];
+            let mut wide = [0.0; WIDTH];
             let halves = wide.as_chunks_mut().0.iter_mut().zip(bits.as_chunks().0);
             halves.for_each(|(wide, bits)| *wide = x86_64::widen_8(token, *bits));
             return wide;
         }
     }
     let _ = level;
-    let mut wide = [0.0; GROUP];
-    for i in 0..GROUP {
+    let mut wide = [0.0; WIDTH];
+    for i in 0..WIDTH {
         wide[i] = widen_f16(bits[i]);
     }
     wide
 }
 
 #[inline(always)]
-fn round(level: Level, values: [f32; GROUP]) -> [u16; GROUP] {
+fn round(level: Level, values: [f32; WIDTH]) -> [u16; WIDTH] {
     #[cfg(target_arch = "x86_64")]
     {
         if let Some(token) = level.avx512() {
             return x86_64::round_16(token, values);
         }
         if let Some(token) = level.avx2() {
-            let mut bits = [0; GROUP];
+            let mut bits = [0; WIDTH];
             let halves = bits.as_chunks_mut().0.iter_mut().zip(values.as_chunks().0);
             halves.for_each(|(bits, values)| *bits = x86_64::round_8(token, *values));
             return bits;
         }
     }
     let _ = level;
-    let mut bits = [0; GROUP];
-    for i in 0..GROUP {
+    let mut bits = [0; WIDTH];
+    for i in 0..WIDTH {
         bits[i] = round_f16(values[i]);
     }
     bits

@@ -1,9 +1,8 @@
 //! 16-bit numbers, by their bits: binary16 and bfloat16, to `f32` exactly and from `f64` rounded once, to
 //! nearest, ties to even.
 //!
-//! There is no branch and no subnormal `f32` in the way of a binary16 number (which some machines take a
-//! hundred times longer for): loops over these are compiled to vectors, and the small probabilities of many
-//! classes, which are subnormal in binary16, cost what others do.
+//! The conversions have no branches, so loops over them are vectorized. They make no subnormal `f32`, with which some machines are
+//! slow: small probabilities, which are subnormal in binary16, cost no more than others.
 
 mod machine;
 mod number;
@@ -12,13 +11,13 @@ pub use machine::{round_f16s, widen_f16s};
 
 use crate::number::Float;
 
-/// From bfloat16: the upper half of an `f32`.
+/// Converts from bfloat16, the upper half of an `f32`.
 #[inline(always)]
 pub fn widen_bf16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-/// From binary16, through 2¹¹²·|x|, where infinity and NaN have the exponent of an `f32`'s.
+/// Converts from binary16, through 2¹¹²·|x|: there infinity and NaN have the exponent that they have in `f32`.
 #[inline(always)]
 pub fn widen_f16(bits: u16) -> f32 {
     const HIDDEN_BIT: f32 = f32::from_bits(225 << 23);
@@ -31,14 +30,14 @@ pub fn widen_f16(bits: u16) -> f32 {
     f32::from_bits((large * SCALE).to_bits() | (signed & 0x8000_0000))
 }
 
-/// To bfloat16: the upper half of what has no more digits than that.
+/// Converts to bfloat16: rounds to its number of digits, then takes the upper half of the `f32`.
 #[inline(always)]
 pub fn narrow_bf16(value: f64) -> u16 {
     let value = rounded(value, power(53 - 8), [power(-126), power(200)]);
     ((value as f32).to_bits() >> 16) as u16
 }
 
-/// To bfloat16, from an `f32`.
+/// Converts an `f32` to bfloat16.
 #[inline(always)]
 pub fn round_bf16(value: f32) -> u16 {
     let bits = value.to_bits();
@@ -46,14 +45,14 @@ pub fn round_bf16(value: f32) -> u16 {
     if value.is_nan() { ((bits >> 16) | 0x40) as u16 } else { rounded }
 }
 
-/// To binary16, through an `f32` that is [odd](rounded_to_odd).
+/// Converts to binary16, through an `f32` that is [rounded to odd](rounded_to_odd).
 #[inline(always)]
 pub fn narrow_f16(value: f64) -> u16 {
     round_f16(rounded_to_odd(value))
 }
 
-/// To an `f32` whose last digit is 1 where digits were cut off, so that a second rounding sees them. (Not so
-/// where it is subnormal.)
+/// Rounds to odd: the last bit of the `f32` is 1 if bits were cut off, so that a second rounding takes them into account. This
+/// does not hold if the `f32` is subnormal.
 #[inline(always)]
 pub fn rounded_to_odd(value: f64) -> f32 {
     const CUT_OFF: u64 = (1 << 29) - 1;
@@ -62,7 +61,7 @@ pub fn rounded_to_odd(value: f64) -> f32 {
     f64::from_bits(odd) as f32
 }
 
-/// To binary16.
+/// Converts an `f32` to binary16.
 #[inline(always)]
 pub fn round_f16(value: f32) -> u16 {
     const LEAST: f32 = power(-14) as f32;
@@ -76,11 +75,11 @@ pub fn round_f16(value: f32) -> u16 {
     (code | ((value.to_bits() >> 16) & 0x8000)) as u16
 }
 
-/// To so many significant digits that `anchor` of them are left over; to fewer below `least`, the smallest normal
-/// number, and to as many as there are beyond `most`, which is too large.
+/// Rounds to fewer significant bits. `anchor` is 2 to the number of bits that are dropped; below `least`, the smallest normal
+/// number, more are dropped. A value beyond `most`, which is too large for the result, is not rounded.
 ///
-/// With 2ᵉ the value's power of two, `anchor`·2ᵉ has its last place where those digits end: adding it rounds,
-/// once, and it is subtracted exactly.
+/// With 2ᵉ the power of two of the value, the last place of `anchor`·2ᵉ is that of the result: adding it rounds once, and it is
+/// subtracted exactly.
 #[inline(always)]
 fn rounded<T: Bits>(value: T, anchor: T, [least, most]: [T; 2]) -> T {
     let leading = value.leading();
@@ -91,8 +90,9 @@ fn rounded<T: Bits>(value: T, anchor: T, [least, most]: [T; 2]) -> T {
 }
 
 trait Bits: Float {
-    /// The magnitude's power of two; 0 for a subnormal number, infinite for NaN.
+    /// The power of two of the magnitude. It is 0 for a subnormal number, and infinite for ∞ and NaN.
     fn leading(self) -> Self;
+    /// The magnitude of this number with the sign of the other.
     fn with_sign_of(self, other: Self) -> Self;
 }
 
@@ -118,7 +118,7 @@ impl Bits for f64 {
     }
 }
 
-/// 2ᵏ.
+/// The number 2ᵏ.
 #[inline(always)]
 const fn power(k: i64) -> f64 {
     f64::from_bits(((1023 + k) as u64) << 52)

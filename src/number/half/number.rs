@@ -1,4 +1,4 @@
-//! Numbers of 16 bits as arrays hold them.
+//! Arrays of 16-bit numbers.
 
 use ::half::{bf16, f16};
 
@@ -9,27 +9,28 @@ use super::{
 use crate::number::storage::{Number, multiply};
 use crate::number::{Float, Level};
 
-/// The numbers widened to `room`.
+/// Converts the numbers to the computing type, in `scratch`.
 fn widened<'a, A: Number>(
     level: Level,
     numbers: &[A],
-    room: &'a mut Vec<A::Real>,
+    scratch: &'a mut Vec<A::Real>,
 ) -> &'a [A::Real] {
-    room.resize(numbers.len(), A::Real::ZERO);
+    scratch.resize(numbers.len(), A::Real::ZERO);
     level.run(
         #[inline(always)]
         || {
-            let ((numbers, tail), (wide, rest)) = (numbers.as_chunks::<16>(), room.as_chunks_mut());
+            let ((numbers, tail), (wide, rest)) =
+                (numbers.as_chunks::<16>(), scratch.as_chunks_mut());
             for (wide, numbers) in wide.iter_mut().zip(numbers) {
                 *wide = A::widen_all(level, numbers);
             }
             rest.iter_mut().zip(tail).for_each(|(wide, number)| *wide = number.widen());
         },
     );
-    room
+    scratch
 }
 
-/// The factor in `f32`, if it is a power of two there.
+/// The factor as an `f32`, if it is a power of two that `f32` can hold.
 #[inline(always)]
 fn power_of_two(factor: f64) -> Option<f32> {
     let single = factor as f32;
@@ -54,8 +55,8 @@ impl Number for f16 {
         f16::from_bits(round_f16(value))
     }
 
-    fn widened<'a>(level: Level, numbers: &'a [f16], room: &'a mut Vec<f32>) -> &'a [f32] {
-        widened(level, numbers, room)
+    fn widened<'a>(level: Level, numbers: &'a [f16], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        widened(level, numbers, scratch)
     }
 
     #[inline(always)]
@@ -63,19 +64,19 @@ impl Number for f16 {
         widen_f16s(level, numbers.map(f16::to_bits))
     }
 
-    /// Written to memory for good: taken for sixteen numbers that are known one by one, they are not put
-    /// together to vectors again.
+    /// Converts numbers to the computing type, in `scratch`. The compiler must store them to memory: if it keeps them as sixteen
+    /// scalars, it does not vectorize the loop that uses them.
     #[inline(always)]
     fn widen_to<'a, const N: usize>(
         level: Level,
         numbers: &'a [f16; N],
-        room: &'a mut [f32; N],
+        scratch: &'a mut [f32; N],
     ) -> &'a [f32; N] {
-        *room = Self::widen_all(level, numbers);
-        std::hint::black_box(room)
+        *scratch = Self::widen_all(level, numbers);
+        std::hint::black_box(scratch)
     }
 
-    /// Products with powers of two are exact in `f32`, or so small that they are 0 here.
+    /// Multiplies by a factor. If it is a power of two, products in `f32` are exact, or so small that they are 0 in binary16.
     #[inline(always)]
     fn multiply(level: Level, values: &[f32], factor: f64, out: &mut [f16]) {
         match power_of_two(factor) {
@@ -115,11 +116,12 @@ impl Number for bf16 {
         bf16::from_bits(round_bf16(value))
     }
 
-    fn widened<'a>(level: Level, numbers: &'a [bf16], room: &'a mut Vec<f32>) -> &'a [f32] {
-        widened(level, numbers, room)
+    fn widened<'a>(level: Level, numbers: &'a [bf16], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        widened(level, numbers, scratch)
     }
 
-    /// Products with powers of two are exact in `f32` unless they are subnormal, there as here.
+    /// Multiplies by a factor. If it is a power of two, products in `f32` are exact unless they are subnormal; `f32` and bfloat16
+    /// have the same subnormal range.
     #[inline(always)]
     fn multiply(_: Level, values: &[f32], factor: f64, out: &mut [bf16]) {
         let Some(power) = power_of_two(factor) else { return multiply(values, factor, out) };

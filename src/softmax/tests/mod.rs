@@ -1,213 +1,129 @@
-//! The divergence of two softmaxes against double-double sums, layouts against each other.
+//! Lanes through the solvers, against double-double sums; neighbours, parts and levels against each other.
 
-mod given;
 mod gradient;
 mod masked;
 mod oracle;
+mod soft_target;
 mod value;
 
-use crate::elementwise::transpose;
-use crate::elementwise::{Ahead, CHUNK, Chunk};
-use crate::number::Number;
-use crate::number::{Level, Real};
-use crate::softmax::{
-    Beside, COLUMNS, Cells, Columns, Lane, Lanes, Next, Part, Peaks, Row, Shift, Slopes, Sums,
-    d_inputs, d_targets,
-};
+use crate::elementwise::{Operands, PART, Prefetch, TILE};
+use crate::number::tests::{all_bits, bits};
+use crate::number::{Level, Number, Real, WIDTH};
+use crate::softmax::{Arrangement, FEW, Factors, LogitTarget, Outputs, Settings, Solver};
 
-/// The shift of a lane by its maxima, and those, from parts of so many classes.
-fn first_shift<A: Number>(
-    level: Level,
-    z_p: &[A],
-    z_q: &[A],
-    rate: A::Real,
-    part: usize,
-) -> (Shift<A::Real>, [A::Real; 2]) {
-    let (p, q) = (span::<A, true>(level, z_p, part), span::<A, true>(level, z_q, part));
-    let shift = if Shift::is_masked(p, q, rate) {
-        let (p, q) = (span::<A, false>(level, z_p, part), span::<A, false>(level, z_q, part));
-        Shift::between(p, q, rate, true)
-    } else {
-        Shift::between(p, q, rate, false)
-    };
-    (shift, [p[1], q[1]])
+/// What a lane gives.
+pub struct Found<T> {
+    pub divergence: f64,
+    pub terms: Vec<T>,
+    pub d_input: Vec<T>,
+    pub d_target: Vec<T>,
 }
 
-fn span<A: Number, const MASKS: bool>(level: Level, logits: &[A], part: usize) -> [A::Real; 2] {
-    let mut peaks = Peaks::default();
-    for logits in logits.chunks(part) {
-        let mut more = Peaks::default();
-        more.add::<A, MASKS>(level, logits);
-        peaks.merge(&more);
-    }
-    peaks.span(level)
-}
-
-/// The shifts of lanes beside each other.
-fn take_shifts<T: Real>(level: Level, z_p: &[Row<T>], z_q: &[Row<T>], columns: &mut Columns<T>) {
-    columns.restart();
-    columns.add_peaks::<true>(level, z_p, z_q);
-    if columns.find_masked(level) {
-        columns.add_peaks::<false>(level, z_p, z_q);
-    }
-    columns.shift(level);
-}
-
-/// A lane's classes behind each other.
-pub fn along<A: Number>(
-    level: Level,
-    z_p: &[A],
-    z_q: &[A],
-    rate: A::Real,
-    cells: &mut Cells<A::Real>,
-) -> (Lane, Shift<A::Real>) {
-    let (mut shift, [peak_p, peak_q]) = first_shift(level, z_p, z_q, rate, z_p.len());
-    let mut sum = |shift: &Shift<A::Real>| {
-        let mut sums = Sums::default();
-        for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
-            let chunk = Chunk { input: z_q, target: z_p };
-            sums.add(level, chunk, Ahead::NOTHING, shift, cells, false);
-        }
-        sums.part().lane(peak_p, peak_q)
-    };
-    loop {
-        let lane = sum(&shift);
-        match shift.better(&lane) {
-            Some(better) => shift = better,
-            None => return (lane, shift),
-        }
+impl<T: Real> Found<T> {
+    /// The bits of everything.
+    pub fn bits(&self) -> Vec<u64> {
+        let arrays = [&self.terms, &self.d_input, &self.d_target];
+        let all = arrays.into_iter().flat_map(|values| all_bits(values));
+        all.chain([bits(self.divergence)]).collect()
     }
 }
 
-/// Lanes beside each other.
-pub fn across<T: Real + Number<Real = T>>(
-    level: Level,
-    z_p: &[Row<T>],
-    z_q: &[Row<T>],
-    columns: &mut Columns<T>,
-    cells: &mut Cells<T, COLUMNS>,
-    lanes: &mut Lanes,
-) {
-    take_shifts(level, z_p, z_q, columns);
-    loop {
-        columns.clear();
-        columns.add::<T>(level, 0, z_p, z_q, cells, &mut Next::nothing());
-        columns.end_part(level);
-        columns.lanes(level, lanes);
-        if !columns.improve(level, lanes) {
-            return;
-        }
-    }
+/// A call, with one factor or one for each class.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub level: Level,
+    pub rate: f64,
+    pub factors: &'a [f64],
+    pub generalized: bool,
 }
 
-/// Short lanes one behind the other.
-pub fn turned<A: Number>(
-    level: Level,
-    z_p: &[A],
-    z_q: &[A],
-    classes: usize,
-    rate: A::Real,
-) -> Vec<Lane> {
-    let zero = [<A::Real as crate::number::Float>::ZERO; COLUMNS];
-    let mut rows = (vec![zero; classes], vec![zero; classes]);
-    let mut columns = Columns::new(classes, rate);
-    let mut cells = Cells::default();
-    let mut found = vec![];
-    let mut lanes = Lanes::default();
-    for (z_p, z_q) in z_p.chunks(classes * COLUMNS).zip(z_q.chunks(classes * COLUMNS)) {
-        transpose(level, A::widened(level, z_p, &mut vec![]), &mut rows.0);
-        transpose(level, A::widened(level, z_q, &mut vec![]), &mut rows.1);
-        across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
-        found.extend((0..z_p.len() / classes).map(|i| lanes.lane(i)));
+impl<'a> Call<'a> {
+    pub fn new(rate: f64, factors: &'a [f64]) -> Self {
+        Call { level: Level::best(), rate, factors, generalized: false }
     }
-    found
-}
 
-/// Lanes beside each other, a few classes at a time, from the middle of others.
-pub fn beside<A: Number<Real = A> + Real>(
-    level: Level,
-    z_p: &[A],
-    z_q: &[A],
-    classes: usize,
-    rate: A,
-) -> Vec<Lane> {
-    let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
-    let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
-    let mut lanes = Lanes::default();
-    let mut found = vec![];
-    for (z_p, z_q) in z_p.chunks(classes * 7).zip(z_q.chunks(classes * 7)) {
-        for (i, (p, q)) in z_p.iter().zip(z_q).enumerate() {
-            rows.0[i % classes][i / classes + 50] = *p;
-            rows.1[i % classes][i / classes + 50] = *q;
-        }
-        take_shifts(level, &rows.0, &rows.1, &mut columns);
-        loop {
-            columns.clear();
-            for (k, (p, q)) in rows.0.chunks(3).zip(rows.1.chunks(3)).enumerate() {
-                columns.add::<A>(level, 3 * k, p, q, &mut cells, &mut Next::nothing());
+    fn settings(self, classes: usize) -> Settings {
+        let arrangement = if classes <= FEW { Arrangement::Sixteen } else { Arrangement::OneLane };
+        let Call { level, rate, generalized, .. } = self;
+        let (outputs, gradients, each) = (true, true, self.factors.len() > 1);
+        Settings { level, arrangement, rate, outputs, gradients, each, generalized }
+    }
+
+    /// A lane of logits against logits, as lanes of its length are computed; beside it, at another position, are the neighbours'
+    /// logits.
+    pub fn beside<A: Number<Real = A> + Real>(
+        self,
+        [z_p, z_q]: [&[A]; 2],
+        neighbour: [&[A]; 2],
+    ) -> Found<A> {
+        let classes = z_p.len();
+        self.lane(LogitTarget::<A>::new(self.settings(classes), classes), [z_p, z_q], neighbour)
+    }
+
+    /// The same, beside itself.
+    pub fn of<A: Number<Real = A> + Real>(self, z_p: &[A], z_q: &[A]) -> Found<A> {
+        self.beside([z_p, z_q], [z_p, z_q])
+    }
+
+    /// A lane through any solver.
+    pub fn lane<A: Number<Real = A> + Real, S: Solver<A>>(
+        self,
+        mut solver: S,
+        [target, input]: [&[A]; 2],
+        neighbour: [&[A]; 2],
+    ) -> Found<A> {
+        let classes = target.len();
+        let is_alone = classes > FEW;
+        let (step, at) = if is_alone { (1, 0) } else { (WIDTH, 5) };
+        let rows = |lane: &[A], neighbour: &[A]| -> Vec<A> {
+            match is_alone {
+                true => lane.to_vec(),
+                false => (0..classes * WIDTH)
+                    .map(|k| if k % WIDTH == at { lane[k / WIDTH] } else { neighbour[k / WIDTH] })
+                    .collect(),
             }
-            columns.end_part(level);
-            columns.lanes(level, &mut lanes);
-            if !columns.improve(level, &lanes) {
+        };
+        let (target, input) = (rows(target, neighbour[0]), rows(input, neighbour[1]));
+        let each: Vec<f64> = match self.factors {
+            [_] => vec![],
+            factors => (0..target.len()).map(|k| factors[k / step]).collect(),
+        };
+        let block = |classes: &std::ops::Range<usize>| Operands {
+            input: &input[classes.clone()],
+            target: &target[classes.clone()],
+        };
+        let steps = |len: usize| crate::layout::steps(0..target.len(), len);
+        solver.start();
+        loop {
+            for part in steps(PART) {
+                for classes in crate::layout::steps(part, TILE) {
+                    solver.visit(block(&classes), &mut Prefetch::<A>::NOTHING.clone());
+                }
+                solver.end_part();
+            }
+            if !solver.end_pass() {
                 break;
             }
         }
-        found.extend((50..50 + z_p.len() / classes).map(|i| lanes.lane(i)));
-    }
-    found
-}
-
-/// The gradients of one lane among others beside each other.
-pub fn turned_gradients<A: Number<Real = A> + Real>(
-    level: Level,
-    z_p: &[A],
-    z_q: &[A],
-    rate: A,
-    v: f64,
-) -> [Vec<A>; 2] {
-    let classes = z_p.len();
-    let mut rows = (vec![[A::ZERO; COLUMNS]; classes], vec![[A::ZERO; COLUMNS]; classes]);
-    transpose(level, z_p, &mut rows.0);
-    transpose(level, z_q, &mut rows.1);
-    let (mut columns, mut cells) = (Columns::new(classes, rate), Cells::default());
-    let mut lanes = Lanes::default();
-    across(level, &rows.0, &rows.1, &mut columns, &mut cells, &mut lanes);
-    let slopes: Row<_> = std::array::from_fn(|i| Slopes::new(&lanes.lane(i), v));
-    let mut out = [vec![], vec![]];
-    for (p, q) in rows.0.iter().zip(&rows.1) {
-        let mut rows = ([A::ZERO; COLUMNS], [A::ZERO; COLUMNS]);
-        columns.filled(level, p, q, &mut cells);
-        d_inputs(level, Beside(&slopes), &cells, &mut rows.0);
-        d_targets(level, Beside(&slopes), &cells, &mut rows.1);
-        out[0].push(rows.0[0]);
-        out[1].push(rows.1[0]);
-    }
-    out
-}
-
-/// A lane of many classes, at temperature 1, in parts: its classes behind and below each other.
-pub fn in_parts(level: Level, z_p: &[f32], z_q: &[f32], part: usize) -> (Lane, Lane) {
-    let (shift, [peak_p, peak_q]) = first_shift(level, z_p, z_q, 1.0, part);
-    let mut cells = Cells::default();
-    let mut whole = Part::default();
-    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
-        let mut sums = Sums::default();
-        for (z_p, z_q) in z_p.chunks(CHUNK).zip(z_q.chunks(CHUNK)) {
-            let chunk = Chunk { input: z_q, target: z_p };
-            sums.add(level, chunk, Ahead::NOTHING, &shift, &mut cells, false);
+        if !each.is_empty() {
+            steps(TILE).for_each(|of| solver.add_upstream(block(&of), &each[of]));
         }
-        whole.join(&sums.part());
+        let mut all = [0; 3].map(|_| vec![A::ZERO; target.len()]);
+        for of in steps(TILE) {
+            let factors = match each.is_empty() {
+                true => Factors::Lanes(&[self.factors[0]; WIDTH]),
+                false => Factors::Each(&each[of.clone()]),
+            };
+            let [terms, d_input, d_target] = &mut all;
+            let out = Outputs {
+                terms: Some(&mut terms[of.clone()]),
+                d_input: Some(&mut d_input[of.clone()]),
+                d_target: Some(&mut d_target[of.clone()]),
+            };
+            solver.outputs(block(&of), factors, out);
+        }
+        let [terms, d_input, d_target] =
+            all.map(|found| found.into_iter().skip(at).step_by(step).collect());
+        Found { divergence: solver.divergences()[at], terms, d_input, d_target }
     }
-
-    let rows = |z: &[f32]| z.iter().map(|&z| [z; COLUMNS]).collect::<Vec<_>>();
-    let (z_p, z_q) = (rows(z_p), rows(z_q));
-    let mut columns = Columns::new(z_p.len(), 1.0);
-    take_shifts(level, &z_p, &z_q, &mut columns);
-    for (z_p, z_q) in z_p.chunks(part).zip(z_q.chunks(part)) {
-        columns.add::<f32>(level, 0, z_p, z_q, &mut Cells::default(), &mut Next::nothing());
-        columns.end_part(level);
-    }
-    let mut lanes = Lanes::default();
-    columns.lanes(level, &mut lanes);
-    (whole.lane(peak_p, peak_q), lanes.lane(COLUMNS - 1))
 }

@@ -1,12 +1,10 @@
 use rand::Rng;
 use rand::rngs::SmallRng;
 
+use super::Call;
 use super::oracle::{exact, naive};
-use super::{along, beside, turned};
-use crate::number::Number;
-use crate::number::tests::{bits, random};
-use crate::number::{Float, Level, Real};
-use crate::softmax::{Cells, FEW, Lane};
+use crate::number::tests::random;
+use crate::number::{Float, Level, Number, Real};
 
 /// A standard normal number.
 pub fn normal(rng: &mut SmallRng) -> f64 {
@@ -37,23 +35,18 @@ pub fn wide<A: Number>(values: &[A]) -> Vec<f64> {
     values.iter().map(|value| value.widen().to_f64()).collect()
 }
 
-/// One lane as lanes of its length are visited.
-pub fn lane<A: Number>(level: Level, z_p: &[A], z_q: &[A], rate: f64) -> Lane {
-    let rate = <A::Real as Float>::from_f64(rate);
-    if z_p.len() <= FEW {
-        turned(level, z_p, z_q, z_p.len(), rate)[0]
-    } else {
-        along(level, z_p, z_q, rate, &mut Cells::default()).0
-    }
+/// The divergence of a lane.
+pub fn divergence<A: Number<Real = A> + Real>(z_p: &[A], z_q: &[A], rate: f64) -> f64 {
+    Call::new(rate, &[1.0]).of(z_p, z_q).divergence
 }
 
-fn worst<A: Number>(classes: usize, noise: f64, spread: f64, offset: f64) -> f64 {
+fn worst<A: Number<Real = A> + Real>(classes: usize, noise: f64, spread: f64, offset: f64) -> f64 {
     let mut rng = random();
     let trials = (8000 / classes).clamp(1, 60);
     let error = |_| {
         let (z_p, z_q) = pair::<A>(classes, noise, spread, offset, &mut rng);
         let exact = exact(&wide(&z_p), &wide(&z_q), 2.0).divergence;
-        (lane(Level::best(), &z_p, &z_q, 0.5).divergence / exact - 1.0).abs()
+        (divergence(&z_p, &z_q, 0.5) / exact - 1.0).abs()
     };
     (0..trials).map(error).fold(0.0, f64::max)
 }
@@ -89,8 +82,8 @@ fn accuracy_survives_a_poor_shift() {
                 z_q[3] += 1.0 + peak_q;
                 let (x, y) = (wide(&z_p), wide(&z_q));
                 let exact = exact(&x, &y, 1.0).divergence;
-                let single = lane(Level::best(), &z_p, &z_q, 1.0).divergence / exact - 1.0;
-                let double = lane(Level::best(), &x, &y, 1.0).divergence / exact - 1.0;
+                let single = divergence(&z_p, &z_q, 1.0) / exact - 1.0;
+                let double = divergence(&x, &y, 1.0) / exact - 1.0;
                 worst[0] = worst[0].max(single.abs());
                 worst[1] = worst[1].max(double.abs());
             }
@@ -102,29 +95,29 @@ fn accuracy_survives_a_poor_shift() {
 #[test]
 fn one_class_and_equal_lanes_give_nothing() {
     for (p, q) in [(0.0, 0.0), (3.3, -1e4), (1e30, 2e-3), (-3.4e38, 3.4e38)] {
-        assert_eq!(lane(Level::best(), &[p as f32], &[q as f32], 0.7).divergence, 0.0);
-        assert_eq!(lane(Level::best(), &[p], &[q], 0.7).divergence, 0.0);
+        assert_eq!(divergence(&[p as f32], &[q as f32], 0.7), 0.0);
+        assert_eq!(divergence(&[p], &[q], 0.7), 0.0);
     }
     let mut rng = random();
     for classes in [2, 10, 70, 5000] {
         let (z, _) = pair::<f32>(classes, 1.0, 30.0, 0.0, &mut rng);
-        assert_eq!(lane(Level::best(), &z, &z, 0.3).divergence, 0.0);
+        assert_eq!(divergence(&z, &z, 0.3), 0.0);
     }
 }
 
 /// Finite logits whose differences are not, at a temperature that makes numbers of them.
 #[test]
 fn differences_may_overflow() {
-    fn check<A: Number>() {
-        let (most, rate) = (A::Real::MAX.to_f64(), A::Real::MIN_POSITIVE.to_f64());
+    fn check<A: Number<Real = A> + Real>() {
+        let (most, rate) = (A::MAX.to_f64(), A::MIN_POSITIVE.to_f64());
         let lane_of = |z: [f64; 4]| z.map(|z| A::narrow(z * most));
         let z_p = lane_of([1.0, 0.5, -1.0, 0.0]);
         for z_q in [[-1.0, 0.0, 0.9, 1.0], [1.0, 0.5, -0.9, -1.0]].map(lane_of) {
-            let small = |z: [A; 4]| z.map(|z| z.widen().to_f64() * rate);
+            let small = |z: [A; 4]| z.map(|z| z.to_f64() * rate);
             let exact = exact(&small(z_p), &small(z_q), 1.0).divergence;
-            let found = lane(Level::best(), &z_p, &z_q, rate).divergence;
+            let found = divergence(&z_p, &z_q, rate);
             assert!((found / exact - 1.0).abs() < 1e-6, "{found} for {exact}");
-            let steep = lane(Level::best(), &z_p, &z_q, 1.0).divergence;
+            let steep = divergence(&z_p, &z_q, 1.0);
             assert!(steep == 0.0 || steep >= most, "{steep}");
         }
     }
@@ -134,7 +127,7 @@ fn differences_may_overflow() {
 
 /// As logits are masked by.
 pub const MASKS: [f64; 4] = [f64::NEG_INFINITY, -1e4, -1e30, f32::MIN as f64];
-const SPECIAL: [f64; 6] = [f64::NEG_INFINITY, f64::INFINITY, f64::NAN, -1e4, 300.0, -1e9];
+pub const SPECIAL: [f64; 6] = [f64::NEG_INFINITY, f64::INFINITY, f64::NAN, -1e4, 300.0, -1e9];
 
 fn close(found: f64, expected: f64, tolerance: f64) -> bool {
     found == expected
@@ -143,43 +136,24 @@ fn close(found: f64, expected: f64, tolerance: f64) -> bool {
 }
 
 /// Every special value at every position of every length, on either side or both.
-fn specials<A: Number>(tolerance: f64) {
+fn specials<A: Number<Real = A> + Real>(tolerance: f64) {
     let mut rng = random();
     for classes in (1..=70).chain([1030]) {
         let (z_p, z_q) = pair::<A>(classes, f64::INFINITY, 2.0, 0.0, &mut rng);
-        let (mut all_p, mut all_q) = (vec![], vec![]);
         for place in (0..classes).step_by(if classes > 70 { 101 } else { 1 }) {
             for special in SPECIAL {
                 for (on_p, on_q) in [(true, false), (false, true), (true, true)] {
-                    let start = all_p.len();
-                    all_p.extend_from_slice(&z_p);
-                    all_q.extend_from_slice(&z_q);
-                    if on_p {
-                        all_p[start + place] = A::narrow(special);
-                    }
-                    if on_q {
-                        all_q[start + place] = A::narrow(special);
-                    }
+                    let (mut z_p, mut z_q) = (z_p.clone(), z_q.clone());
+                    z_p[place] = if on_p { A::narrow(special) } else { z_p[place] };
+                    z_q[place] = if on_q { A::narrow(special) } else { z_q[place] };
+                    let expected = naive(&wide(&z_p), &wide(&z_q), 2.0).divergence;
+                    let found = divergence(&z_p, &z_q, 0.5);
+                    let close = close(found, expected, tolerance);
+                    assert!(close, "{found} for {expected}: {z_p:?} {z_q:?}");
                 }
             }
         }
-        let found = lanes(&all_p, &all_q, classes);
-        for ((z_p, z_q), lane) in all_p.chunks(classes).zip(all_q.chunks(classes)).zip(found) {
-            let expected = naive(&wide(z_p), &wide(z_q), 2.0).divergence;
-            let found = lane.divergence;
-            let close = close(found, expected, tolerance);
-            assert!(close, "{found} for {expected}: {z_p:?} {z_q:?}");
-        }
     }
-}
-
-/// Lanes one behind the other, at temperature 2.
-fn lanes<A: Number>(z_p: &[A], z_q: &[A], classes: usize) -> Vec<Lane> {
-    if classes <= FEW {
-        return turned(Level::best(), z_p, z_q, classes, <A::Real as Float>::from_f64(0.5));
-    }
-    let alone = |(p, q)| lane(Level::best(), p, q, 0.5);
-    z_p.chunks(classes).zip(z_q.chunks(classes)).map(alone).collect()
 }
 
 #[test]
@@ -193,8 +167,8 @@ fn a_lane_of_nothing_is_nan() {
     let (nothing, some) = (vec![f32::NEG_INFINITY; 100], vec![1.0; 100]);
     for classes in [1, 10, 100] {
         for (z_p, z_q) in [(&nothing, &some), (&some, &nothing), (&nothing, &nothing)] {
-            let found = lane(Level::best(), &z_p[..classes], &z_q[..classes], 1.0);
-            assert!(found.divergence.is_nan(), "{classes}");
+            let found = divergence(&z_p[..classes], &z_q[..classes], 1.0);
+            assert!(found.is_nan(), "{classes}");
         }
     }
 }
@@ -221,14 +195,12 @@ fn mask<A: Number>(z_p: &mut [A], z_q: &mut [A], rng: &mut SmallRng) {
     }
 }
 
-/// Whatever the level and the layout, at every length.
+/// Values, terms and gradients, whatever the level and whoever is beside.
 fn same_bits<A: Number<Real = A> + Real>() {
     let (levels, mut rng) = (Level::all(), random());
-    let rate = A::from_f64(1.0 / 3.0);
     for classes in (1..=70).chain([127, 500, 1100]) {
-        let lanes = if classes > 200 { 2 } else { 5 };
-        let (mut z_p, mut z_q) = (vec![], vec![]);
-        for lane in classes..classes + lanes {
+        let mut lanes = vec![];
+        for lane in classes..classes + 5 {
             let noise = [0.01, f64::INFINITY][lane % 2];
             let (mut p, mut q) = pair::<A>(classes, noise, 3.0, 1.0, &mut rng);
             match lane % 4 {
@@ -239,48 +211,25 @@ fn same_bits<A: Number<Real = A> + Real>() {
                     strew(&mut q, &mut rng);
                 }
             }
-            z_p.extend(p);
-            z_q.extend(q);
+            lanes.push((p, q));
         }
-        let all = |level: Level| -> Vec<_> {
-            let alone = |(p, q)| bits(lane(level, p, q, 1.0 / 3.0).divergence);
-            z_p.chunks(classes).zip(z_q.chunks(classes)).map(alone).collect()
-        };
-        let expected = all(levels[0]);
-        for &level in &levels {
-            assert_eq!(all(level), expected, "{level:?}, {classes} classes");
-            let turned: Vec<_> = turned(level, &z_p, &z_q, classes, rate)
-                .into_iter()
-                .map(|lane| bits(lane.divergence))
-                .collect();
-            assert_eq!(turned, expected, "beside each other, {level:?}, {classes} classes");
+        let factors: Vec<_> = (0..classes).map(|_| normal(&mut rng)).collect();
+        for factors in [&factors[..], &[0.7]] {
+            for (i, (z_p, z_q)) in lanes.iter().enumerate() {
+                let call = Call { level: levels[0], ..Call::new(1.0 / 3.0, factors) };
+                let expected = call.of(z_p, z_q).bits();
+                for &level in &levels {
+                    let (p, q) = &lanes[(i + 1) % 5];
+                    let found = Call { level, ..call }.beside([z_p, z_q], [p, q]).bits();
+                    assert_eq!(found, expected, "{level:?}, {classes} classes: {z_p:?} {z_q:?}");
+                }
+            }
         }
-        let beside: Vec<_> = beside(Level::best(), &z_p, &z_q, classes, rate);
-        let beside: Vec<_> = beside.into_iter().map(|lane| bits(lane.divergence)).collect();
-        assert_eq!(beside, expected, "in pieces, {classes} classes");
     }
 }
 
 #[test]
-fn bits_are_the_same_whatever_the_layout() {
+fn bits_are_the_same_whatever_the_level_and_the_neighbours() {
     same_bits::<f32>();
     same_bits::<f64>();
-}
-
-/// A lane cut into parts, along and across.
-#[test]
-fn parts_are_joined_in_turn() {
-    let mut rng = random();
-    let (z_p, mut z_q) = pair::<f32>(5000, 1e-3, 3.0, 1.0, &mut rng);
-    z_q[1234] = -300.0;
-    let exact = exact(&wide(&z_p), &wide(&z_q), 1.0).divergence;
-    for part in [16, 1024, 2048] {
-        for level in Level::all() {
-            let (along, across) = super::in_parts(level, &z_p, &z_q, part);
-            assert_eq!(bits(along.divergence), bits(across.divergence), "{part}");
-            assert_eq!(bits(along.mean), bits(across.mean), "{part}");
-            let error = along.divergence / exact - 1.0;
-            assert!(error.abs() < 1e-6, "{part}: {error:e}");
-        }
-    }
 }

@@ -1,0 +1,262 @@
+//! Where p, q and D come from: two kinds of target beside an input of log-probabilities.
+
+use std::marker::PhantomData;
+
+use super::{Divergence, Pair};
+use crate::number::{Real, exp, exp_of_normal, log_ratio_of_any, log_ratio_of_normal};
+
+/// A kind of target: how an input x = ln q and a number of the target become a [`Pair`].
+pub trait Source: Copy + Send + Sync + 'static {
+    /// Whether p is an exponential, which gradients take from the terms' loop rather than compute it again.
+    const P_IS_COSTLY: bool;
+    /// A target whose pair with the input 0 has the term 0 and finite derivatives, for padding.
+    fn neutral<T: Real>() -> T;
+    /// The number that takes longest to compute of the pair: D or p.
+    fn first_step<T: Real, const CAREFUL: bool>(input: T, target: T) -> T;
+    /// The pair, its [first step](Self::first_step) done. With `CAREFUL` false it must be [regular](Self::is_regular).
+    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T, first: T) -> Pair<T>;
+    /// A measure of the pair that no regular one exceeds, in an operation or two. Larger ones may be regular too.
+    fn irregularity<D: Divergence, T: Real>(input: T, target: T) -> T::Bits;
+    /// The bound of [`irregularity`](Self::irregularity).
+    fn regular_bound<D: Divergence, T: Real>() -> T::Bits;
+    /// Whether the pair needs no special care.
+    fn is_regular<D: Divergence, T: Real>(input: T, target: T) -> bool;
+    /// The derivative with respect to the target's number.
+    fn d_target<D: Divergence, T: Real, const CAREFUL: bool>(divergence: D, pair: Pair<T>) -> T;
+}
+
+/// The target holds probabilities t: p = t, D = ln t − x.
+#[derive(Clone, Copy, Debug)]
+pub struct Probabilities;
+
+/// The target holds log-probabilities y: p = eʸ, D = y − x.
+#[derive(Clone, Copy, Debug)]
+pub struct LogProbabilities;
+
+impl Source for Probabilities {
+    const P_IS_COSTLY: bool = false;
+
+    #[inline(always)]
+    fn neutral<T: Real>() -> T {
+        T::ONE
+    }
+
+    #[inline(always)]
+    fn first_step<T: Real, const CAREFUL: bool>(x: T, t: T) -> T {
+        if CAREFUL { log_ratio_of_any(x, t) } else { log_ratio_of_normal(x, t) }
+    }
+
+    #[inline(always)]
+    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, t: T, log_ratio: T) -> Pair<T> {
+        let log_p = if t == T::ZERO { -T::INFINITY } else { T::ZERO };
+        Pair { p: t, q: q_of::<D, T, CAREFUL>(x), log_ratio, log_p, log_q: x }
+    }
+
+    #[inline(always)]
+    fn irregularity<D: Divergence, T: Real>(x: T, t: T) -> T::Bits {
+        let of_target = t.above(T::MIN_POSITIVE);
+        match D::USES_Q {
+            true => of_target.max(T::LOWEST.abs().above(x.abs())),
+            false => of_target,
+        }
+    }
+
+    #[inline(always)]
+    fn regular_bound<D: Divergence, T: Real>() -> T::Bits {
+        T::MAX.above(T::MIN_POSITIVE)
+    }
+
+    #[inline(always)]
+    fn is_regular<D: Divergence, T: Real>(x: T, t: T) -> bool {
+        let normal = (t >= T::MIN_POSITIVE) & (t <= T::MAX);
+        let zero = D::ALLOWS_ZERO_P & (t == T::ZERO);
+        match D::USES_Q {
+            // ln 0 is taken for a number a little below `LOWEST`: far from x, and times 0.
+            true => {
+                let zero = zero & (x >= T::LOWEST + T::from_f64(4.0));
+                (normal & (x >= T::LOWEST) | zero) & (x <= -T::LOWEST)
+            }
+            false => normal | (zero & (x.abs() <= T::MAX)),
+        }
+    }
+
+    #[inline(always)]
+    fn d_target<D: Divergence, T: Real, const CAREFUL: bool>(divergence: D, pair: Pair<T>) -> T {
+        divergence.d_p::<T, CAREFUL>(pair)
+    }
+}
+
+impl Source for LogProbabilities {
+    const P_IS_COSTLY: bool = true;
+
+    #[inline(always)]
+    fn neutral<T: Real>() -> T {
+        T::ZERO
+    }
+
+    #[inline(always)]
+    fn first_step<T: Real, const CAREFUL: bool>(_: T, y: T) -> T {
+        if CAREFUL { exp(y) } else { exp_of_normal(y) }
+    }
+
+    #[inline(always)]
+    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, y: T, p: T) -> Pair<T> {
+        Pair { p, q: q_of::<D, T, CAREFUL>(x), log_ratio: y - x, log_p: y, log_q: x }
+    }
+
+    #[inline(always)]
+    fn irregularity<D: Divergence, T: Real>(x: T, y: T) -> T::Bits {
+        let of_target = y.abs().above(T::ZERO);
+        if D::USES_Q { of_target.max(x.abs().above(T::ZERO)) } else { of_target }
+    }
+
+    #[inline(always)]
+    fn regular_bound<D: Divergence, T: Real>() -> T::Bits {
+        T::LOWEST.abs().above(T::ZERO)
+    }
+
+    #[inline(always)]
+    fn is_regular<D: Divergence, T: Real>(x: T, y: T) -> bool {
+        let normal = |number: T| (number >= T::LOWEST) & (number <= T::HIGHEST);
+        match D::USES_Q {
+            true => normal(y) & normal(x) & (x <= -T::LOWEST) & (y <= -T::LOWEST),
+            false => normal(y),
+        }
+    }
+
+    #[inline(always)]
+    fn d_target<D: Divergence, T: Real, const CAREFUL: bool>(divergence: D, pair: Pair<T>) -> T {
+        divergence.d_log_p::<T, CAREFUL>(pair)
+    }
+}
+
+/// q = eˣ, or some number where the divergence does not read it.
+#[inline(always)]
+fn q_of<D: Divergence, T: Real, const CAREFUL: bool>(x: T) -> T {
+    match (D::USES_Q, CAREFUL) {
+        (false, _) => T::ZERO,
+        (true, true) => exp(x),
+        (true, false) => exp_of_normal(x),
+    }
+}
+
+/// What the loops compute of an input and a target: a divergence of a kind of target.
+///
+/// With `CAREFUL` false the pair must be [regular](Self::is_regular); the results are the same bits either way.
+pub trait Kernel: Copy + Send + Sync + 'static {
+    /// Whether gradients take ∂/∂input from the terms' loop rather than compute it again.
+    const D_INPUT_IS_COSTLY: bool;
+    /// Whether one loop over [first steps](Self::first_step) and one over the rest are faster than one loop over both.
+    const IN_TWO_LOOPS: bool;
+    /// The term.
+    fn term<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T;
+    /// The term and ∂term/∂input.
+    fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T);
+    /// The first number that is computed of a regular pair.
+    fn first_step<T: Real>(self, input: T, target: T) -> T;
+    /// The term of a regular pair, its [first step](Self::first_step) done.
+    fn regular_term<T: Real>(self, input: T, target: T, first: T) -> T;
+    /// The term and ∂term/∂input of a regular pair, its [first step](Self::first_step) done.
+    fn regular_term_and_slope<T: Real>(self, input: T, target: T, first: T) -> (T, T);
+    /// ∂term/∂input.
+    fn d_input<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T;
+    /// ∂term/∂target.
+    fn d_target<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T;
+    /// An input and a target whose term is 0 and whose derivatives are finite, for padding.
+    fn neutral<T: Real>(self) -> (T, T);
+    /// A measure of the pair that no regular one exceeds.
+    fn irregularity<T: Real>(self, input: T, target: T) -> T::Bits;
+    /// The bound of [`irregularity`](Self::irregularity).
+    fn regular_bound<T: Real>(self) -> T::Bits;
+    /// Whether the pair needs no special care.
+    fn is_regular<T: Real>(self, input: T, target: T) -> bool;
+}
+
+/// A divergence D of targets of the kind S.
+pub struct Between<S, D> {
+    divergence: D,
+    source: PhantomData<S>,
+}
+
+impl<S, D> Between<S, D> {
+    /// The divergence of targets of that kind.
+    pub const fn new(divergence: D) -> Self {
+        Between { divergence, source: PhantomData }
+    }
+}
+
+/// The pair of an input and a target.
+#[inline(always)]
+fn pair<S: Source, D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T) -> Pair<T> {
+    S::pair::<D, T, CAREFUL>(input, target, S::first_step::<T, CAREFUL>(input, target))
+}
+
+impl<S, D: Copy> Clone for Between<S, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S, D: Copy> Copy for Between<S, D> {}
+
+impl<S: Source, D: Divergence> Kernel for Between<S, D> {
+    const D_INPUT_IS_COSTLY: bool = S::P_IS_COSTLY | D::USES_Q;
+    const IN_TWO_LOOPS: bool = D::USES_Q;
+
+    #[inline(always)]
+    fn term<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
+        self.divergence.term::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
+    }
+
+    #[inline(always)]
+    fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T) {
+        let pair = pair::<S, D, T, CAREFUL>(input, target);
+        self.divergence.term_and_d_log_q::<T, CAREFUL>(pair)
+    }
+
+    #[inline(always)]
+    fn first_step<T: Real>(self, input: T, target: T) -> T {
+        S::first_step::<T, false>(input, target)
+    }
+
+    #[inline(always)]
+    fn regular_term<T: Real>(self, input: T, target: T, first: T) -> T {
+        self.divergence.term::<T, false>(S::pair::<D, T, false>(input, target, first))
+    }
+
+    #[inline(always)]
+    fn regular_term_and_slope<T: Real>(self, input: T, target: T, first: T) -> (T, T) {
+        let pair = S::pair::<D, T, false>(input, target, first);
+        self.divergence.term_and_d_log_q::<T, false>(pair)
+    }
+
+    #[inline(always)]
+    fn d_input<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
+        self.divergence.d_log_q::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
+    }
+
+    #[inline(always)]
+    fn d_target<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
+        S::d_target::<D, T, CAREFUL>(self.divergence, pair::<S, D, T, CAREFUL>(input, target))
+    }
+
+    #[inline(always)]
+    fn neutral<T: Real>(self) -> (T, T) {
+        (T::ZERO, S::neutral())
+    }
+
+    #[inline(always)]
+    fn irregularity<T: Real>(self, input: T, target: T) -> T::Bits {
+        S::irregularity::<D, T>(input, target)
+    }
+
+    #[inline(always)]
+    fn regular_bound<T: Real>(self) -> T::Bits {
+        S::regular_bound::<D, T>()
+    }
+
+    #[inline(always)]
+    fn is_regular<T: Real>(self, input: T, target: T) -> bool {
+        S::is_regular::<D, T>(input, target)
+    }
+}

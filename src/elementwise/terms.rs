@@ -1,0 +1,288 @@
+//! The loops over a tile that fits the first-level cache: terms, slopes, gradients.
+//!
+//! The loops compute [`WIDTH`] pairs side by side and have no branches, so the compiler turns them into vectors. They treat
+//! every pair as [regular](Kernel::is_regular) and keep the largest irregularity. Only if that exceeds the bound is every pair
+//! examined, and only if one is not regular is the tile computed again with special care.
+//!
+//! Meanwhile they prefetch the next tile, a cache line of each operand at a time.
+//!
+//! A divergence that reads q takes [two loops](Kernel::IN_TWO_LOOPS): in one, the chain of dependent operations is longer than
+//! a processor looks ahead, and it waits.
+
+use super::prefetch::Prefetch;
+use crate::divergence::Kernel;
+use crate::number::{Aligned, Float, Level, Number, WIDTH};
+
+/// The number of elements of a tile.
+pub const TILE: usize = 1024;
+
+/// A tile of both operands.
+#[derive(Clone, Copy, Debug)]
+pub struct Operands<'a, A> {
+    /// The inputs x.
+    pub input: &'a [A],
+    /// The targets: probabilities t or log-probabilities y.
+    pub target: &'a [A],
+}
+
+/// Computes the terms.
+pub fn terms<K: Kernel, A: Number>(
+    level: Level,
+    kernel: K,
+    operands: Operands<'_, A>,
+    prefetch: Prefetch<'_, A>,
+    out: &mut [A::Real],
+) {
+    if out.len() < WIDTH {
+        return few_terms(level, kernel, operands, out);
+    }
+    level.run(
+        #[inline(always)]
+        || {
+            let regular = operands.regular_terms(level, kernel, prefetch, out.as_chunks_mut().0)
+                && operands.last_group().regular_terms(
+                    level,
+                    kernel,
+                    Prefetch::NOTHING,
+                    last_group_mut(out),
+                );
+            if !regular {
+                operands.each(
+                    out,
+                    #[inline(always)]
+                    |out, x, t| *out = kernel.term::<_, true>(x, t),
+                );
+            }
+        },
+    );
+}
+
+/// Computes the terms of fewer than [`WIDTH`] pairs.
+fn few_terms<K: Kernel, A: Number>(
+    level: Level,
+    kernel: K,
+    operands: Operands<'_, A>,
+    out: &mut [A::Real],
+) {
+    let (input, target) = kernel.neutral::<A::Real>();
+    let [mut input, mut target] = [input, target].map(|x| [A::round(x); WIDTH]);
+    input[..out.len()].copy_from_slice(operands.input);
+    target[..out.len()].copy_from_slice(operands.target);
+    let mut scratch = [A::Real::ZERO; WIDTH];
+    let operands = Operands { input: &input, target: &target };
+    terms(level, kernel, operands, Prefetch::NOTHING, &mut scratch);
+    out.copy_from_slice(&scratch[..out.len()]);
+}
+
+/// Computes the terms and ∂term/∂input.
+pub fn terms_and_slopes<K: Kernel, A: Number>(
+    level: Level,
+    kernel: K,
+    operands: Operands<'_, A>,
+    prefetch: Prefetch<'_, A>,
+    out: &mut [A::Real],
+    slopes: &mut [A::Real],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let (groups, places) = (out.as_chunks_mut().0, slopes.as_chunks_mut().0);
+            let regular =
+                operands.regular_terms_and_slopes(level, kernel, prefetch, groups, places) && {
+                    let (groups, places) = (last_group_mut(out), last_group_mut(slopes));
+                    let (last, none) = (operands.last_group(), Prefetch::NOTHING);
+                    last.regular_terms_and_slopes(level, kernel, none, groups, places)
+                };
+            if !regular || out.len() < WIDTH {
+                operands.each(
+                    out.iter_mut().zip(slopes),
+                    #[inline(always)]
+                    |(out, slope), x, t| {
+                        (*out, *slope) = kernel.term_and_slope::<_, true>(x, t);
+                    },
+                );
+            }
+        },
+    );
+}
+
+/// The start of the last [`WIDTH`] of `len` elements, if the loop over whole groups leaves elements over. Otherwise the end, or 0
+/// if there are fewer than [`WIDTH`].
+#[inline(always)]
+fn last_start(len: usize) -> usize {
+    if len.is_multiple_of(WIDTH) { len } else { len.saturating_sub(WIDTH) }
+}
+
+/// The places of the last group, as [`last_start`] defines it.
+#[inline(always)]
+fn last_group_mut<T>(places: &mut [T]) -> &mut [[T; WIDTH]] {
+    let start = last_start(places.len());
+    places[start..].as_chunks_mut().0
+}
+
+impl<A: Number> Operands<'_, A> {
+    /// The last [`WIDTH`] pairs, if the loop over whole groups leaves pairs over, otherwise none.
+    #[inline(always)]
+    fn last_group(&self) -> Self {
+        let start = last_start(self.input.len());
+        Operands { input: &self.input[start..], target: &self.target[start..] }
+    }
+
+    /// Calls `put` with each place and its pair.
+    #[inline(always)]
+    pub(super) fn each<P>(
+        &self,
+        places: impl IntoIterator<Item = P>,
+        put: impl Fn(P, A::Real, A::Real),
+    ) {
+        let pairs = self.input.iter().zip(self.target);
+        for (place, (x, t)) in places.into_iter().zip(pairs) {
+            put(place, x.widen(), t.widen());
+        }
+    }
+
+    /// Calls `put` with [`WIDTH`] pairs at a time. Pairs that are left over at the end are ignored.
+    #[inline(always)]
+    fn each_group<P>(
+        &self,
+        level: Level,
+        prefetch: Prefetch<'_, A>,
+        places: impl IntoIterator<Item = P>,
+        mut put: impl FnMut(P, &[A::Real; WIDTH], &[A::Real; WIDTH]),
+    ) {
+        let mut scratch = Aligned([A::Real::ZERO; WIDTH]);
+        let pairs = self.input.as_chunks().0.iter().zip(self.target.as_chunks::<WIDTH>().0);
+        for (group, ((x, t), place)) in pairs.zip(places).enumerate() {
+            prefetch.fetch::<WIDTH>(group * WIDTH);
+            put(place, &A::widen_all(level, x), A::widen_to(level, t, &mut scratch.0));
+        }
+    }
+
+    /// Calls `put` with [`WIDTH`] pairs at a time, as if all were regular. Returns false if one was not.
+    #[inline(always)]
+    fn each_regular<K: Kernel, P>(
+        &self,
+        level: Level,
+        kernel: K,
+        prefetch: Prefetch<'_, A>,
+        places: impl IntoIterator<Item = P>,
+        put: impl Fn(P, &[A::Real; WIDTH], &[A::Real; WIDTH]),
+    ) -> bool {
+        let mut largest = [<A::Real as Float>::Bits::default(); WIDTH];
+        self.each_group(
+            level,
+            prefetch,
+            places,
+            // Not inlined, a long closure would not be compiled for the level.
+            #[inline(always)]
+            |place, x, t| {
+                for i in 0..WIDTH {
+                    largest[i] = largest[i].max(kernel.irregularity(x[i], t[i]));
+                }
+                put(place, x, t);
+            },
+        );
+        let bound = kernel.regular_bound::<A::Real>();
+        largest.iter().all(|&irregularity| irregularity <= bound) || self.all_regular(level, kernel)
+    }
+
+    /// Whether all pairs are regular in spite of a large irregularity, as a target of 0 with a finite input is.
+    #[inline(always)]
+    fn all_regular<K: Kernel>(&self, level: Level, kernel: K) -> bool {
+        let mut irregular = [A::Real::ZERO; WIDTH];
+        let (inputs, targets) =
+            (self.input.as_chunks::<WIDTH>().0, self.target.as_chunks::<WIDTH>().0);
+        for (x, t) in inputs.iter().zip(targets) {
+            let (x, t) = (A::widen_all(level, x), A::widen_all(level, t));
+            for i in 0..WIDTH {
+                irregular[i] =
+                    if kernel.is_regular(x[i], t[i]) { irregular[i] } else { A::Real::ONE };
+            }
+        }
+        irregular == [A::Real::ZERO; WIDTH]
+    }
+
+    /// Computes terms as if all pairs were regular. Returns false if one was not.
+    #[inline(always)]
+    fn regular_terms<K: Kernel>(
+        &self,
+        level: Level,
+        kernel: K,
+        prefetch: Prefetch<'_, A>,
+        out: &mut [[A::Real; WIDTH]],
+    ) -> bool {
+        let (prefetch, later) = prefetch.share(K::IN_TWO_LOOPS);
+        let regular = self.each_regular(
+            level,
+            kernel,
+            prefetch,
+            out.iter_mut(),
+            #[inline(always)]
+            |out, x, t| {
+                for i in 0..WIDTH {
+                    let first = kernel.first_step(x[i], t[i]);
+                    out[i] = match K::IN_TWO_LOOPS {
+                        true => first,
+                        false => kernel.regular_term(x[i], t[i], first),
+                    };
+                }
+            },
+        );
+        if K::IN_TWO_LOOPS && regular {
+            self.each_group(
+                level,
+                later,
+                out,
+                #[inline(always)]
+                |out, x, t| {
+                    for i in 0..WIDTH {
+                        out[i] = kernel.regular_term(x[i], t[i], out[i]);
+                    }
+                },
+            );
+        }
+        regular
+    }
+
+    /// Computes terms and ∂term/∂input as if all pairs were regular. Returns false if one was not.
+    #[inline(always)]
+    fn regular_terms_and_slopes<K: Kernel>(
+        &self,
+        level: Level,
+        kernel: K,
+        prefetch: Prefetch<'_, A>,
+        out: &mut [[A::Real; WIDTH]],
+        slopes: &mut [[A::Real; WIDTH]],
+    ) -> bool {
+        let (prefetch, later) = prefetch.share(K::IN_TWO_LOOPS);
+        let regular = self.each_regular(
+            level,
+            kernel,
+            prefetch,
+            out.iter_mut().zip(slopes.iter_mut()),
+            #[inline(always)]
+            |(out, slope), x, t| {
+                for i in 0..WIDTH {
+                    out[i] = kernel.first_step(x[i], t[i]);
+                    if !K::IN_TWO_LOOPS {
+                        (out[i], slope[i]) = kernel.regular_term_and_slope(x[i], t[i], out[i]);
+                    }
+                }
+            },
+        );
+        if K::IN_TWO_LOOPS && regular {
+            self.each_group(
+                level,
+                later,
+                out.iter_mut().zip(slopes),
+                #[inline(always)]
+                |(out, slope), x, t| {
+                    for i in 0..WIDTH {
+                        (out[i], slope[i]) = kernel.regular_term_and_slope(x[i], t[i], out[i]);
+                    }
+                },
+            );
+        }
+        regular
+    }
+}

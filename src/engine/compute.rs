@@ -1,0 +1,149 @@
+//! What one thread computes of matrices [lane, class]: the one place where a rule becomes a kernel or a softmax.
+
+use super::logits::compute_matrices;
+use super::pass::Pass;
+use super::request::{Request, Rule};
+use super::results::Results;
+use crate::divergence::{Kernel, Work};
+use crate::elementwise::{FEW_CLASSES, Operands, PART, Prefetch, TILE, terms};
+use crate::exact::{ExactSum, RUN, block_sum};
+use crate::layout::{Matrices, join};
+use crate::number::{Aligned, Number};
+use crate::partial::BufferedMoments;
+
+/// Batches of at most this number of elements use a shorter scratch buffer, which takes less time to clear.
+const SHORT: usize = 128;
+/// The same for matrices of at most this number of elements.
+const MODERATE: usize = 384;
+
+impl Request {
+    /// Computes matrices and returns their total.
+    ///
+    /// [`Element::compute`](crate::Element::compute) calls it for each type, so that the loops are compiled in this crate and not
+    /// again in every crate that calls it.
+    pub fn compute<A: Number>(
+        &self,
+        matrices: Matrices<'_, A>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        match self.rule {
+            Rule::LogProbabilities { divergence, log_target } => divergence
+                .with_kernel(log_target, MatricesWork { request: self, matrices, moments }),
+            Rule::Logits(softmax) => {
+                let mut results = Results::new(self, moments);
+                compute_matrices(softmax, matrices, &mut results);
+                results.finish()
+            }
+        }
+    }
+
+    /// The total of a small batch whose operands are contiguous. With more than [`FEW_CLASSES`] classes they must be whole
+    /// distributions, one behind the other. It needs no matrices, buffers or limbs of an exact sum.
+    ///
+    /// [`Element::total`](crate::Element::total) calls it for each type.
+    pub fn total_of<A: Number>(&self, operands: Operands<'_, A>) -> Option<f64> {
+        let Rule::LogProbabilities { divergence, log_target } = self.rule else { return None };
+        Some(divergence.with_kernel(log_target, TotalWork { request: self, operands }))
+    }
+}
+
+/// The computation of matrices, for any kernel.
+struct MatricesWork<'w, 'a, A: Number> {
+    request: &'w Request,
+    matrices: Matrices<'a, A>,
+    moments: Option<&'w mut BufferedMoments>,
+}
+
+impl<A: Number> Work for MatricesWork<'_, '_, A> {
+    type Output = ExactSum;
+
+    fn run<K: Kernel>(self, kernel: K) -> ExactSum {
+        match self.matrices.input.len() {
+            ..=MODERATE => self.in_scratch(kernel, &mut scratch::<A::Real, MODERATE>().0),
+            _ => self.in_scratch(kernel, &mut scratch::<A::Real, TILE>().0),
+        }
+    }
+}
+
+impl<A: Number> MatricesWork<'_, '_, A> {
+    fn in_scratch<K: Kernel>(self, kernel: K, scratch: &mut [A::Real]) -> ExactSum {
+        let MatricesWork { request, mut matrices, moments } = self;
+        let mut results = Results::new(request, moments);
+        let mut pass = Pass::new(kernel, &mut results, [matrices.input, matrices.target], scratch);
+        if matrices.input.ncols() > PART && matrices.input.nrows() == 1 {
+            let mut value = if request.sums_lanes() { matrices.value.take() } else { None };
+            let weights = matrices.weights;
+            let sum = parts(request, kernel, matrices);
+            pass.results.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
+        } else {
+            pass.run(&mut matrices);
+        }
+        results.finish()
+    }
+}
+
+/// The exact sum of the sums of parts of [`PART`] classes of one lane, computed in parallel.
+fn parts<K: Kernel, A: Number>(
+    request: &Request,
+    kernel: K,
+    mut lane: Matrices<'_, A>,
+) -> ExactSum {
+    let classes = lane.input.ncols();
+    let count = classes.div_ceil(PART);
+    if count > 1 {
+        let (a, b) = lane.split_classes(count / 2 * PART);
+        let (a, b) = join(|| parts(request, kernel, a), || parts(request, kernel, b));
+        return merged(a, b);
+    }
+    let mut terms = scratch::<A::Real, TILE>();
+    let mut results = Results::new(request, None);
+    let mut pass = Pass::new(kernel, &mut results, [lane.input, lane.target], &mut terms.0);
+    let mut total = ExactSum::default();
+    total.add(pass.part(&mut lane, 0, 0..classes));
+    total
+}
+
+/// The total of a small batch, for any kernel.
+struct TotalWork<'w, A> {
+    request: &'w Request,
+    operands: Operands<'w, A>,
+}
+
+impl<A: Number> Work for TotalWork<'_, A> {
+    type Output = f64;
+
+    fn run<K: Kernel>(self, kernel: K) -> f64 {
+        match self.operands.input.len() {
+            ..=SHORT => self.in_scratch(kernel, &mut scratch::<A::Real, SHORT>().0),
+            _ => self.in_scratch(kernel, &mut scratch::<A::Real, TILE>().0),
+        }
+    }
+}
+
+impl<A: Number> TotalWork<'_, A> {
+    fn in_scratch<K: Kernel>(self, kernel: K, scratch: &mut [A::Real]) -> f64 {
+        let Request { level, classes, .. } = *self.request;
+        let len = self.operands.input.len();
+        terms(level, kernel, self.operands, Prefetch::NOTHING, &mut scratch[..len]);
+        if self.request.has_few_classes() {
+            // Zeros at the end are cheaper than a tail.
+            return block_sum(level, &scratch[..len.next_multiple_of(RUN)]);
+        }
+        let mut sums = [0.0; TILE / FEW_CLASSES];
+        let sums = &mut sums[..len / classes];
+        self.request.sum_each(&scratch[..len], sums);
+        block_sum(level, sums)
+    }
+}
+
+/// A scratch buffer for terms.
+#[inline(always)]
+fn scratch<T: Default + Copy, const N: usize>() -> Aligned<[T; N]> {
+    Aligned([T::default(); N])
+}
+
+/// The sum of two exact sums.
+pub fn merged(mut a: ExactSum, b: ExactSum) -> ExactSum {
+    a.merge(&b);
+    a
+}

@@ -1,0 +1,133 @@
+//! Matrices of logits: lanes go through a solver pass by pass, then values and gradients are written.
+
+mod alone;
+mod copier;
+mod lane_factors;
+mod panel;
+mod wide;
+
+use ndarray::ArrayView2;
+
+use super::request::{Request, Softmax, Values};
+use super::results::Results;
+use crate::divergence::{Choice, Kernel, Work};
+use crate::layout::{Matrices, Scratch};
+use crate::number::{Float, Number};
+use crate::softmax::{Arrangement, FEW, LogitTarget, Settings, SoftTarget, Solver};
+use crate::target::Target;
+use lane_factors::Scale;
+
+/// Computes matrices.
+pub fn compute_matrices<A: Number>(
+    softmax: Softmax,
+    matrices: Matrices<'_, A>,
+    results: &mut Results<'_, A::Real>,
+) {
+    let Request { level, values, scale, .. } = *results.request;
+    let gradients = matrices.d_input.is_some() || matrices.d_target.is_some();
+    let outputs = gradients || (values == Values::Terms && matrices.value.is_some());
+    let classes = matrices.input.ncols();
+    let arrangement = match classes {
+        ..=FEW => Arrangement::Sixteen,
+        _ => Arrangement::OneLane,
+    };
+    let Softmax { rate, generalized, target, factor } = softmax;
+    let each = matrices.upstream.as_ref().is_some_and(|view| view.ncols() > 1);
+    let settings = Settings { level, arrangement, rate, outputs, gradients, each, generalized };
+    let scale = Scale::new::<A::Real>(scale, factor, rate);
+    let work = MatricesWork { settings, factor, scale, matrices, results };
+    match target {
+        Target::Logits => work.with_solver(LogitTarget::new(settings, classes)),
+        _ => {
+            let choice = if generalized { Choice::GeneralizedForward } else { Choice::Forward };
+            choice.with_kernel(target == Target::LogProbabilities, work)
+        }
+    }
+}
+
+/// The computation of matrices.
+struct MatricesWork<'r, 'v, 'a, A: Number> {
+    settings: Settings,
+    factor: f64,
+    scale: Scale,
+    matrices: Matrices<'a, A>,
+    results: &'r mut Results<'v, A::Real>,
+}
+
+impl<A: Number> Work for MatricesWork<'_, '_, '_, A> {
+    type Output = ();
+
+    fn run<K: Kernel>(self, kernel: K) {
+        let settings = self.settings;
+        self.with_solver(SoftTarget::<K, A::Real>::new(kernel, settings));
+    }
+}
+
+impl<A: Number> MatricesWork<'_, '_, '_, A> {
+    fn with_solver<S: Solver<A> + Solver<A::Real>>(self, solver: S) {
+        match self.settings.arrangement {
+            Arrangement::Sixteen => self.panels(solver),
+            Arrangement::OneLane => self.lanes(solver),
+        }
+    }
+
+    fn wants_terms(&self) -> bool {
+        self.results.request.values == Values::Terms && self.matrices.value.is_some()
+    }
+
+    /// The weight of a lane, if there are weights.
+    fn weight(&self, lane: usize) -> Option<A::Real> {
+        self.matrices.weights.as_ref().map(|weights| weights[[lane, 0]])
+    }
+
+    /// The upstreams of a lane: one, or one for each class.
+    fn upstream(&self, lane: usize) -> Option<ndarray::ArrayView1<'_, A::Real>> {
+        self.matrices.upstream.as_ref().map(|view| view.row(lane))
+    }
+
+    /// Whether each class has an upstream of its own.
+    fn has_each(&self) -> bool {
+        self.settings.each
+    }
+
+    /// Hands the divergences of some lanes on, at most a panel.
+    fn emit(&mut self, lanes: std::ops::Range<usize>, divergences: &mut [f64]) {
+        if !self.results.request.sums_lanes() {
+            return;
+        }
+        for (lane, divergence) in lanes.clone().zip(&mut *divergences) {
+            let is_skipped = self.weight(lane).is_some_and(|weight| weight == A::Real::ZERO);
+            *divergence = if is_skipped { 0.0 } else { *divergence * self.factor };
+        }
+        let Matrices { weights, value, .. } = &mut self.matrices;
+        self.results.emit(weights, value, lanes, divergences);
+    }
+
+    /// Term times factor and weight.
+    fn weighted(&self, weight: Option<A::Real>) -> impl Fn(A::Real) -> A::Real + use<A> {
+        let factor = A::Real::from_f64(self.factor);
+        move |term| match weight {
+            Some(weight) if weight == A::Real::ZERO => A::Real::ZERO,
+            Some(weight) => term * factor * weight,
+            None => term * factor,
+        }
+    }
+}
+
+/// Whether any number of a lane is NaN.
+fn has_nan<A: Number>(operands: [&ArrayView2<'_, A>; 2], lane: usize) -> bool {
+    operands.iter().any(|view| view.row(lane).iter().any(|number| number.widen().is_nan()))
+}
+
+/// The first `len` numbers of a vector, which are overwritten.
+fn sized<T: Copy + Default>(vector: &mut Vec<T>, len: usize) -> &mut [T] {
+    vector.resize(len, T::default());
+    vector
+}
+
+/// Scratch for both gradients.
+struct GradientScratch<A> {
+    d_input: Vec<A>,
+    d_target: Vec<A>,
+    copy: Scratch<A>,
+}

@@ -1,0 +1,12 @@
+//! The engine: computes values and gradients of matrices [lane, class], tile by tile.
+
+mod compute;
+mod factors;
+mod logits;
+mod pass;
+mod request;
+mod results;
+
+pub(crate) use compute::merged;
+pub use request::Request;
+pub(crate) use request::{Rule, Softmax, Values};

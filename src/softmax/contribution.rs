@@ -1,0 +1,140 @@
+//! What one class contributes, from its two logits.
+//!
+//! A contribution needs e = e^((z_p − max z_p)/τ), ε = (z_p − z_q)/τ − s, φ(ε) = e^(−ε) − 1 + ε and expm1(−ε).
+//!
+//! **The fast way** reduces once for all three: −ε = k·ln 2 + r with k a whole number, |r| ≤ ln 2 / 2. Then
+//! e^(−ε) = 2ᵏ·(1 + r + r²·P(r)) and φ(ε) = 2ᵏ·r²·P + ((2ᵏ − 1) + (ε + 2ᵏ·r)), whose last bracket is exactly 0 for k = 0.
+//! P = (eʳ − 1 − r)/r² is [`Phi::remainder_reduced`](crate::number::Phi::remainder_reduced).
+//!
+//! **The careful way** takes both exponentials from their own logits, and φ from its polynomial only where |ε| ≤ 3/2.
+
+use super::shift::{Shift, difference};
+use crate::number::{Exp, Float, Real, exp_of_normal};
+
+/// What one class contributes to the sums.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contribution<T> {
+    /// The weight in p, e.
+    pub weight: T,
+    /// ε. It is +∞ where only q excludes the class, and 0 where e is 0.
+    pub log_ratio: T,
+    /// e·φ(ε).
+    pub curvature: T,
+    /// e·expm1(−ε): the weight in q less the weight in p.
+    pub excess: T,
+    /// The weight in q, the careful way.
+    pub other: T,
+}
+
+/// Logits of a lane that is computed the fast way lie no further below the greatest, over τ.
+#[inline(always)]
+pub fn fast_extent<T: Real>() -> T {
+    T::from_f64(if T::DIGITS == <f32 as Float>::DIGITS { 40.0 } else { 100.0 })
+}
+
+/// Whether gradients are promised to be right to a few ulp however far apart the two sides are: in `f64`.
+#[inline(always)]
+pub fn is_exacting<T: Real>() -> bool {
+    T::DIGITS > <f32 as Float>::DIGITS
+}
+
+/// Where −ε is greater, an exacting gradient does not take the fast way's weight in q but [`weight_in_q`]: the former is off by
+/// some |ε| ulp.
+#[inline(always)]
+pub fn steep<T: Real>() -> T {
+    T::from_f64(4.0)
+}
+
+/// The contribution of a class at position `i`, the fast way.
+///
+/// ε is rounded twice, which is good enough where s is not much larger than ε. Reductions of `f32` subtract k·ln 2 in one step,
+/// whose error grows as that of their argument does.
+#[inline(always)]
+pub fn fast_contribution<T: Real>(z_p: T, z_q: T, shift: &Shift<T>, i: usize) -> Contribution<T> {
+    let ratio = (z_p - z_q).mul_add(shift.rate, -shift.log_shift[i]);
+    let (r, k) = reduced(z_p.mul_add(shift.rate, -shift.offset[i]));
+    let weight = T::exp_reduced(r).scale(k);
+    let (r, k) = reduced(-ratio);
+    let power = T::ONE.scale(k);
+    let tail = r * r * T::remainder_reduced(r);
+    let less_one = power - T::ONE;
+    let phi = power.mul_add(tail, less_one + power.mul_add(r, ratio));
+    let growth = power.mul_add(r + tail, less_one);
+    Contribution {
+        weight,
+        log_ratio: ratio,
+        curvature: weight * phi,
+        excess: weight * growth,
+        other: T::ZERO,
+    }
+}
+
+/// The weight in q of a class at position `i`, from its own logit, of a lane that is computed the fast way.
+#[inline(always)]
+pub fn weight_in_q<T: Real>(z_q: T, shift: &Shift<T>, i: usize) -> T {
+    let (r, k) = reduced((z_q - shift.greatest_q[i]) * shift.rate);
+    T::exp_reduced(r).scale(k) * shift.fast_factor_q[i]
+}
+
+/// ln 2 less its rounding to `f64`.
+const LN_2_REST: f64 = 2.319_046_813_846_299_6e-17;
+
+/// r and k, [shifted](Float::ROUND), of y = k·ln 2 + r.
+#[inline(always)]
+fn reduced<T: Real>(y: T) -> (T, T) {
+    let shifted = y.mul_add(T::LOG2_E, T::ROUND);
+    let minus_k = T::ROUND - shifted;
+    let r = minus_k.mul_add(T::LN_2, y);
+    if T::DIGITS == <f32 as Float>::DIGITS {
+        return (r, shifted);
+    }
+    (minus_k.mul_add(T::from_f64(LN_2_REST), r), shifted)
+}
+
+/// The contribution of a class at position `i`, for any logits.
+#[inline(always)]
+pub fn careful_contribution<T: Real>(
+    z_p: T,
+    z_q: T,
+    shift: &Shift<T>,
+    i: usize,
+) -> Contribution<T> {
+    let (is_absent_in_p, is_absent_in_q) = (z_p == -T::INFINITY, z_q == -T::INFINITY);
+    let (p, q) = (z_p * shift.unit[i], z_q * shift.unit[i]);
+    let over_tau = |z: T| z * shift.rate * shift.per_unit[i];
+    let weight = exp_or_zero(over_tau(p - shift.peak_p[i]));
+    let other = exp_or_zero(over_tau(q - shift.peak_q[i])) * shift.factor_q[i];
+
+    let is_absent = is_absent_in_p | is_absent_in_q;
+    let (hi, lo) = difference(
+        if is_absent { shift.peak_p[i] } else { p },
+        if is_absent { shift.peak_q[i] } else { q },
+    );
+    let ratio = over_tau((hi - shift.hi[i]) + (lo - shift.lo[i]));
+    let is_excluded = is_absent_in_q & !is_absent_in_p;
+    let ratio = if is_excluded { T::INFINITY } else { ratio };
+    // 0 · ∞ = 0.
+    let vanishes = (weight == T::ZERO) & !is_excluded & !ratio.is_nan();
+    let ratio = if vanishes { T::ZERO } else { ratio };
+
+    let is_near = (ratio.abs() <= T::from_f64(1.5)) & !is_absent & !vanishes;
+    let square = ratio * ratio;
+    let phi = square * T::remainder(-ratio);
+    let growth = square.mul_add(T::remainder(-ratio), -ratio);
+    let apart = if ratio.is_nan() { ratio } else { other - weight };
+    let far = if is_excluded { T::INFINITY } else { weight.mul_add(ratio, apart) };
+    Contribution {
+        weight,
+        log_ratio: ratio,
+        curvature: if is_near { weight * phi } else { far },
+        excess: if is_near { weight * growth } else { apart },
+        other,
+    }
+}
+
+/// eʸ for y ≤ 0, but 0 where that is not a normal number; some number for NaN.
+#[inline(always)]
+pub fn exp_or_zero<T: Exp>(y: T) -> T {
+    let value = exp_of_normal(y);
+    if y < T::LOWEST { T::ZERO } else { value }
+}

@@ -1,0 +1,339 @@
+//! Terms and gradients of a block of contributions once the sums of its lanes are known.
+//!
+//! One factor v = uκ/τ for the lane: ∂z_q = v(q − p) = v/(S(1 + x))·(g − e·x) with g = e·expm1(−ε), and
+//! ∂z_p = v·p(D − KL) = v/S·e(ε − a).
+//!
+//! One factor v_j = u_jκ/τ for each class, D = ε + ln(1 + x); with U = Σvp and V = Σvp(D + 1): ∂z_q = U·q − v·p and
+//! ∂z_p = p(v(D + 1) − V). Of generalized terms p·D − p + q, with U = Σv(p − q) and V = ΣvpD: ∂z_q = (U + v)·q − v·p and
+//! ∂z_p = p(vD − V).
+//!
+//! Where q excludes classes that p has, the divergence is infinite and ∂z_p the limit: v·∞ at those classes, −v·∞ at the
+//! others that p has. It is NaN where p has no others.
+
+use super::normalizers::Normalizers;
+use super::solver::Factors;
+use super::sums::Contributions;
+use super::{Arrangement, Row};
+use crate::number::{Aligned, Level, Number, Real, WIDTH, tree};
+
+/// What gradients are made of where one factor holds for a lane.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))] // as `Aligned`
+struct Slopes<T> {
+    /// v/(S(1 + x)).
+    excess: Row<T>,
+    /// −v·x/(S(1 + x)).
+    weight: Row<T>,
+    /// v/S.
+    share: Row<T>,
+    /// a.
+    mean: Row<T>,
+}
+
+impl<T: Real> Slopes<T> {
+    #[inline(always)]
+    fn of(lanes: &Normalizers, factors: &Row<f64>, rate: f64) -> Self {
+        let zeros = [T::ZERO; WIDTH];
+        let mut slopes = Slopes { excess: zeros, weight: zeros, share: zeros, mean: zeros };
+        for i in 0..WIDTH {
+            let share = factors[i] * rate * lanes.share[i];
+            let excess = share / lanes.kept_total[i];
+            slopes.excess[i] = T::from_f64(excess);
+            slopes.weight[i] = T::from_f64(-(excess * lanes.kept_surplus[i]));
+            slopes.share[i] = T::from_f64(share);
+            slopes.mean[i] = T::from_f64(lanes.mean[i]);
+        }
+        slopes
+    }
+}
+
+/// Calls `put` with each row of places, the position in the block of its first and how many they are.
+#[inline(always)]
+fn each_row<O>(out: &mut [O], mut put: impl FnMut(&mut [O], usize)) {
+    for (row, out) in out.chunks_mut(WIDTH).enumerate() {
+        put(out, row * WIDTH);
+    }
+}
+
+/// The row that starts at a place of the block.
+#[inline(always)]
+fn row<T>(rows: &[Aligned<Row<T>>], start: usize) -> &Row<T> {
+    &rows[start / WIDTH].0
+}
+
+/// ∂z_q and ∂z_p for one factor a lane.
+pub fn gradients<T: Real, O: Number<Real = T>>(
+    level: Level,
+    (lanes, rate): (&Normalizers, f64),
+    factors: &Row<f64>,
+    contributions: &Contributions<T>,
+    [d_input, d_target]: [Option<&mut [O]>; 2],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            let slopes = Slopes::of(lanes, factors, rate);
+            if let Some(out) = d_input {
+                each_row(
+                    out,
+                    #[inline(always)]
+                    |out, start| {
+                        let (weight, excess) =
+                            (row(&contributions.weight, start), row(&contributions.excess, start));
+                        let mut found = [T::ZERO; WIDTH];
+                        for i in 0..WIDTH {
+                            found[i] =
+                                excess[i].mul_add(slopes.excess[i], weight[i] * slopes.weight[i]);
+                        }
+                        put_row(out, &found);
+                    },
+                );
+            }
+            if let Some(out) = d_target {
+                each_row(
+                    out,
+                    #[inline(always)]
+                    |out, start| {
+                        let (weight, ratio) = (
+                            row(&contributions.weight, start),
+                            row(&contributions.log_ratio, start),
+                        );
+                        let mut found = [T::ZERO; WIDTH];
+                        for i in 0..WIDTH {
+                            let slope = weight[i] * (ratio[i] - slopes.mean[i]) * slopes.share[i];
+                            // 0 · ∞ = 0, but a lane that is NaN stays NaN.
+                            let zero = weight[i] * slopes.share[i];
+                            found[i] = if weight[i] == T::ZERO { zero } else { slope };
+                        }
+                        put_row(out, &found);
+                    },
+                );
+            }
+        },
+    );
+}
+
+/// Rounds a row to its place, which may be shorter.
+#[inline(always)]
+fn put_row<O: Number>(out: &mut [O], found: &Row<O::Real>) {
+    match <&mut Row<O>>::try_from(&mut *out) {
+        Ok(out) => {
+            for i in 0..WIDTH {
+                out[i] = O::round(found[i]);
+            }
+        }
+        Err(_) => out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::round(found)),
+    }
+}
+
+/// S·U and S·V at each position.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UpstreamSums {
+    share: Row<f64>,
+    slope: Row<f64>,
+}
+
+impl UpstreamSums {
+    /// Adds a block.
+    pub fn add<T: Real>(
+        &mut self,
+        level: Level,
+        (lanes, rate, generalized): (&Normalizers, f64, bool),
+        contributions: &Contributions<T>,
+        factors: &[f64],
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                let log_totals = lanes.kept_log_totals();
+                for (row_index, factors) in factors.chunks(WIDTH).enumerate() {
+                    let start = row_index * WIDTH;
+                    let factors = &filled(factors);
+                    let (weight, ratio) =
+                        (row(&contributions.weight, start), row(&contributions.log_ratio, start));
+                    let excess = row(&contributions.excess, start);
+                    for i in 0..WIDTH {
+                        let (e, other) = (weight[i].to_f64(), excess[i].to_f64());
+                        let v = factors[i] * rate;
+                        let share = v * e;
+                        let offset = log_totals[i] + if generalized { 0.0 } else { 1.0 };
+                        let slope = share * (ratio[i].to_f64() + offset);
+                        let slope = if share == 0.0 { share } else { slope };
+                        let is_excluded = (ratio[i] == T::INFINITY) & (v != 0.0);
+                        let slope = if is_excluded { v * f64::INFINITY } else { slope };
+                        let plain = v * (e - other / lanes.kept_total[i]);
+                        self.share[i] += if generalized { plain } else { share };
+                        self.slope[i] += slope;
+                    }
+                }
+            },
+        );
+    }
+
+    /// Those of the lane at each position.
+    pub fn of_lanes(mut self, arrangement: Arrangement) -> Self {
+        if arrangement == Arrangement::OneLane {
+            self.share = [tree(self.share); WIDTH];
+            self.slope = [tree(self.slope); WIDTH];
+        }
+        self
+    }
+}
+
+/// A row of factors, with zeros behind the end of a lane.
+#[inline(always)]
+fn filled(factors: &[f64]) -> Row<f64> {
+    match <&Row<f64>>::try_from(factors) {
+        Ok(row) => *row,
+        Err(_) => {
+            let mut row = [0.0; WIDTH];
+            row[..factors.len()].copy_from_slice(factors);
+            row
+        }
+    }
+}
+
+/// ∂z_q and ∂z_p for a factor a class; `sums` holds S·U and S·V.
+pub fn gradients_each<T: Real, O: Number<Real = T>>(
+    level: Level,
+    (lanes, rate, generalized): (&Normalizers, f64, bool),
+    sums: &UpstreamSums,
+    factors: &[f64],
+    contributions: &Contributions<T>,
+    [d_input, d_target]: [Option<&mut [O]>; 2],
+) {
+    let own = if generalized { 1.0 } else { 0.0 };
+    level.run(
+        #[inline(always)]
+        || {
+            if let Some(out) = d_input {
+                each_row(
+                    out,
+                    #[inline(always)]
+                    |out, start| {
+                        let factors = filled(&factors[start..start + out.len()]);
+                        let (weight, excess) =
+                            (row(&contributions.weight, start), row(&contributions.excess, start));
+                        let mut found = [0.0; WIDTH];
+                        for i in 0..WIDTH {
+                            let (e, other) = (weight[i].to_f64(), excess[i].to_f64());
+                            let (v, share) = (factors[i] * rate, lanes.share[i]);
+                            let q = other * (share / lanes.kept_total[i]);
+                            found[i] = q * (sums.share[i] * share + own * v) - v * e * share;
+                        }
+                        narrow_row(out, &found);
+                    },
+                );
+            }
+            if let Some(out) = d_target {
+                let log_totals = lanes.kept_log_totals();
+                each_row(
+                    out,
+                    #[inline(always)]
+                    |out, start| {
+                        let factors = filled(&factors[start..start + out.len()]);
+                        let (weight, ratio) = (
+                            row(&contributions.weight, start),
+                            row(&contributions.log_ratio, start),
+                        );
+                        let mut found = [0.0; WIDTH];
+                        for i in 0..WIDTH {
+                            let (e, v) = (weight[i].to_f64(), factors[i] * rate);
+                            let d = ratio[i].to_f64() + (log_totals[i] + (1.0 - own));
+                            let slope = if v * e == 0.0 { v * e } else { v * e * d };
+                            let mean = sums.slope[i] * lanes.share[i];
+                            let slope = if e == 0.0 { e } else { slope - e * mean };
+                            found[i] = slope * lanes.share[i];
+                        }
+                        narrow_row(out, &found);
+                    },
+                );
+            }
+        },
+    );
+}
+
+/// Puts the limits of ∂z_p at the classes that q excludes.
+pub fn put_limits<T: Real, O: Number<Real = T>>(
+    lanes: &Normalizers,
+    contributions: &Contributions<T>,
+    factors: Factors<'_>,
+    out: &mut [O],
+) {
+    for (at, out) in out.iter_mut().enumerate() {
+        let factor = match factors {
+            Factors::Lanes(factors) => factors[at % WIDTH],
+            Factors::Each(factors) => factors[at],
+        };
+        let is_infinite = lanes.divergence[at % WIDTH] == f64::INFINITY;
+        if is_infinite
+            && contributions.log_ratio[at / WIDTH].0[at % WIDTH] == T::INFINITY
+            && factor != 0.0
+        {
+            let limit = if lanes.included[at % WIDTH] > 0.0 { f64::INFINITY } else { f64::NAN };
+            *out = O::narrow(factor * limit);
+        }
+    }
+}
+
+#[inline(always)]
+fn narrow_row<O: Number>(out: &mut [O], found: &Row<f64>) {
+    out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::narrow(found));
+}
+
+/// The terms p·D, or p·φ(D) where generalized, rounded to the computing type.
+pub fn terms<T: Real + Number<Real = T>>(
+    level: Level,
+    lanes: &Normalizers,
+    generalized: bool,
+    contributions: &Contributions<T>,
+    out: &mut [T],
+) {
+    level.run(
+        #[inline(always)]
+        || match generalized {
+            true => terms_of::<T, true>(lanes, contributions, out),
+            false => terms_of::<T, false>(lanes, contributions, out),
+        },
+    );
+}
+
+#[inline(always)]
+fn terms_of<T: Real + Number<Real = T>, const GENERALIZED: bool>(
+    lanes: &Normalizers,
+    contributions: &Contributions<T>,
+    out: &mut [T],
+) {
+    let share = lanes.share.map(T::from_f64);
+    let log_total = lanes.kept_log_totals().map(T::from_f64);
+    let mut other = [T::ZERO; WIDTH];
+    for i in 0..WIDTH {
+        other[i] = T::from_f64(lanes.share[i] / lanes.kept_total[i]);
+    }
+    each_row(
+        out,
+        #[inline(always)]
+        |out, start| {
+            let (weight, ratio) =
+                (row(&contributions.weight, start), row(&contributions.log_ratio, start));
+            let excess = row(&contributions.excess, start);
+            let mut found = [T::ZERO; WIDTH];
+            for i in 0..WIDTH {
+                let (e, d) = (weight[i], ratio[i] + log_total[i]);
+                let p = e * share[i];
+                let plain = if d == T::INFINITY { d } else { p * d };
+                let square = d * d;
+                let near = p * (square * T::remainder(-d));
+                let far = (e + excess[i]) * other[i] + (plain - p);
+                let is_near = (d.abs() <= T::from_f64(1.5)) & (e > T::ZERO);
+                let far = if far < T::ZERO { T::ZERO } else { far };
+                found[i] = match GENERALIZED {
+                    true if is_near => near,
+                    true => far,
+                    false => plain,
+                };
+            }
+            put_row(out, &found);
+        },
+    );
+}
