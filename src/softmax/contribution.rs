@@ -26,18 +26,6 @@ pub struct Contribution<T> {
     pub other: T,
 }
 
-/// Logits of a lane that is computed the fast way lie no further below the greatest, over τ.
-#[inline(always)]
-pub fn fast_extent<T: Real>() -> T {
-    T::from_f64(if T::DIGITS == <f32 as Float>::DIGITS { 40.0 } else { 100.0 })
-}
-
-/// Whether gradients are promised to be right to a few ulp however far apart the two sides are: in `f64`.
-#[inline(always)]
-pub fn is_exacting<T: Real>() -> bool {
-    T::DIGITS > <f32 as Float>::DIGITS
-}
-
 /// Where −ε is greater, an exacting gradient does not take the fast way's weight in q but [`weight_in_q`]: the former is off by
 /// some |ε| ulp.
 #[inline(always)]

@@ -82,7 +82,7 @@ impl<T: Real> LogitTarget<T> {
             #[inline(always)]
             || {
                 self.lanes.take(&self.all, &self.shift);
-                self.shift.improve(&self.lanes)
+                self.lanes.improve(&mut self.shift)
             },
         );
         if again {

@@ -1,7 +1,6 @@
 //! What the sums of a lane come to.
 
-use super::contribution::is_exacting;
-use super::shift::Shift;
+use super::shift::{Shift, difference, is_exacting};
 use super::sums::Sums;
 use super::{Row, WIDTH};
 use crate::number::{Real, ln_of_normal, tree};
@@ -109,6 +108,45 @@ impl Normalizers {
         }
     }
 
+    /// Chooses better where the sums of a lane ask for it; returns whether any do.
+    ///
+    /// The fast way is too rough where s is so much larger than ε that the rounding error of z_p − z_q counts. And where F is
+    /// so much larger than KL that rounding errors of its terms count, s − ln(1 + x) is better, which makes ε = D.
+    #[inline(always)]
+    pub fn improve<T: Real>(&self, shift: &mut Shift<T>) -> bool {
+        let (mut rough, mut off_centre) = ([0.0; WIDTH], [0.0; WIDTH]);
+        for i in 0..WIDTH {
+            let (whole, is_fast) = (shift.log_shift[i].to_f64(), 1.0 - shift.careful[i].to_f64());
+            let is_rough =
+                (whole * whole > 512.0 * self.curvature[i]) | (self.total[i] < least_total::<T>());
+            let is_off_centre = self.curvature[i] > 32.0 * self.divergence[i] * self.total[i];
+            rough[i] = if is_rough { is_fast } else { 0.0 };
+            off_centre[i] = if is_off_centre { 1.0 } else { 0.0 };
+        }
+        if shift.is_prepared {
+            for i in 0..WIDTH {
+                off_centre[i] *= 1.0 - shift.centred[i].to_f64();
+            }
+        }
+        if tree(rough) + tree(off_centre) == 0.0 {
+            return false;
+        }
+        shift.prepare_careful();
+        for i in 0..WIDTH {
+            let moves = (off_centre[i] > 0.0) & (rough[i] == 0.0);
+            let by = T::from_f64(self.log_total[i]) / shift.rate / shift.per_unit[i];
+            let (hi, lo) = difference(shift.hi[i], by);
+            shift.hi[i] = if moves { hi } else { shift.hi[i] };
+            shift.lo[i] = if moves { lo + shift.lo[i] } else { shift.lo[i] };
+            let factor = T::from_f64(1.0 / self.total[i]);
+            shift.factor_q[i] = if moves { factor } else { shift.factor_q[i] };
+            shift.centred[i] = if moves { T::ONE } else { shift.centred[i] };
+            let is_careful = rough[i] + off_centre[i] > 0.0;
+            shift.careful[i] = if is_careful { T::ONE } else { shift.careful[i] };
+        }
+        true
+    }
+
     /// ln(1 + x) from what is kept.
     #[inline(always)]
     pub fn kept_log_totals(&self) -> Row<f64> {
@@ -127,6 +165,13 @@ impl Normalizers {
         }
         found
     }
+}
+
+/// Where q has so little of the weight that p has, 1 + x is too rough for gradients in `f64`: only the careful way sums the
+/// weights in q themselves.
+#[inline(always)]
+fn least_total<T: Real>() -> f64 {
+    if is_exacting::<T>() { 0.25 } else { 0.0 }
 }
 
 /// Rounding errors may leave less than nothing.

@@ -1,7 +1,5 @@
 //! From where the logits of a lane are counted.
 
-use super::contribution::{fast_extent, is_exacting};
-use super::normalizers::Normalizers;
 use super::solver::Settings;
 use super::{Arrangement, Row, WIDTH};
 use crate::number::{Float, Level, Number, Real, folded, tree};
@@ -91,6 +89,18 @@ pub fn padded<N: Number>(tail: &[N]) -> [N; WIDTH] {
     row
 }
 
+/// Logits of a lane that is computed the fast way lie no further below the greatest, over τ.
+#[inline(always)]
+fn fast_extent<T: Real>() -> T {
+    T::from_f64(if T::DIGITS == <f32 as Float>::DIGITS { 40.0 } else { 100.0 })
+}
+
+/// Whether gradients are promised to be right to a few ulp however far apart the two sides are: in `f64`.
+#[inline(always)]
+pub fn is_exacting<T: Real>() -> bool {
+    T::DIGITS > <f32 as Float>::DIGITS
+}
+
 /// How the logits of the lane at each position become [contributions](super::contribution::Contribution).
 ///
 /// Flags are numbers, 0 or 1, so that loops over them are loops over vectors.
@@ -128,9 +138,9 @@ pub struct Shift<T> {
     /// For the careful way: e^(s − (max z_p − max z_q)/τ).
     pub factor_q: Row<T>,
     /// Whether the numbers for the careful way are there.
-    is_prepared: bool,
+    pub is_prepared: bool,
     /// 1 where s was chosen so that ε = D.
-    centred: Row<T>,
+    pub centred: Row<T>,
     /// 1 where the lane is computed the careful way.
     pub careful: Row<T>,
     /// 0, or NaN where the greatest logit of either side is infinite.
@@ -231,52 +241,6 @@ impl<T: Real> Shift<T> {
         let count = tree(self.careful);
         (count == T::from_f64(WIDTH as f64), count > T::ZERO)
     }
-
-    /// Chooses better where the sums of a lane ask for it; returns whether any do.
-    ///
-    /// The fast way is too rough where s is so much larger than ε that the rounding error of z_p − z_q counts. And where F is
-    /// so much larger than KL that rounding errors of its terms count, s − ln(1 + x) is better, which makes ε = D.
-    #[inline(always)]
-    pub fn improve(&mut self, lanes: &Normalizers) -> bool {
-        let (mut rough, mut off_centre) = ([0.0; WIDTH], [0.0; WIDTH]);
-        for i in 0..WIDTH {
-            let (whole, is_fast) = (self.log_shift[i].to_f64(), 1.0 - self.careful[i].to_f64());
-            let is_rough = (whole * whole > 512.0 * lanes.curvature[i])
-                | (lanes.total[i] < least_total::<T>());
-            let is_off_centre = lanes.curvature[i] > 32.0 * lanes.divergence[i] * lanes.total[i];
-            rough[i] = if is_rough { is_fast } else { 0.0 };
-            off_centre[i] = if is_off_centre { 1.0 } else { 0.0 };
-        }
-        if self.is_prepared {
-            for i in 0..WIDTH {
-                off_centre[i] *= 1.0 - self.centred[i].to_f64();
-            }
-        }
-        if tree(rough) + tree(off_centre) == 0.0 {
-            return false;
-        }
-        self.prepare_careful();
-        for i in 0..WIDTH {
-            let moves = (off_centre[i] > 0.0) & (rough[i] == 0.0);
-            let by = T::from_f64(lanes.log_total[i]) / self.rate / self.per_unit[i];
-            let (hi, lo) = difference(self.hi[i], by);
-            self.hi[i] = if moves { hi } else { self.hi[i] };
-            self.lo[i] = if moves { lo + self.lo[i] } else { self.lo[i] };
-            let factor = T::from_f64(1.0 / lanes.total[i]);
-            self.factor_q[i] = if moves { factor } else { self.factor_q[i] };
-            self.centred[i] = if moves { T::ONE } else { self.centred[i] };
-            let is_careful = rough[i] + off_centre[i] > 0.0;
-            self.careful[i] = if is_careful { T::ONE } else { self.careful[i] };
-        }
-        true
-    }
-}
-
-/// Where q has so little of the weight that p has, 1 + x is too rough for gradients in `f64`: only the careful way sums the
-/// weights in q themselves.
-#[inline(always)]
-fn least_total<T: Real>() -> f64 {
-    if is_exacting::<T>() { 0.25 } else { 0.0 }
 }
 
 /// A number whose product with the second one is the rate, as a normal number.

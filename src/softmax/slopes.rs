@@ -276,9 +276,17 @@ pub fn put_limits<T: Real, O: Number<Real = T>>(
     }
 }
 
+/// Narrows a row to its place, which may be shorter.
 #[inline(always)]
-fn narrow_row<O: Number>(out: &mut [O], found: &Row<f64>) {
-    out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::narrow(found));
+pub fn narrow_row<O: Number>(out: &mut [O], found: &Row<f64>) {
+    match <&mut [O; WIDTH]>::try_from(&mut *out) {
+        Ok(out) => {
+            for i in 0..WIDTH {
+                out[i] = O::narrow(found[i]);
+            }
+        }
+        Err(_) => out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::narrow(found)),
+    }
 }
 
 /// The terms p·D, or p·φ(D) where generalized, rounded to the computing type.

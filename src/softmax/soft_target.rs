@@ -8,6 +8,7 @@
 
 use super::contribution::exp_or_zero;
 use super::shift::{Peaks, normal_rate, padded};
+use super::slopes::narrow_row;
 use super::solver::{Factors, Outputs, Overlap, Settings, Solver};
 use super::{Arrangement, Row, WIDTH};
 use crate::divergence::Kernel;
@@ -69,23 +70,45 @@ impl<T: Real> Base<T> {
         );
     }
 
+    /// e^((z − max z)/τ) of a row.
+    #[inline(always)]
+    fn weights(&self, z: &Row<T>) -> Row<T> {
+        let mut weights = [T::ZERO; WIDTH];
+        for i in 0..WIDTH {
+            let y = self.log_weight(z[i], i);
+            weights[i] = if y.is_nan() { y } else { exp_or_zero(y) };
+        }
+        weights
+    }
+
+    /// ln q of a row.
+    #[inline(always)]
+    fn log_q(&self, z: &Row<T>) -> Row<T> {
+        let mut log_q = [T::ZERO; WIDTH];
+        for i in 0..WIDTH {
+            log_q[i] = (self.log_weight(z[i], i) - self.log[i]) - self.rest[i];
+        }
+        log_q
+    }
+
     /// Adds the weights e^((z − max z)/τ) of a block to the sums.
     fn add_weights<N: Number<Real = T>>(&self, logits: &[N], sums: &mut Row<f64>) {
         let level = self.settings.level;
         level.run(
             #[inline(always)]
             || {
+                let (rows, tail) = logits.as_chunks::<WIDTH>();
                 let mut all = *sums;
-                for z in logits.chunks(WIDTH) {
-                    let len = z.len();
-                    let z = N::widen_all(level, &whole_row(z));
-                    let mut weights = [T::ZERO; WIDTH];
+                for row in rows {
+                    let weights = self.weights(&N::widen_all(level, row));
                     for i in 0..WIDTH {
-                        let y = self.log_weight(z[i], i);
-                        weights[i] = if y.is_nan() { y } else { exp_or_zero(y) };
+                        all[i] += weights[i].to_f64();
                     }
+                }
+                if !tail.is_empty() {
+                    let weights = self.weights(&N::widen_all(level, &padded(tail)));
                     for i in 0..WIDTH {
-                        all[i] += if i < len { weights[i].to_f64() } else { 0.0 };
+                        all[i] += if i < tail.len() { weights[i].to_f64() } else { 0.0 };
                     }
                 }
                 *sums = all;
@@ -112,15 +135,18 @@ impl<T: Real> Block<T> {
         level.run(
             #[inline(always)]
             || {
-                let places = self.log_q.chunks_mut(WIDTH).zip(self.target.chunks_mut(WIDTH));
-                let rows = operands.input.chunks(WIDTH).zip(operands.target.chunks(WIDTH));
-                for ((log_q, t), (z, from)) in places.zip(rows) {
-                    let (z, from) = (whole_row(z), whole_row(from));
-                    let (z, from) = (N::widen_all(level, &z), N::widen_all(level, &from));
-                    for i in 0..WIDTH {
-                        log_q[i] = (base.log_weight(z[i], i) - base.log[i]) - base.rest[i];
-                        t[i] = from[i];
-                    }
+                let ((inputs, input), (targets, target)) =
+                    (operands.input.as_chunks::<WIDTH>(), operands.target.as_chunks::<WIDTH>());
+                let places = (self.log_q.as_chunks_mut().0, self.target.as_chunks_mut().0);
+                let rows = inputs.iter().zip(targets);
+                for ((z, from), (log_q, t)) in rows.zip(places.0.iter_mut().zip(&mut *places.1)) {
+                    *log_q = base.log_q(&N::widen_all(level, z));
+                    *t = N::widen_all(level, from);
+                }
+                let last = (places.0.get_mut(inputs.len()), places.1.get_mut(inputs.len()));
+                if let ((Some(log_q), Some(t)), false) = (last, input.is_empty()) {
+                    *log_q = base.log_q(&N::widen_all(level, &padded(input)));
+                    *t = N::widen_all(level, &padded(target));
                 }
             },
         );
@@ -151,23 +177,64 @@ impl<T: Real> Block<T> {
                         let own = times(slopes[i].to_f64(), factors[i] * rate, log_q[i].is_nan());
                         found[i] = own - exp(log_q[i]).to_f64() * sums[i];
                     }
-                    out.iter_mut().zip(found).for_each(|(out, found)| *out = O::narrow(found));
+                    narrow_row(out, &found);
                 }
             },
         );
     }
 
     /// Slopes with respect to the target, which are in the place of the terms, times the factors.
-    fn times_factors<O: Number<Real = T>>(&self, factors: Factors<'_>, out: &mut [O]) {
-        for (index, out) in out.chunks_mut(WIDTH).enumerate() {
-            let start = index * WIDTH;
-            let factors = factors_of(factors, start, out.len());
-            for (i, out) in out.iter_mut().enumerate() {
-                let at = start + i;
-                let nan = self.log_q[at].is_nan() | self.target[at].is_nan();
-                *out = O::narrow(times(self.terms[at].to_f64(), factors[i], nan));
-            }
-        }
+    fn times_factors<O: Number<Real = T>>(
+        &self,
+        level: Level,
+        factors: Factors<'_>,
+        out: &mut [O],
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                for (index, out) in out.chunks_mut(WIDTH).enumerate() {
+                    let start = index * WIDTH;
+                    let factors = factors_of(factors, start, out.len());
+                    let rows = [&self.log_q, &self.target, &self.terms];
+                    let [Some(log_q), Some(target), Some(slopes)] =
+                        rows.map(|row| row[start..].first_chunk::<WIDTH>())
+                    else {
+                        return;
+                    };
+                    let mut found = [0.0; WIDTH];
+                    for i in 0..WIDTH {
+                        let nan = log_q[i].is_nan() | target[i].is_nan();
+                        found[i] = times(slopes[i].to_f64(), factors[i], nan);
+                    }
+                    narrow_row(out, &found);
+                }
+            },
+        );
+    }
+
+    /// Adds factor·slope of each element to the sums at each position.
+    fn add_upstream(&self, level: Level, rate: f64, factors: &[f64], sums: &mut Row<f64>) {
+        level.run(
+            #[inline(always)]
+            || {
+                for start in (0..factors.len()).step_by(WIDTH) {
+                    let len = WIDTH.min(factors.len() - start);
+                    let factors = factors_of(Factors::Each(factors), start, len);
+                    let (log_q, slopes) = (&self.log_q[start..], &self.slopes[start..]);
+                    let (Some(log_q), Some(slopes)) =
+                        (log_q.first_chunk::<WIDTH>(), slopes.first_chunk::<WIDTH>())
+                    else {
+                        return;
+                    };
+                    for i in 0..WIDTH {
+                        let nan = log_q[i].is_nan();
+                        let share = times(slopes[i].to_f64(), factors[i] * rate, nan);
+                        sums[i] += if i < len { share } else { 0.0 };
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -177,9 +244,15 @@ fn factors_of(factors: Factors<'_>, start: usize, len: usize) -> Row<f64> {
     match factors {
         Factors::Lanes(factors) => *factors,
         Factors::Each(factors) => {
-            let mut row = [0.0; WIDTH];
-            row[..len].copy_from_slice(&factors[start..start + len]);
-            row
+            let factors = &factors[start..start + len];
+            match <&Row<f64>>::try_from(factors) {
+                Ok(row) => *row,
+                Err(_) => {
+                    let mut row = [0.0; WIDTH];
+                    row[..len].copy_from_slice(factors);
+                    row
+                }
+            }
         }
     }
 }
@@ -248,7 +321,7 @@ impl<K: Kernel, T: Real + Number<Real = T>> SoftTarget<K, T> {
         let operands = Operands { input: &block.log_q[..len], target: &block.target[..len] };
         let slopes = &mut block.terms[..len];
         d_target(level, self.kernel, operands, OfEach::Uniform(1.0), slopes);
-        block.times_factors(factors, out);
+        block.times_factors(level, factors, out);
     }
 }
 
@@ -257,15 +330,6 @@ impl<K: Kernel, T: Real + Number<Real = T>> SoftTarget<K, T> {
 fn times(slope: f64, factor: f64, nan: bool) -> f64 {
     let vanishes = ((slope == 0.0) | (factor == 0.0)) & !nan;
     if vanishes { 0.0 } else { slope * factor }
-}
-
-/// A row, of a tail filled up with its first number.
-#[inline(always)]
-fn whole_row<N: Number>(numbers: &[N]) -> [N; WIDTH] {
-    match <&[N; WIDTH]>::try_from(numbers) {
-        Ok(row) => *row,
-        Err(_) => padded(numbers),
-    }
 }
 
 /// Adds the rows of a block to the sums at each position.
@@ -370,15 +434,9 @@ impl<K: Kernel, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for S
     }
 
     fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]) {
-        let len = self.fill(operands);
-        let rate = self.settings.rate;
-        let Block { log_q, slopes, .. } = &*self.block;
-        for start in (0..len).step_by(WIDTH) {
-            for i in 0..WIDTH.min(len - start) {
-                let (at, factor) = (start + i, factors[start + i] * rate);
-                self.upstream[i] += times(slopes[at].to_f64(), factor, log_q[at].is_nan());
-            }
-        }
+        self.fill(operands);
+        let Settings { level, rate, .. } = self.settings;
+        self.block.add_upstream(level, rate, factors, &mut self.upstream);
     }
 
     fn outputs<O: Number<Real = T>>(

@@ -1,9 +1,7 @@
 //! The sums over the classes of a lane, and the contributions that terms and gradients need.
 
-use super::contribution::{
-    careful_contribution, fast_contribution, is_exacting, steep, weight_in_q,
-};
-use super::shift::{Shift, padded};
+use super::contribution::{careful_contribution, fast_contribution, steep, weight_in_q};
+use super::shift::{Shift, is_exacting, padded};
 use super::solver::{Overlap, Settings};
 use super::{Arrangement, Row, WIDTH};
 use crate::elementwise::{Operands, Prefetch};
