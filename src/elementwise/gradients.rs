@@ -41,17 +41,12 @@ pub fn d_input<K: Kernel, A: Number>(
     factors: Factors<'_>,
     out: &mut [A],
 ) {
-    level.run(
+    operands.derivatives(
+        level,
         #[inline(always)]
-        || {
-            operands.derivatives(
-                level,
-                #[inline(always)]
-                |x, t| kernel.d_input::<_, true>(x, t),
-                factors,
-                out,
-            )
-        },
+        |x, t| kernel.d_input::<_, true>(x, t),
+        factors,
+        out,
     );
 }
 
@@ -63,17 +58,12 @@ pub fn d_target<K: Kernel, A: Number>(
     factors: Factors<'_>,
     out: &mut [A],
 ) {
-    level.run(
+    operands.derivatives(
+        level,
         #[inline(always)]
-        || {
-            operands.derivatives(
-                level,
-                #[inline(always)]
-                |x, t| kernel.d_target::<_, true>(x, t),
-                factors,
-                out,
-            )
-        },
+        |x, t| kernel.d_target::<_, true>(x, t),
+        factors,
+        out,
     );
 }
 
@@ -87,20 +77,23 @@ impl<A: Number> Operands<'_, A> {
         factors: Factors<'_>,
         out: &mut [A],
     ) {
-        match factors {
-            Factors::Uniform(factor) => self.grouped_derivatives(
-                derivative,
-                out,
-                #[inline(always)]
-                |_, _, slopes, out| A::multiply(level, slopes, factor, out),
-            ),
-            _ => self.grouped_derivatives(
-                derivative,
-                out,
-                #[inline(always)]
-                |i, group, slopes, out| group.multiply(level, slopes, factors.group(i), out),
-            ),
-        }
+        level.run(
+            #[inline(always)]
+            || match factors {
+                Factors::Uniform(factor) => self.grouped_derivatives(
+                    derivative,
+                    out,
+                    #[inline(always)]
+                    |_, _, slopes, out| A::multiply(level, slopes, factor, out),
+                ),
+                _ => self.grouped_derivatives(
+                    derivative,
+                    out,
+                    #[inline(always)]
+                    |i, group, slopes, out| group.multiply(level, slopes, factors.group(i), out),
+                ),
+            },
+        );
     }
 
     /// Calls `put` with an index, operands, their derivatives and their places, [`DERIVATIVES`] at a time. The last of them may be

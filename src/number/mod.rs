@@ -1,24 +1,21 @@
 //! Numbers: the exponential, the logarithm, 16-bit conversions, instruction sets.
 
-mod aligned;
 mod exp;
 mod float;
-mod fold;
 #[cfg(feature = "half")]
 mod half;
 mod level;
 mod ln;
 mod phi;
+mod row;
 mod scaled;
 mod storage;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transpose;
 
-pub(crate) use aligned::Aligned;
 pub(crate) use exp::{Exp, exp, exp_of_normal, reduced, reduced_any, scale_any};
 pub use float::Float;
-pub(crate) use fold::{folded, tree};
 pub(crate) use level::Level;
 pub(crate) use ln::{Ln, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
 #[cfg(test)]
@@ -26,6 +23,7 @@ pub(crate) use ln::{ln, ln_1p};
 pub(crate) use phi::Phi;
 #[cfg(test)]
 pub(crate) use phi::exp_minus_1;
+pub(crate) use row::{Aligned, folded, tree};
 pub(crate) use scaled::{Scaled, power_of_two};
 pub use storage::Number;
 pub(crate) use transpose::{TRANSPOSED_CLASSES, TRANSPOSED_LANES};

@@ -8,8 +8,9 @@
 //!
 //! **The careful way** takes both exponentials from their own logits, and φ from its polynomial only where |ε| ≤ 3/2.
 
-use super::shift::{Shift, difference};
-use crate::number::{Exp, Float, Real, exp_of_normal};
+use super::shift::{Shift, difference, is_exacting};
+use super::{Row, WIDTH};
+use crate::number::{Aligned, Exp, Float, Real, exp_of_normal};
 
 /// What one class contributes to the sums.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +25,161 @@ pub struct Contribution<T> {
     pub excess: T,
     /// The weight in q, the careful way.
     pub other: T,
+}
+
+/// The contributions of the classes of a row, as [`Contribution`] has them.
+#[derive(Clone, Copy)]
+#[repr(align(64))] // as `Aligned`
+pub struct ContributionRow<T> {
+    pub weight: Row<T>,
+    pub log_ratio: Row<T>,
+    pub curvature: Row<T>,
+    pub excess: Row<T>,
+    pub other: Row<T>,
+}
+
+impl<T: Real> ContributionRow<T> {
+    #[inline(always)]
+    fn zeros() -> Self {
+        let zeros = [T::ZERO; WIDTH];
+        ContributionRow {
+            weight: zeros,
+            log_ratio: zeros,
+            curvature: zeros,
+            excess: zeros,
+            other: zeros,
+        }
+    }
+
+    #[inline(always)]
+    fn of<const CAREFUL: bool, const KEEP: bool>(
+        z_p: &Row<T>,
+        z_q: &Row<T>,
+        shift: &Shift<T>,
+    ) -> Self {
+        let mut row = Self::zeros();
+        for i in 0..WIDTH {
+            let contribution = match CAREFUL {
+                true => careful_contribution(z_p[i], z_q[i], shift, i),
+                false => fast_contribution(z_p[i], z_q[i], shift, i),
+            };
+            row.weight[i] = contribution.weight;
+            row.log_ratio[i] = contribution.log_ratio;
+            row.curvature[i] = contribution.curvature;
+            row.excess[i] = contribution.excess;
+            row.other[i] = contribution.other;
+        }
+        if !CAREFUL && KEEP && is_exacting::<T>() {
+            row.replace_steep(z_q, shift);
+        }
+        row
+    }
+
+    /// Takes the excess of steep classes from their own logits.
+    #[inline(always)]
+    fn replace_steep(&mut self, z_q: &Row<T>, shift: &Shift<T>) {
+        let mut any = false;
+        for i in 0..WIDTH {
+            any |= self.log_ratio[i] < -steep::<T>();
+        }
+        if any {
+            for i in 0..WIDTH {
+                let is_steep = self.log_ratio[i] < -steep::<T>();
+                let excess = weight_in_q(z_q[i], shift, i) - self.weight[i];
+                self.excess[i] = if is_steep { excess } else { self.excess[i] };
+            }
+        }
+    }
+
+    /// The first `len` contributions, and zeros.
+    #[inline(always)]
+    pub fn first(&self, len: usize) -> Self {
+        let mut row = Self::zeros();
+        row.weight[..len].copy_from_slice(&self.weight[..len]);
+        row.log_ratio[..len].copy_from_slice(&self.log_ratio[..len]);
+        row.curvature[..len].copy_from_slice(&self.curvature[..len]);
+        row.excess[..len].copy_from_slice(&self.excess[..len]);
+        row.other[..len].copy_from_slice(&self.other[..len]);
+        row
+    }
+}
+
+/// The contributions of a block of classes, row by row.
+#[derive(Clone, Debug)]
+pub struct Contributions<T> {
+    /// e.
+    pub weight: Vec<Aligned<Row<T>>>,
+    /// ε.
+    pub log_ratio: Vec<Aligned<Row<T>>>,
+    /// The weight in q less the weight in p. Where gradients have a factor for each class it is the weight in q: of the
+    /// difference it could not be told where it is much the smaller.
+    pub excess: Vec<Aligned<Row<T>>>,
+}
+
+impl<T: Real> Contributions<T> {
+    /// Zeros for so many rows.
+    pub fn new(rows: usize) -> Self {
+        let zeros = || vec![Aligned([T::ZERO; WIDTH]); rows];
+        Contributions { weight: zeros(), log_ratio: zeros(), excess: zeros() }
+    }
+
+    /// Computes the contributions of a row of both sides' logits; where outputs will be asked for, keeps them.
+    #[inline(always)]
+    pub fn row<const CAREFUL: bool, const KEEP: bool>(
+        &mut self,
+        index: usize,
+        [z_p, z_q]: [Row<T>; 2],
+        shift: &Shift<T>,
+    ) -> ContributionRow<T> {
+        let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
+        if KEEP {
+            self.put::<CAREFUL>(index, &row, &shift.careful);
+            if shift.settings.each {
+                self.put_weights_in_q::<CAREFUL>(index, &row, &z_q, shift);
+            }
+        }
+        row
+    }
+
+    /// Keeps the contributions of a row; computed the careful way, only where a lane asks for it.
+    #[inline(always)]
+    fn put<const CAREFUL: bool>(
+        &mut self,
+        index: usize,
+        row: &ContributionRow<T>,
+        careful: &Row<T>,
+    ) {
+        let kept = [&mut self.weight, &mut self.log_ratio, &mut self.excess];
+        for (kept, found) in kept.into_iter().zip([&row.weight, &row.log_ratio, &row.excess]) {
+            let Some(Aligned(kept)) = kept.get_mut(index) else { return };
+            if !CAREFUL {
+                *kept = *found;
+                continue;
+            }
+            for i in 0..WIDTH {
+                kept[i] = if careful[i] != T::ZERO { found[i] } else { kept[i] };
+            }
+        }
+    }
+
+    /// Replaces the excesses of a row by the weights in q.
+    #[inline(always)]
+    fn put_weights_in_q<const CAREFUL: bool>(
+        &mut self,
+        index: usize,
+        row: &ContributionRow<T>,
+        z_q: &Row<T>,
+        shift: &Shift<T>,
+    ) {
+        let Some(Aligned(kept)) = self.excess.get_mut(index) else { return };
+        for i in 0..WIDTH {
+            if CAREFUL {
+                kept[i] = if shift.careful[i] != T::ZERO { row.other[i] } else { kept[i] };
+            } else {
+                kept[i] = weight_in_q(z_q[i], shift, i);
+            }
+        }
+    }
 }
 
 /// Where −ε is greater, an exacting gradient does not take the fast way's weight in q but [`weight_in_q`]: the former is off by

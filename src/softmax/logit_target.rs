@@ -1,10 +1,11 @@
 //! Both sides are logits: the passes over a lane, and what is made of its sums.
 
+use super::contribution::Contributions;
 use super::normalizers::Normalizers;
 use super::shift::{Peaks, Shift};
 use super::slopes::{UpstreamSums, gradients, gradients_each, put_limits, terms};
 use super::solver::{Factors, Outputs, Overlap, Settings, Solver};
-use super::sums::{Contributions, Sums, Way, add};
+use super::sums::{Sums, Way, add};
 use super::{Arrangement, Row};
 use crate::elementwise::{Operands, Prefetch, TILE};
 use crate::number::{Number, Real, WIDTH};

@@ -23,6 +23,7 @@
 //! lane are added in turn. Eight are added in the computing type, and those sums in `f64`.
 
 mod contribution;
+mod log_softmax;
 mod logit_target;
 mod normalizers;
 mod shift;
@@ -37,7 +38,7 @@ pub use logit_target::LogitTarget;
 pub use soft_target::SoftTarget;
 pub use solver::{Factors, Outputs, Overlap, Settings, Solver};
 
-use crate::number::WIDTH;
+use crate::number::{Number, WIDTH};
 
 /// Lanes of so many classes are computed 16 at a time, longer ones alone.
 pub const FEW: usize = 64;
@@ -52,4 +53,59 @@ pub enum Arrangement {
     OneLane,
     /// Sixteen lanes, one a position; each row is a class.
     Sixteen,
+}
+
+/// The end of a lane, filled up with its first number.
+#[inline(always)]
+fn padded<N: Number>(tail: &[N]) -> [N; WIDTH] {
+    let mut row = [tail[0]; WIDTH];
+    row[..tail.len()].copy_from_slice(tail);
+    row
+}
+
+/// A row of factors; behind the end of a lane, zeros.
+#[inline(always)]
+fn filled(factors: &[f64]) -> Row<f64> {
+    match <&Row<f64>>::try_from(factors) {
+        Ok(row) => *row,
+        Err(_) => {
+            let mut row = [0.0; WIDTH];
+            row[..factors.len()].copy_from_slice(factors);
+            row
+        }
+    }
+}
+
+/// Calls `put` with each row of places, of which the last may be shorter, and the position of its first in the block.
+#[inline(always)]
+fn each_row<O>(out: &mut [O], mut put: impl FnMut(&mut [O], usize)) {
+    for (row, out) in out.chunks_mut(WIDTH).enumerate() {
+        put(out, row * WIDTH);
+    }
+}
+
+/// Rounds a row to its place, which may be shorter.
+#[inline(always)]
+fn put_row<O: Number>(out: &mut [O], found: &Row<O::Real>) {
+    match <&mut Row<O>>::try_from(&mut *out) {
+        Ok(out) => {
+            for i in 0..WIDTH {
+                out[i] = O::round(found[i]);
+            }
+        }
+        Err(_) => out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::round(found)),
+    }
+}
+
+/// Narrows a row to its place, which may be shorter.
+#[inline(always)]
+fn narrow_row<O: Number>(out: &mut [O], found: &Row<f64>) {
+    match <&mut [O; WIDTH]>::try_from(&mut *out) {
+        Ok(out) => {
+            for i in 0..WIDTH {
+                out[i] = O::narrow(found[i]);
+            }
+        }
+        Err(_) => out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::narrow(found)),
+    }
 }

@@ -1,7 +1,7 @@
 //! From where the logits of a lane are counted.
 
 use super::solver::Settings;
-use super::{Arrangement, Row, WIDTH};
+use super::{Arrangement, Row, WIDTH, padded};
 use crate::number::{Float, Level, Number, Real, folded, tree};
 
 /// The greatest and the least logits at each position. NaN is passed over; the sums will have it.
@@ -79,14 +79,6 @@ fn greater<T: Real>(old: T, new: T) -> T {
 #[inline(always)]
 fn lesser<T: Real>(old: T, new: T) -> T {
     if new < old { new } else { old }
-}
-
-/// The end of a lane, filled up with its first number.
-#[inline(always)]
-pub fn padded<N: Number>(tail: &[N]) -> [N; WIDTH] {
-    let mut row = [tail[0]; WIDTH];
-    row[..tail.len()].copy_from_slice(tail);
-    row
 }
 
 /// Logits of a lane that is computed the fast way lie no further below the greatest, over τ.

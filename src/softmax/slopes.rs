@@ -10,10 +10,10 @@
 //! Where q excludes classes that p has, the divergence is infinite and ∂z_p the limit: v·∞ at those classes, −v·∞ at the
 //! others that p has. It is NaN where p has no others.
 
+use super::contribution::Contributions;
 use super::normalizers::Normalizers;
 use super::solver::Factors;
-use super::sums::Contributions;
-use super::{Arrangement, Row};
+use super::{Arrangement, Row, each_row, filled, narrow_row, put_row};
 use crate::number::{Aligned, Level, Number, Real, WIDTH, tree};
 
 /// What gradients are made of where one factor holds for a lane.
@@ -44,14 +44,6 @@ impl<T: Real> Slopes<T> {
             slopes.mean[i] = T::from_f64(lanes.mean[i]);
         }
         slopes
-    }
-}
-
-/// Calls `put` with each row of places, the position in the block of its first and how many they are.
-#[inline(always)]
-fn each_row<O>(out: &mut [O], mut put: impl FnMut(&mut [O], usize)) {
-    for (row, out) in out.chunks_mut(WIDTH).enumerate() {
-        put(out, row * WIDTH);
     }
 }
 
@@ -113,19 +105,6 @@ pub fn gradients<T: Real, O: Number<Real = T>>(
     );
 }
 
-/// Rounds a row to its place, which may be shorter.
-#[inline(always)]
-fn put_row<O: Number>(out: &mut [O], found: &Row<O::Real>) {
-    match <&mut Row<O>>::try_from(&mut *out) {
-        Ok(out) => {
-            for i in 0..WIDTH {
-                out[i] = O::round(found[i]);
-            }
-        }
-        Err(_) => out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::round(found)),
-    }
-}
-
 /// S·U and S·V at each position.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UpstreamSums {
@@ -177,19 +156,6 @@ impl UpstreamSums {
             self.slope = [tree(self.slope); WIDTH];
         }
         self
-    }
-}
-
-/// A row of factors, with zeros behind the end of a lane.
-#[inline(always)]
-fn filled(factors: &[f64]) -> Row<f64> {
-    match <&Row<f64>>::try_from(factors) {
-        Ok(row) => *row,
-        Err(_) => {
-            let mut row = [0.0; WIDTH];
-            row[..factors.len()].copy_from_slice(factors);
-            row
-        }
     }
 }
 
@@ -273,19 +239,6 @@ pub fn put_limits<T: Real, O: Number<Real = T>>(
             let limit = if lanes.included[at % WIDTH] > 0.0 { f64::INFINITY } else { f64::NAN };
             *out = O::narrow(factor * limit);
         }
-    }
-}
-
-/// Narrows a row to its place, which may be shorter.
-#[inline(always)]
-pub fn narrow_row<O: Number>(out: &mut [O], found: &Row<f64>) {
-    match <&mut [O; WIDTH]>::try_from(&mut *out) {
-        Ok(out) => {
-            for i in 0..WIDTH {
-                out[i] = O::narrow(found[i]);
-            }
-        }
-        Err(_) => out.iter_mut().zip(found).for_each(|(out, &found)| *out = O::narrow(found)),
     }
 }
 

@@ -82,6 +82,16 @@ pub trait Solver<N: Number>: Clone + Send + Sync {
     fn start(&mut self);
     /// Whether this pass computes so much that [`Overlap`] is worth it.
     fn is_long_pass(&self) -> bool;
+    /// Goes over other lanes in as many passes as are needed; `pass` visits all their blocks, and ends each part.
+    fn solve(&mut self, mut pass: impl FnMut(&mut Self)) {
+        self.start();
+        loop {
+            pass(self);
+            if !self.end_pass() {
+                return;
+            }
+        }
+    }
     /// Visits the next block.
     fn visit<M: Overlap>(&mut self, operands: Operands<'_, N>, overlap: &mut M);
     /// Ends a part of the lanes.

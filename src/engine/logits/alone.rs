@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayViewMut2;
 
 use super::lane_factors::LaneFactor;
-use super::wide::wide_gradients;
-use super::{GradientScratch, MatricesWork, has_nan, sized};
+use super::{GradientScratch, MatricesWork, sized};
 use crate::elementwise::{Operands, PART, Prefetch, TILE};
 use crate::layout::{Matrices, Reader, Scratch, Tile, dense, dense_mut, join, steps, write};
 use crate::number::{Float, Number, WIDTH};
@@ -18,20 +17,15 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         let (lanes, classes) = self.matrices.input.dim();
         let mut readers = [Reader::new(self.matrices.input), Reader::new(self.matrices.target)];
         let mut scratch = LaneScratch::new();
+        let mut each = vec![0.0; if self.has_each() { classes } else { 0 }];
         for lane in 0..lanes {
             let weight = self.weight(lane);
             if weight.is_none_or(|weight| weight != A::Real::ZERO) {
-                solver.start();
-                loop {
-                    pass(&self.matrices, &mut readers, lane, 0..classes, &mut solver);
-                    if !solver.end_pass() {
-                        break;
-                    }
-                }
+                solver.solve(|solver| pass(&self.matrices, &mut readers, lane, 0..classes, solver));
             }
             self.emit(lane..lane + 1, &mut [solver.divergences()[0]]);
             if self.settings.outputs {
-                self.write_lane(lane, &mut solver, &mut readers, &mut scratch);
+                self.write_lane(lane, &mut solver, &mut readers, &mut scratch, &mut each);
             }
         }
     }
@@ -43,17 +37,17 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         solver: &mut S,
         readers: &mut [Reader<'_, A>; 2],
         scratch: &mut LaneScratch<A>,
+        each: &mut [f64],
     ) {
         let (classes, weight) = (self.matrices.input.ncols(), self.weight(lane));
-        let mut each = self.has_each().then(|| vec![0.0; classes]);
-        let upstream = self.upstream(lane);
-        let factor = match (&mut each, upstream) {
-            (Some(each), Some(upstream)) => {
+        let factor = match self.upstream(lane) {
+            Some(upstream) if self.has_each() => {
                 let put = |class: usize, factor| each[class] = factor;
                 self.scale.of_classes(weight, upstream.iter().copied(), put)
             }
-            (_, upstream) => self.scale.of_lane(weight, upstream.map(|view| view[0])),
+            upstream => self.scale.of_lane(weight, upstream.map(|view| view[0])),
         };
+        let each = self.has_each().then_some(&*each);
         let wants_terms = self.wants_terms();
         let wants = [self.matrices.d_input.is_some(), self.matrices.d_target.is_some()];
         if !matches!(factor, LaneFactor::Usual(_)) {
@@ -65,7 +59,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         let LaneFactor::Usual(factor) = factor else {
             return self.write_blocks(lane, solver, readers, scratch, (1.0, None), [false; 2]);
         };
-        if let Some(factors) = &each {
+        if let Some(factors) = each {
             for block in steps(0..classes, TILE) {
                 let tile = Tile::part(lane, block.clone(), classes);
                 let [input, target] = readers;
@@ -88,9 +82,9 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
                     d_target: matrices.d_target.as_mut().map(|view| view.view_mut()),
                 },
             };
-            return part.write(solver, factor, each.as_deref());
+            return part.write(solver, factor, each);
         }
-        self.write_blocks(lane, solver, readers, scratch, (factor, each.as_deref()), wants);
+        self.write_blocks(lane, solver, readers, scratch, (factor, each), wants);
     }
 
     /// Writes the blocks of a lane.
@@ -145,27 +139,12 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
             write(value, &rect, &mut scratch.output, |out| out.fill(A::Real::ZERO));
         }
         let GradientScratch { d_input, d_target, copy } = &mut scratch.gradients;
-        let [to_input, to_target] = [d_input, d_target].map(|room| sized(room, classes));
-        match factor {
-            LaneFactor::Extreme(factors) => {
-                let wide = |view: &ArrayView2<'_, A>| -> Vec<f64> {
-                    view.row(lane).iter().map(|number| number.widen().to_f64()).collect()
-                };
-                let operands = [wide(&matrices.input), wide(&matrices.target)];
-                let out = [wants[0].then_some(&mut *to_input), wants[1].then_some(&mut *to_target)];
-                wide_gradients(&mut solver.wide(), operands, (factors, self.settings.rate), out);
-            }
-            _ => {
-                let looks = matches!(factor, LaneFactor::Zero);
-                let nan = looks && has_nan([&matrices.input, &matrices.target], lane);
-                let gradient = A::narrow(if nan { f64::NAN } else { 0.0 });
-                to_input.fill(gradient);
-                to_target.fill(gradient);
-            }
-        }
-        let found = [&*to_input, &*to_target];
-        for (array, found) in [&mut matrices.d_input, &mut matrices.d_target].into_iter().zip(found)
-        {
+        let found = [d_input, d_target].map(|scratch| sized(scratch, classes));
+        let [to_input, to_target] = found;
+        let out = [wants[0].then_some(&mut *to_input), wants[1].then_some(&mut *to_target)];
+        self.unusual_gradients(lane, factor, solver, out);
+        let Matrices { d_input, d_target, .. } = &mut self.matrices;
+        for (array, found) in [(d_input, to_input), (d_target, to_target)] {
             if let Some(array) = array {
                 write(array, &rect, copy, |out| out.copy_from_slice(found));
             }
@@ -224,9 +203,8 @@ struct LaneScratch<A: Number> {
 
 impl<A: Number> LaneScratch<A> {
     fn new() -> Self {
-        let (d_input, d_target) = (Vec::new(), Vec::new());
-        let gradients = GradientScratch { d_input, d_target, copy: Scratch::EMPTY };
-        LaneScratch { terms: Vec::new(), gradients, output: Scratch::EMPTY }
+        let (terms, gradients) = (Vec::new(), GradientScratch::EMPTY);
+        LaneScratch { terms, gradients, output: Scratch::EMPTY }
     }
 }
 
@@ -287,7 +265,7 @@ impl<A: Number> OutputPart<'_, A> {
             return;
         }
         let mut readers = [Reader::new(matrices.input), Reader::new(matrices.target)];
-        let mut scratch = LaneScratch::<A>::new().gradients;
+        let mut scratch = GradientScratch::EMPTY;
         let mut solver = solver.fork();
         let wants = [matrices.d_input.is_some(), matrices.d_target.is_some()];
         for block in steps(0..classes, TILE) {

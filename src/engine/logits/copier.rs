@@ -12,15 +12,16 @@ use crate::elementwise::fetch;
 use crate::number::{Level, Number, WIDTH};
 use crate::softmax::Overlap;
 
-/// Lanes of a panel: enough that a class of them is some cache lines.
+/// Lanes of a panel: so many that a class of them fills whole cache lines.
 pub const PANEL: usize = 128;
 /// How many classes are on their way.
 const COPY_AHEAD: usize = 2;
+
 /// Each class of both operands, where neighbouring lanes of both lie together.
 pub struct Columns<'a, A>([Vec<&'a [A]>; 2]);
 
 impl<'a, A> Columns<'a, A> {
-    /// Of matrices that lie so.
+    /// The classes of two matrices, if neighbouring lanes of both lie together.
     pub fn of(operands: [ArrayView2<'a, A>; 2]) -> Option<Self> {
         let [input, target] = operands.map(|matrix| -> Option<Vec<&'a [A]>> {
             if matrix.strides()[0] != 1 {
@@ -44,7 +45,7 @@ pub struct Copier<'a, 'b, A: Number> {
     place: usize,
     /// What is left to be copied of the class before.
     left: [&'a [A]; 2],
-    /// What is left to be prefetched of the class [`COPY_AHEAD`] of it.
+    /// What is left to be prefetched of the class that is [`COPY_AHEAD`] further on.
     ahead: [&'a [A]; 2],
 }
 

@@ -6,7 +6,9 @@ mod lane_factors;
 mod panel;
 mod wide;
 
-use ndarray::ArrayView2;
+use std::ops::Range;
+
+use ndarray::ArrayView1;
 
 use super::request::{Request, Softmax, Values};
 use super::results::Results;
@@ -81,7 +83,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
     }
 
     /// The upstreams of a lane: one, or one for each class.
-    fn upstream(&self, lane: usize) -> Option<ndarray::ArrayView1<'_, A::Real>> {
+    fn upstream(&self, lane: usize) -> Option<ArrayView1<'_, A::Real>> {
         self.matrices.upstream.as_ref().map(|view| view.row(lane))
     }
 
@@ -91,7 +93,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
     }
 
     /// Hands the divergences of some lanes on, at most a panel.
-    fn emit(&mut self, lanes: std::ops::Range<usize>, divergences: &mut [f64]) {
+    fn emit(&mut self, lanes: Range<usize>, divergences: &mut [f64]) {
         if !self.results.request.sums_lanes() {
             return;
         }
@@ -114,11 +116,6 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
     }
 }
 
-/// Whether any number of a lane is NaN.
-fn has_nan<A: Number>(operands: [&ArrayView2<'_, A>; 2], lane: usize) -> bool {
-    operands.iter().any(|view| view.row(lane).iter().any(|number| number.widen().is_nan()))
-}
-
 /// The first `len` numbers of a vector, which are overwritten.
 fn sized<T: Copy + Default>(vector: &mut Vec<T>, len: usize) -> &mut [T] {
     vector.resize(len, T::default());
@@ -130,4 +127,9 @@ struct GradientScratch<A> {
     d_input: Vec<A>,
     d_target: Vec<A>,
     copy: Scratch<A>,
+}
+
+impl<A: Number> GradientScratch<A> {
+    const EMPTY: Self =
+        GradientScratch { d_input: Vec::new(), d_target: Vec::new(), copy: Scratch::EMPTY };
 }

@@ -6,8 +6,7 @@ use ndarray::ArrayViewMut2;
 
 use super::copier::{Columns, Copier, PANEL};
 use super::lane_factors::LaneFactor;
-use super::wide::wide_gradients;
-use super::{GradientScratch, MatricesWork, has_nan, sized};
+use super::{GradientScratch, MatricesWork, sized};
 use crate::elementwise::{Operands, Prefetch, fetch_rest, transpose, transpose_back};
 use crate::layout::{Reader, Scratch, dense, steps, write};
 use crate::number::{Float, Level, Number, WIDTH};
@@ -35,13 +34,11 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         let (level, operands) = (self.settings.level, [self.matrices.input, self.matrices.target]);
         let mut readers = operands.map(Reader::new);
         let columns = Columns::of(operands);
-        let gradients =
-            GradientScratch { d_input: Vec::new(), d_target: Vec::new(), copy: Scratch::EMPTY };
         let mut panel = Panel::<A> {
             input: Vec::new(),
             target: Vec::new(),
             terms: Vec::new(),
-            gradients,
+            gradients: GradientScratch::EMPTY,
             output: Scratch::EMPTY,
             each: Vec::new(),
             wide: Vec::new(),
@@ -59,17 +56,14 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
             }
             let next = here.end..here.end + PANEL;
             is_copied = next.end <= lanes && columns.is_some();
-            let mut divergences = [0.0; PANEL];
+            let mut divergences = [[0.0; WIDTH]; PANEL / WIDTH];
+            let groups = here.len().div_ceil(WIDTH);
             if let Some(columns) = columns.as_ref().filter(|_| is_copied) {
                 let len = PANEL * classes;
                 let to = [sized(&mut next_input, len), sized(&mut next_target, len)];
                 let mut copier = Copier::new(columns, next, to);
-                for group in 0..here.len().div_ceil(WIDTH) {
-                    self.solve(&mut solver, &panel, group, &mut copier);
-                    divergences[group * WIDTH..][..WIDTH].copy_from_slice(solver.divergences());
-                    if self.settings.outputs {
-                        self.group_outputs(&mut solver, &mut panel, &here, group);
-                    }
+                for (group, divergences) in divergences.iter_mut().take(groups).enumerate() {
+                    *divergences = self.group(&mut solver, &mut panel, &here, group, &mut copier);
                 }
                 copier.finish(level);
             } else {
@@ -81,16 +75,12 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
                 let [input, target] = dense.map(Option::unwrap_or_default);
                 let place = self.gradient_place(&here);
                 let fetched = Fetched([input, target, place]);
-                for group in 0..here.len().div_ceil(WIDTH) {
-                    let mut prefetch = fetched.group(group, classes);
-                    self.solve(&mut solver, &panel, group, &mut prefetch);
-                    divergences[group * WIDTH..][..WIDTH].copy_from_slice(solver.divergences());
-                    if self.settings.outputs {
-                        self.group_outputs(&mut solver, &mut panel, &here, group);
-                    }
+                for (group, divergences) in divergences.iter_mut().take(groups).enumerate() {
+                    let mut fetch = fetched.group(group, classes);
+                    *divergences = self.group(&mut solver, &mut panel, &here, group, &mut fetch);
                 }
             }
-            self.emit(here.clone(), &mut divergences[..here.len()]);
+            self.emit(here.clone(), &mut divergences.as_flattened_mut()[..here.len()]);
             if self.settings.outputs {
                 self.place(&mut panel, &here);
             }
@@ -106,26 +96,27 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         gradient.and_then(|array| dense(array, &rect)).unwrap_or(&[])
     }
 
-    /// Computes the divergences of a group.
-    fn solve<S: Solver<A::Real>>(
+    /// Computes a group, and returns its divergences.
+    fn group<S: Solver<A::Real>>(
         &self,
         solver: &mut S,
-        panel: &Panel<A>,
+        panel: &mut Panel<A>,
+        here: &Range<usize>,
         group: usize,
         overlap: &mut impl Overlap,
-    ) {
+    ) -> [f64; WIDTH] {
         let operands = panel.operands(group, self.matrices.input.ncols());
-        solver.start();
-        loop {
+        solver.solve(|solver| {
             match solver.is_long_pass() {
                 true => solver.visit(operands, overlap),
                 false => solver.visit(operands, &mut Prefetch::<A>::NOTHING.clone()),
             }
             solver.end_part();
-            if !solver.end_pass() {
-                break;
-            }
+        });
+        if self.settings.outputs {
+            self.group_outputs(solver, panel, here, group);
         }
+        *solver.divergences()
     }
 
     /// Computes terms and gradients of a group.
@@ -169,7 +160,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         }
         for (i, lane) in lanes.enumerate() {
             if !matches!(factors[i], LaneFactor::Usual(_)) {
-                self.replace_gradients(solver, (lane, i), &factors[i], operands, out.reborrow());
+                self.replace_gradients(solver, (lane, i), &factors[i], out.reborrow());
             }
         }
     }
@@ -220,36 +211,21 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         solver: &S,
         (lane, position): (usize, usize),
         factor: &LaneFactor,
-        operands: Operands<'_, A::Real>,
-        mut out: Outputs<'_, A>,
+        out: Outputs<'_, A>,
     ) {
         let classes = self.matrices.input.ncols();
         let mut found = [vec![A::default(); classes], vec![A::default(); classes]];
-        match factor {
-            LaneFactor::Extreme(factors) => {
-                let column = |rows: &[A::Real]| -> Vec<f64> {
-                    rows[position..].iter().step_by(WIDTH).map(|number| number.to_f64()).collect()
-                };
-                let lane = [column(operands.input), column(operands.target)];
-                let [d_input, d_target] = &mut found;
-                let out = [
-                    out.d_input.is_some().then_some(&mut d_input[..]),
-                    out.d_target.is_some().then_some(&mut d_target[..]),
-                ];
-                wide_gradients(&mut solver.wide(), lane, (factors, self.settings.rate), out);
-            }
-            factor => {
-                let looks = matches!(factor, LaneFactor::Zero);
-                let nan = looks && has_nan([&self.matrices.input, &self.matrices.target], lane);
-                let gradient = A::narrow(if nan { f64::NAN } else { 0.0 });
-                found.iter_mut().for_each(|found| found.fill(gradient));
-            }
-        }
-        for (out, found) in [&mut out.d_input, &mut out.d_target].into_iter().zip(&found) {
-            if let Some(out) = out {
-                let places = out[position..].iter_mut().step_by(WIDTH);
-                places.zip(found).for_each(|(place, &found)| *place = found);
-            }
+        let places = [out.d_input, out.d_target];
+        let [d_input, d_target] = &mut found;
+        let wanted = [
+            places[0].is_some().then_some(&mut d_input[..]),
+            places[1].is_some().then_some(&mut d_target[..]),
+        ];
+        self.unusual_gradients(lane, factor, solver, wanted);
+        for (places, found) in places.into_iter().zip(found) {
+            let places =
+                places.into_iter().flat_map(|out| out[position..].iter_mut().step_by(WIDTH));
+            places.zip(found).for_each(|(place, found)| *place = found);
         }
     }
 

@@ -2,18 +2,41 @@
 
 use std::ops::Range;
 
+use super::MatricesWork;
+use super::lane_factors::LaneFactor;
 use crate::elementwise::{Operands, PART, Prefetch, TILE};
 use crate::layout::steps;
-use crate::number::{Number, Scaled, WIDTH};
+use crate::number::{Float, Number, Scaled, WIDTH};
 use crate::softmax::{Factors, Outputs, Solver};
 
 /// The exponent of the largest factor times 1/τ.
 const LARGEST: i32 = 800;
 
+impl<A: Number> MatricesWork<'_, '_, '_, A> {
+    /// The gradients of a lane whose factors are 0 or extreme. Either may not be wanted.
+    pub(super) fn unusual_gradients<N: Number, S: Solver<N>>(
+        &self,
+        lane: usize,
+        factor: &LaneFactor,
+        solver: &S,
+        out: [Option<&mut [A]>; 2],
+    ) {
+        let operands = [&self.matrices.input, &self.matrices.target].map(|view| view.row(lane));
+        if let LaneFactor::Extreme(factors) = factor {
+            let wide = operands.map(|lane| lane.iter().map(|z| z.widen().to_f64()).collect());
+            return wide_gradients(&mut solver.wide(), &wide, (factors, self.settings.rate), out);
+        }
+        let has_nan = || operands.iter().any(|lane| lane.iter().any(|z| z.widen().is_nan()));
+        let nan = matches!(factor, LaneFactor::Zero) && has_nan();
+        let gradient = A::narrow(if nan { f64::NAN } else { 0.0 });
+        out.into_iter().flatten().for_each(|out| out.fill(gradient));
+    }
+}
+
 /// Computes both gradients of a lane, of which either may not be wanted. There is one factor, or one for each class, and 1/τ.
-pub fn wide_gradients<S: Solver<f64>, A: Number>(
+fn wide_gradients<S: Solver<f64>, A: Number>(
     solver: &mut S,
-    [input, target]: [Vec<f64>; 2],
+    [input, target]: &[Vec<f64>; 2],
     (factors, rate): (&[Scaled], f64),
     [mut d_input, mut d_target]: [Option<&mut [A]>; 2],
 ) {
@@ -22,18 +45,14 @@ pub fn wide_gradients<S: Solver<f64>, A: Number>(
         input: &input[classes.clone()],
         target: &target[classes],
     };
-    solver.start();
-    loop {
+    solver.solve(|solver| {
         for part in steps(0..classes, PART) {
             for classes in steps(part, TILE) {
                 solver.visit(block(classes), &mut Prefetch::<f64>::NOTHING.clone());
             }
             solver.end_part();
         }
-        if !solver.end_pass() {
-            break;
-        }
-    }
+    });
     // All factors over one power of two, which leaves the largest, times 1/τ, well within the range.
     let factors: Vec<Scaled> = factors.iter().map(|factor| factor.normalized()).collect();
     let nonzero = factors.iter().filter(|factor| factor.significand != 0.0);

@@ -1,6 +1,14 @@
-//! Sums and other folds of an array in the order of a tree.
+//! Short rows of values: aligned to a cache line, and folded in the order of a tree.
 
 use super::Float;
+
+/// A value aligned to a cache line.
+///
+/// A store that crosses two cache lines is split, and the processor cannot forward it to a load that follows
+/// (benches/LIMITS.md has the cost).
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub struct Aligned<T>(pub T);
 
 /// The sum of N numbers, N a power of two: each of the first half is added to the one N/2 behind it, and so on.
 #[inline(always)]

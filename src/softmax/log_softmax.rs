@@ -1,0 +1,263 @@
+//! ln q = (z − max z)/τ − ln S of a block of logits, and what is made of it and the slopes of the terms.
+
+use super::contribution::exp_or_zero;
+use super::shift::normal_rate;
+use super::solver::{Factors, Settings};
+use super::{Row, WIDTH, each_row, filled, narrow_row, padded};
+use crate::elementwise::{Operands, TILE};
+use crate::number::{Level, Number, Real, exp, ln_of_normal};
+
+/// What ln q is computed with, for the lane at each position.
+#[derive(Clone, Debug)]
+#[repr(align(64))] // as `Aligned`
+pub struct LogSoftmax<T> {
+    settings: Settings,
+    /// Two numbers whose product is 4/τ.
+    rate: [T; 2],
+    /// max z/4: no difference of two quarters overflows.
+    peak: Row<T>,
+    /// ln S, rounded.
+    log: Row<T>,
+    /// What `log` lacks of ln S.
+    rest: Row<T>,
+}
+
+impl<T: Real> LogSoftmax<T> {
+    pub fn new(settings: Settings) -> Self {
+        let [rate, rest] = normal_rate::<T>(settings.rate);
+        let row = [T::ZERO; WIDTH];
+        let rate = [rate, rest * T::from_f64(4.0)];
+        LogSoftmax { settings, rate, peak: row, log: row, rest: row }
+    }
+
+    /// Takes the greatest logit of each lane.
+    pub fn take_peaks(&mut self, peaks: Row<T>) {
+        self.peak = peaks.map(|peak| peak * T::from_f64(0.25));
+    }
+
+    /// Takes S of each lane.
+    pub fn take_totals(&mut self, totals: &Row<f64>) {
+        self.settings.level.run(
+            #[inline(always)]
+            || {
+                for i in 0..WIDTH {
+                    let (hi, lo) = ln_of_normal(totals[i]);
+                    let log = if totals[i].is_nan() { totals[i] } else { hi + lo };
+                    let head = T::from_f64(log);
+                    let rest = (log - head.to_f64()) + (lo - (log - hi));
+                    (self.log[i], self.rest[i]) = (head, T::from_f64(rest));
+                }
+            },
+        );
+    }
+
+    /// (z − max z)/τ at position `i`.
+    #[inline(always)]
+    fn log_weight(&self, z: T, i: usize) -> T {
+        z.mul_add(T::from_f64(0.25), -self.peak[i]) * self.rate[0] * self.rate[1]
+    }
+
+    /// e^((z − max z)/τ) of a row.
+    #[inline(always)]
+    fn weights(&self, z: &Row<T>) -> Row<T> {
+        let mut weights = [T::ZERO; WIDTH];
+        for i in 0..WIDTH {
+            let y = self.log_weight(z[i], i);
+            weights[i] = if y.is_nan() { y } else { exp_or_zero(y) };
+        }
+        weights
+    }
+
+    /// ln q of a row.
+    #[inline(always)]
+    fn log_q(&self, z: &Row<T>) -> Row<T> {
+        let mut log_q = [T::ZERO; WIDTH];
+        for i in 0..WIDTH {
+            log_q[i] = (self.log_weight(z[i], i) - self.log[i]) - self.rest[i];
+        }
+        log_q
+    }
+
+    /// Adds the weights e^((z − max z)/τ) of a block to the sums at each position.
+    pub fn add_weights<N: Number<Real = T>>(&self, logits: &[N], sums: &mut Row<f64>) {
+        let level = self.settings.level;
+        level.run(
+            #[inline(always)]
+            || {
+                let (rows, tail) = logits.as_chunks::<WIDTH>();
+                let mut all = *sums;
+                for row in rows {
+                    let weights = self.weights(&N::widen_all(level, row));
+                    for i in 0..WIDTH {
+                        all[i] += weights[i].to_f64();
+                    }
+                }
+                if !tail.is_empty() {
+                    let weights = self.weights(&N::widen_all(level, &padded(tail)));
+                    for i in 0..WIDTH {
+                        all[i] += if i < tail.len() { weights[i].to_f64() } else { 0.0 };
+                    }
+                }
+                *sums = all;
+            },
+        );
+    }
+}
+
+/// ln q, the target, and what is computed of both in a block.
+#[derive(Clone, Debug)]
+#[repr(align(64))] // as `Aligned`
+pub struct Block<T> {
+    pub log_q: [T; TILE],
+    pub target: [T; TILE],
+    /// The terms, or where they are no longer needed ∂term/∂target.
+    pub terms: [T; TILE],
+    /// ∂term/∂(ln q).
+    pub slopes: [T; TILE],
+}
+
+/// The row that starts at a place of a block.
+#[inline(always)]
+fn row<T>(numbers: &[T; TILE], start: usize) -> &Row<T> {
+    &numbers.as_chunks().0[start / WIDTH]
+}
+
+impl<T: Real> Block<T> {
+    pub fn new() -> Self {
+        let tile = [T::ZERO; TILE];
+        Block { log_q: tile, target: tile, terms: tile, slopes: tile }
+    }
+
+    /// Computes ln q, and copies the target.
+    pub fn read<N: Number<Real = T>>(
+        &mut self,
+        softmax: &LogSoftmax<T>,
+        operands: Operands<'_, N>,
+    ) {
+        let level = softmax.settings.level;
+        level.run(
+            #[inline(always)]
+            || {
+                let ((inputs, input), (targets, target)) =
+                    (operands.input.as_chunks::<WIDTH>(), operands.target.as_chunks::<WIDTH>());
+                let places = (self.log_q.as_chunks_mut().0, self.target.as_chunks_mut().0);
+                let rows = inputs.iter().zip(targets);
+                for ((z, from), (log_q, t)) in rows.zip(places.0.iter_mut().zip(&mut *places.1)) {
+                    *log_q = softmax.log_q(&N::widen_all(level, z));
+                    *t = N::widen_all(level, from);
+                }
+                if !input.is_empty() {
+                    let last = inputs.len();
+                    places.0[last] = softmax.log_q(&N::widen_all(level, &padded(input)));
+                    places.1[last] = N::widen_all(level, &padded(target));
+                }
+            },
+        );
+    }
+
+    /// ∂z_q = g − q·Σg from ln q and the slopes; `sums` holds Σg.
+    pub fn d_logits<O: Number<Real = T>>(
+        &self,
+        Settings { level, rate, .. }: Settings,
+        factors: Factors<'_>,
+        sums: &Row<f64>,
+        out: &mut [O],
+    ) {
+        level.run(
+            #[inline(always)]
+            || {
+                each_row(
+                    out,
+                    #[inline(always)]
+                    |out, start| {
+                        let factors = factors_of(factors, start, out.len());
+                        let (log_q, slopes) = (row(&self.log_q, start), row(&self.slopes, start));
+                        let mut found = [0.0; WIDTH];
+                        for i in 0..WIDTH {
+                            let nan = log_q[i].is_nan();
+                            let own = times(slopes[i].to_f64(), factors[i] * rate, nan);
+                            found[i] = own - exp(log_q[i]).to_f64() * sums[i];
+                        }
+                        narrow_row(out, &found);
+                    },
+                );
+            },
+        );
+    }
+
+    /// ∂term/∂target, which stands in the place of the terms, times the factors.
+    pub fn d_target<O: Number<Real = T>>(&self, level: Level, factors: Factors<'_>, out: &mut [O]) {
+        level.run(
+            #[inline(always)]
+            || {
+                each_row(
+                    out,
+                    #[inline(always)]
+                    |out, start| {
+                        let factors = factors_of(factors, start, out.len());
+                        let [log_q, target, slopes] =
+                            [&self.log_q, &self.target, &self.terms].map(|all| row(all, start));
+                        let mut found = [0.0; WIDTH];
+                        for i in 0..WIDTH {
+                            let nan = log_q[i].is_nan() | target[i].is_nan();
+                            found[i] = times(slopes[i].to_f64(), factors[i], nan);
+                        }
+                        narrow_row(out, &found);
+                    },
+                );
+            },
+        );
+    }
+
+    /// Adds g = factor·slope of each element to the sums at each position.
+    pub fn add_upstream(&self, level: Level, rate: f64, factors: &[f64], sums: &mut Row<f64>) {
+        level.run(
+            #[inline(always)]
+            || {
+                for (index, factors) in factors.chunks(WIDTH).enumerate() {
+                    let (start, len, factors) = (index * WIDTH, factors.len(), filled(factors));
+                    let (log_q, slopes) = (row(&self.log_q, start), row(&self.slopes, start));
+                    for i in 0..WIDTH {
+                        let nan = log_q[i].is_nan();
+                        let share = times(slopes[i].to_f64(), factors[i] * rate, nan);
+                        sums[i] += if i < len { share } else { 0.0 };
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// The factor of each element of the row that starts at `start`.
+#[inline(always)]
+fn factors_of(factors: Factors<'_>, start: usize, len: usize) -> Row<f64> {
+    match factors {
+        Factors::Lanes(factors) => *factors,
+        Factors::Each(factors) => filled(&factors[start..start + len]),
+    }
+}
+
+/// slope·factor, but 0 · ±∞ = 0 unless an operand is NaN.
+#[inline(always)]
+pub fn times(slope: f64, factor: f64, nan: bool) -> f64 {
+    let vanishes = ((slope == 0.0) | (factor == 0.0)) & !nan;
+    if vanishes { 0.0 } else { slope * factor }
+}
+
+/// Adds the rows of a block to the sums at each position.
+pub fn add_rows<T: Real>(level: Level, sums: &mut Row<f64>, numbers: &[T]) {
+    level.run(
+        #[inline(always)]
+        || {
+            let (rows, tail) = numbers.as_chunks::<WIDTH>();
+            let mut all = *sums;
+            for row in rows {
+                for i in 0..WIDTH {
+                    all[i] += row[i].to_f64();
+                }
+            }
+            *sums = all;
+            sums.iter_mut().zip(tail).for_each(|(sum, number)| *sum += number.to_f64());
+        },
+    );
+}
