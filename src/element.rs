@@ -24,7 +24,7 @@ use crate::partial::BufferedMoments;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a number that losses are computed of",
     label = "`f32` and `f64` are, and with the feature `half` `f16` and `bf16`",
-    note = "integers must be converted first, by `array.mapv(f64::from)` for example",
+    note = "integers must be converted first, by `array.mapv(|n| n as f64)` for example; labels must be made one-hot",
     note = "`kldiv::half::f16` and `kldiv::half::bf16` are taken with the feature `half` of `kldiv`"
 )]
 pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {

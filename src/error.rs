@@ -76,6 +76,19 @@ pub enum Error {
         /// The temperature τ.
         temperature: f64,
     },
+    /// A parameter of a [`Divergence`](crate::Divergence) is out of range: `!(0 <= λ && λ <= 1)` of `Symmetric`,
+    /// `!(0 < β && β < 1)` of `JensenShannon`, `!(0 <= α && α < 1)` of `Skew` and `SkewReverse`.
+    InvalidDivergence {
+        /// The name of the divergence.
+        name: &'static str,
+        /// The parameter.
+        parameter: f64,
+    },
+    /// A name that no divergence has, or one whose parameter is missing or superfluous.
+    UnknownDivergence {
+        /// The name.
+        name: String,
+    },
     /// A name that no reduction has.
     UnknownReduction {
         /// The name.
@@ -148,6 +161,20 @@ impl fmt::Display for Error {
             Error::InvalidTemperature { temperature } => write!(
                 f,
                 "temperature {temperature} must be above 0 and a normal number, and so must its inverse; with .times_temperature_squared(true) its square too"
+            ),
+            Error::InvalidDivergence { name, parameter } => {
+                let range = match *name {
+                    "symmetric" => "must be from 0 to 1",
+                    "jensen-shannon" => {
+                        "must be above 0 and below 1; the limits are Divergence::Forward (0) and Divergence::Reverse (1)"
+                    }
+                    _ => "must be at least 0 and below 1",
+                };
+                write!(f, "the parameter {parameter} of the divergence {name} {range}")
+            }
+            Error::UnknownDivergence { name } => write!(
+                f,
+                "unknown divergence {name:?}; one of forward, reverse, symmetric:λ, jeffreys, jensen-shannon:β, skew:α, skew-reverse:α, total-variation, with a number for the letter"
             ),
             Error::UnknownReduction { name } => write!(
                 f,

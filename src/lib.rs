@@ -204,6 +204,7 @@ mod target;
 
 pub use batch::{Batch, Gradients};
 pub use check::{Diagnosis, LikelyCause, Offender, OperandReport};
+pub use divergence::Divergence;
 pub use element::Element;
 pub use error::{Error, Operand};
 #[cfg(feature = "half")]

@@ -3,8 +3,9 @@
 use ndarray::{ArrayRef, Axis, Dimension};
 
 use crate::batch::{Batch, Gradients};
+use crate::divergence::Divergence;
 use crate::element::Element;
-use crate::engine::{Rule, Softmax};
+use crate::engine::{Form, Rule, Softmax};
 use crate::error::Error;
 use crate::number::Float;
 use crate::partial::Partial;
@@ -81,8 +82,12 @@ pub struct KLDivWithLogitsLoss<R> {
     reduction: R,
     axis: Option<usize>,
     temperature: f64,
+    #[cfg_attr(feature = "serde", serde(default))]
+    target_temperature: Option<f64>,
     times_temperature_squared: bool,
     target: Target,
+    #[cfg_attr(feature = "serde", serde(default))]
+    divergence: Divergence,
     generalized: bool,
     validated: Option<f64>,
 }
@@ -95,8 +100,10 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
             reduction,
             axis: None,
             temperature: 1.0,
+            target_temperature: None,
             times_temperature_squared: false,
             target: Target::Logits,
+            divergence: Divergence::Forward,
             generalized: false,
             validated: None,
         }
@@ -115,7 +122,30 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         KLDivWithLogitsLoss { temperature, ..self }
     }
 
-    /// Whether every value, term and gradient is multiplied by τ², which must then be a normal number of the computing type.
+    /// A temperature of the target's own, by which the target's logits are divided instead of by [τ](Self::temperature). It has
+    /// no meaning for a target that is not logits, and is ignored there.
+    ///
+    /// Where the two temperatures differ, logits are rounded once more: the divergence of almost equal distributions is then only
+    /// right to the precision of the logits.
+    ///
+    /// ```
+    /// use kldiv::{DistributionMean, KLDivWithLogitsLoss};
+    /// use ndarray::array;
+    ///
+    /// let (student, teacher) = (array![1.0_f64, 2.0, 4.0], array![0.5_f64, 3.0, 3.5]);
+    /// let criterion = KLDivWithLogitsLoss::new(DistributionMean);
+    /// let loss = criterion.temperature(0.1).target_temperature(0.05).forward(&student, &teacher)?;
+    /// let by_hand = criterion.forward(&(student / 0.1), &(teacher / 0.05))?;
+    /// assert!((loss - by_hand).abs() < 1e-13 * by_hand);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn target_temperature(self, temperature: f64) -> Self {
+        KLDivWithLogitsLoss { target_temperature: Some(temperature), ..self }
+    }
+
+    /// Whether every value, term and gradient is multiplied by τ², which must then be a normal number of the computing type. Where the
+    /// target's logits have [a temperature of their own](Self::target_temperature), it is the product of the two.
     #[must_use]
     pub const fn times_temperature_squared(self, times_temperature_squared: bool) -> Self {
         KLDivWithLogitsLoss { times_temperature_squared, ..self }
@@ -125,6 +155,24 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
     #[must_use]
     pub const fn target(self, target: Target) -> Self {
         KLDivWithLogitsLoss { target, ..self }
+    }
+
+    /// The divergence: KL(p ‖ q) by default, or another of [the family](Divergence). Between two lanes of logits every one keeps
+    /// its relative accuracy however close they are.
+    ///
+    /// ```
+    /// use kldiv::{DistributionMean, Divergence, KLDivWithLogitsLoss};
+    /// use ndarray::array;
+    ///
+    /// let (student, teacher) = (array![1.0_f64, 2.0, 3.0], array![1.0_f64, 2.5, 2.0]);
+    /// let criterion = KLDivWithLogitsLoss::new(DistributionMean);
+    /// let reverse = criterion.divergence(Divergence::Reverse).forward(&student, &teacher)?;
+    /// assert_eq!(reverse, criterion.forward(&teacher, &student)?);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn divergence(self, divergence: Divergence) -> Self {
+        KLDivWithLogitsLoss { divergence, ..self }
     }
 
     /// Whether a class contributes the [generalized](crate::KLDivLoss::generalized) term p·(e^(−D) − 1 + D)
@@ -146,33 +194,42 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
     /// # Errors
     /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
     /// [`InvalidTemperature`](Error::InvalidTemperature), [`InvalidDenominator`](Error::InvalidDenominator),
-    /// [`InvalidTolerance`](Error::InvalidTolerance).
+    /// [`InvalidDivergence`](Error::InvalidDivergence), [`InvalidTolerance`](Error::InvalidTolerance).
     pub fn batch<'a, A: Element, D: Dimension>(
         &self,
         input: &'a ArrayRef<A, D>,
         target: &'a ArrayRef<A, D>,
     ) -> Result<Batch<'a, R, A, D>, Error> {
-        let softmax = self.softmax();
-        let batch = Batch::new(self.reduction, Rule::Logits(softmax), self.axis, input, target)?;
-        // `factor` is τ² where that is asked for, and otherwise 1.
+        let KLDivWithLogitsLoss { divergence, generalized, .. } = *self;
+        let (form, softmax) = (Form { divergence, generalized }, self.softmax());
+        let rule = Rule::Logits { form, softmax };
+        let batch = Batch::new(self.reduction, rule, self.axis, input, target)?;
         let is_normal = |number: f64| {
             let number = A::Loss::from_f64(number);
             (number >= A::Loss::MIN_POSITIVE) & (number <= A::Loss::MAX)
         };
-        if is_normal(self.temperature) && softmax.rate.is_normal() && is_normal(softmax.factor) {
-            return batch.validated(self.validated);
+        // `factor` is τ² where that is asked for, and otherwise 1.
+        let is_valid =
+            |temperature: &f64| is_normal(*temperature) && (1.0 / temperature).is_normal();
+        let mut invalid =
+            softmax.temperatures.into_iter().filter(|temperature| !is_valid(temperature));
+        match invalid.next() {
+            Some(temperature) => Err(Error::InvalidTemperature { temperature }),
+            None if !is_normal(softmax.factor) => {
+                Err(Error::InvalidTemperature { temperature: self.temperature })
+            }
+            None => batch.validated(self.validated),
         }
-        Err(Error::InvalidTemperature { temperature: self.temperature })
     }
 
     fn softmax(&self) -> Softmax {
-        let squared = self.temperature * self.temperature;
-        Softmax {
-            target: self.target,
-            rate: 1.0 / self.temperature,
-            factor: if self.times_temperature_squared { squared } else { 1.0 },
-            generalized: self.generalized,
-        }
+        let of_target = match self.target {
+            Target::Logits => self.target_temperature.unwrap_or(self.temperature),
+            _ => self.temperature,
+        };
+        let factor =
+            if self.times_temperature_squared { self.temperature * of_target } else { 1.0 };
+        Softmax { target: self.target, temperatures: [self.temperature, of_target], factor }
     }
 
     /// The loss. See [`Batch::forward`].

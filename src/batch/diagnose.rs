@@ -4,10 +4,9 @@ use ndarray::Dimension;
 
 use super::Batch;
 use crate::check::{Diagnosis, Inspection, Terms, diagnose};
-use crate::divergence::{Kernel, Work};
 use crate::element::Element;
-use crate::elementwise::{Operands, Prefetch, terms};
-use crate::engine::Rule;
+use crate::elementwise::{Loops, Operands, Prefetch, with_loops};
+use crate::engine::{Form, Rule};
 use crate::number::Float;
 use crate::reduction::Reduction;
 
@@ -41,11 +40,17 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// ```
     pub fn diagnose(&self) -> Diagnosis {
         match self.rule {
-            Rule::LogProbabilities { divergence, log_target } => {
-                divergence.with_kernel(log_target, Diagnose { batch: self })
+            Rule::LogProbabilities { form: Form { divergence, generalized }, log_target } => {
+                with_loops(divergence, generalized, log_target, |loops| self.diagnose_with(loops))
             }
-            Rule::Logits(_) => self.diagnose_terms(None),
+            Rule::Logits { .. } => self.diagnose_terms(None),
         }
+    }
+
+    fn diagnose_with(&self, loops: &dyn Loops<A>) -> Diagnosis {
+        self.diagnose_terms(Some(&|input: &[A], target: &[A], out: &mut [A::Loss]| {
+            loops.terms(self.level, Operands { input, target }, Prefetch::NOTHING, out);
+        }))
     }
 
     fn diagnose_terms(&self, terms: Option<Terms<'_, A>>) -> Diagnosis {
@@ -53,22 +58,6 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         let (level, holds) = (self.level, self.rule.holds());
         let inspection = Inspection { level, holds: holds.map(Some), tolerance, terms };
         diagnose(&self.region(), holds, &inspection)
-    }
-}
-
-/// A diagnosis with the terms of a kernel.
-struct Diagnose<'b, 'a, R, A: Element, D: Dimension> {
-    batch: &'b Batch<'a, R, A, D>,
-}
-
-impl<R: Reduction, A: Element, D: Dimension> Work for Diagnose<'_, '_, R, A, D> {
-    type Output = Diagnosis;
-
-    fn run<K: Kernel>(self, kernel: K) -> Diagnosis {
-        let level = self.batch.level;
-        self.batch.diagnose_terms(Some(&|input: &[A], target: &[A], out: &mut [A::Loss]| {
-            terms(level, kernel, Operands { input, target }, Prefetch::NOTHING, out);
-        }))
     }
 }
 

@@ -47,7 +47,7 @@ impl<R: Copy, A: Element, D: Dimension> Clone for Batch<'_, R, A, D> {
 impl<R: Copy, A: Element, D: Dimension> Copy for Batch<'_, R, A, D> {}
 
 impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
-    /// Checks shapes, axis and denominator.
+    /// Checks shapes, axis, denominator and divergence.
     #[inline]
     pub(crate) fn new(
         reduction: R,
@@ -68,6 +68,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         if let sum_over @ AnyReduction::SumOver(_) = reduction.kind() {
             sum_over.divisor(Counts::default(), |_| 0.0)?;
         }
+        rule.form().divergence.check()?;
         let level = Level::best();
         Ok(Batch { reduction, rule, axis, level, input, target, weights: None, tolerance: None })
     }

@@ -28,7 +28,7 @@ impl Request {
         let by_lane = arrays.weights.is_some()
             || check.is_some()
             || arrays.upstream.as_ref().is_some_and(|view| view.ndim() < arrays.input.ndim())
-            || matches!(self.rule, Rule::Logits(_))
+            || matches!(self.rule, Rule::Logits { .. })
             || self.sums_lanes();
         let class_axis = by_lane.then_some(axis);
         let map = |matrices: Matrices<'_, A>| {
@@ -39,7 +39,7 @@ impl Request {
             fine.then_some(total)
         };
         let only_totals = self.values == Values::Total
-            && !matches!(self.rule, Rule::Logits(_))
+            && !matches!(self.rule, Rule::Logits { .. })
             && check.is_none()
             && arrays.weights.is_none()
             && arrays.d_input.is_none();

@@ -22,7 +22,7 @@ use crate::target::Target;
 /// | has the same mass everywhere, not 1, and its distributions are not alike | `Scaled` |
 /// | is the other of the two, times a constant | that and `Scaled` |
 /// | is a target of probabilities, has no negative, infinite or NaN number, and its masses differ | `Unnormalized` |
-/// | has numbers above 0 and numbers below 0, and nowhere NaN or +∞ | `Logits` |
+/// | has numbers above 0 and numbers below 0, or has numbers above 0 where it should hold log-probabilities, and nowhere NaN or +∞ | `Logits` |
 /// | is anything else: zeros, say, or negative scores, which may be logits or log-probabilities of any mass | none |
 ///
 /// An operand of logits that is probabilities in half of its distributions or more: `ProbabilitiesAsLogits`.
@@ -127,7 +127,11 @@ impl<A: Number> Causes<'_, '_, A> {
             return vec![LikelyCause::Unnormalized(operand)];
         }
         let is_finite = found.numbers.nan + found.numbers.plus_infinity == 0;
-        let has_scores = is_finite && most(found.both_signs);
+        let above_0 = match holds {
+            Target::LogProbabilities => most(found.numbers.out_of_range as usize),
+            _ => false,
+        };
+        let has_scores = is_finite && (above_0 || most(found.both_signs));
         if has_scores { vec![LikelyCause::Logits(operand)] } else { vec![] }
     }
 

@@ -96,7 +96,8 @@ impl<'a, A: Number> Region<'a, A> {
         let mut summary = Summary { lanes, ..Summary::default() };
         if lanes > 0 {
             for (operand, holds) in summary.operands.iter_mut().zip(inspection.holds) {
-                let mass = if holds == Some(Target::Logits) { 1.0 } else { 0.0 };
+                let has_mass = holds.is_some_and(|holds| holds != Target::Logits);
+                let mass = if has_mass { 0.0 } else { 1.0 };
                 operand.add(mass, Default::default(), 0, inspection.tolerance);
                 operand.proper *= lanes;
             }

@@ -117,7 +117,7 @@ impl fmt::Display for LikelyCause {
             ),
             LikelyCause::Logits(operand) => write!(
                 f,
-                "the {operand} holds raw scores (logits); take their softmax, or use KLDivWithLogitsLoss",
+                "the {operand} holds raw scores (logits); take their log-softmax (their softmax for a target of probabilities), or use KLDivWithLogitsLoss with Target::Logits",
             ),
             LikelyCause::ProbabilitiesAsLogits(Operand::Target) => f.write_str(
                 "the target holds probabilities where logits are expected; call .target(Target::Probabilities)",
@@ -127,7 +127,7 @@ impl fmt::Display for LikelyCause {
             ),
             LikelyCause::ClassAxis { operand, axis } => write!(
                 f,
-                "the classes of the {operand} lie along axis {axis}, where its masses are 1; call .axis(Axis({axis}))",
+                "the classes of the {operand} lie along axis {axis}, where its masses are 1; call .axis(Axis({axis})), or take its softmax along the class axis",
             ),
             LikelyCause::Scaled { operand, mass } => {
                 let mass = short(*mass);

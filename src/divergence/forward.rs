@@ -13,8 +13,9 @@
 //! log target, term 2.1 (f32) and 2.2 (f64), ∂/∂(ln q) 1.7 and 1.7; probability target, beside 2η/|D| of the term and η/|D|
 //! of the derivative, 2.2 and 2.5, 1.6 and 2.6, with η = 1.4e−8 and 2.8e−17 the error of ln p.
 
-use super::{Divergence, Pair};
-use crate::number::{Real, reduced, reduced_any, scale_any};
+use super::formula::{Formula, Pair, zero_unless_nan};
+use super::reversed::OneSided;
+use crate::number::{Real, exp, reduced, reduced_any, scale_any};
 
 /// KL(p ‖ q), PyTorch's loss.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub struct Forward;
 #[derive(Clone, Copy, Debug)]
 pub struct GeneralizedForward;
 
-impl Divergence for Forward {
+impl Formula for Forward {
     const USES_Q: bool = false;
     const ALLOWS_ZERO_P: bool = true;
 
@@ -47,6 +48,16 @@ impl Divergence for Forward {
     #[inline(always)]
     fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         pair.times_p::<CAREFUL>(pair.log_ratio + T::ONE)
+    }
+}
+
+impl OneSided for Forward {
+    /// −p/q = −e^D. Two normal numbers may be so far apart that their quotient overflows.
+    #[inline(always)]
+    fn d_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        let slope = -exp(pair.log_ratio);
+        let absent = CAREFUL & pair.is_absent_in_p();
+        if absent { T::ZERO - zero_unless_nan(pair.log_q) } else { slope }
     }
 }
 
@@ -116,7 +127,7 @@ impl<T: Real> Powers<T> {
     }
 }
 
-impl Divergence for GeneralizedForward {
+impl Formula for GeneralizedForward {
     const USES_Q: bool = true;
     const ALLOWS_ZERO_P: bool = true;
 

@@ -1,90 +1,88 @@
 //! The Jensen–Shannon divergence β·KL(p ‖ m) + (1−β)·KL(q ‖ m) with m = βp + (1−β)q.
 //!
-//! With w = (1−β)·expm1(−D) and v = β·expm1(D), m = p·(1 + w) = q·(1 + v), so that
+//! For β ≥ ½, with e = e^(−D) − 1, w = (1−β)·e and m = p·(1 + w),
 //!
-//! > F = β·p·(w − log1p(w)) + (1−β)·q·(v − log1p(v)),
+//! > F = −β·p·ln(m/p) − (1−β)·q·ln(m/q) = p·[(1 + w)·(w − log1p(w)) − (1−β)·(φ(D)·(1 + e) − β·e²)].
 //!
-//! since β·p·w + (1−β)·q·v = 0. Both parts are at least 0, and nothing cancels near p = q.
+//! The second form, in which little cancels near p = q, is used where |D| ≤ ln 2, and the first elsewhere. For β < ½ the sides
+//! are exchanged, since JS_β(p, q) = JS_(1−β)(q, p): the second form cancels as β → 0.
 //!
-//! ∂/∂(ln q) = −(1−β)·q·log1p(v), ∂/∂p = −β·log1p(w).
+//! ∂/∂(ln q) = −(1−β)·q·ln(m/q), ∂/∂p = −β·ln(m/p).
 
-use super::{Divergence, Pair, zero_unless_nan};
-use crate::number::{Real, exp_minus_1, ln, ln_1p};
+use super::formula::{Formula, Pair, times};
+use super::skew::{Mixture, Shares};
+use crate::number::Real;
 
-/// The Jensen–Shannon divergence with the target's weight β, 0 < β < 1.
+/// The Jensen–Shannon divergence.
 #[derive(Clone, Copy, Debug)]
-pub struct JensenShannon(pub f64);
+pub struct JensenShannon {
+    /// Whether p and q are exchanged, so that p has the greater share.
+    swapped: bool,
+    /// The shares of the mixture.
+    shares: Shares,
+}
 
 impl JensenShannon {
-    /// (w, v): m/p − 1 and m/q − 1.
-    #[inline(always)]
-    fn ratios<T: Real>(self, d: T) -> (T, T) {
-        let (beta, rest) = (T::from_f64(self.0), T::from_f64(1.0 - self.0));
-        (rest * exp_minus_1(-d), beta * exp_minus_1(d))
+    /// The divergence with the target's weight β, 0 < β < 1.
+    pub fn new(beta: f64) -> Self {
+        let swapped = beta < 0.5;
+        let (share, rest) = if swapped { (1.0 - beta, beta) } else { (beta, 1.0 - beta) };
+        JensenShannon { swapped, shares: Shares::new(share, rest) }
     }
 
-    /// ln(p/m) = −log1p(w) and ln(q/m) = −log1p(v) of any D. Where one ratio overflows, it follows from the other:
-    /// ln(q/m) = ln(p/m) − D.
+    /// The pair whose p has the greater share.
     #[inline(always)]
-    fn logs<T: Real>(self, d: T) -> (T, T) {
-        let (w, v) = self.ratios(d);
-        let (log_p, log_q) = (-ln_1p(w).0, -ln_1p(v).0);
-        let large = T::from_f64(8.0);
-        (if d < -large { log_q + d } else { log_p }, if d > large { log_p - d } else { log_q })
+    fn turned<T: Real>(self, pair: Pair<T>) -> Pair<T> {
+        if self.swapped { pair.swapped() } else { pair }
+    }
+
+    /// ∂F/∂p and ∂F/∂q.
+    #[inline(always)]
+    fn slopes<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> (T, T) {
+        let (d, nan) = self.turned(pair).ratio::<CAREFUL>();
+        let m = Mixture::of::<CAREFUL>(self.shares, d);
+        let greater = T::from_f64(self.shares.s).mul_add(-m.log_p, nan);
+        let lesser = T::from_f64(self.shares.rest).mul_add(-m.log_q, nan);
+        if self.swapped { (lesser, greater) } else { (greater, lesser) }
     }
 }
 
-impl Divergence for JensenShannon {
+impl Formula for JensenShannon {
     const USES_Q: bool = true;
     const ALLOWS_ZERO_P: bool = false;
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let Pair { p, q, log_ratio: d, .. } = pair;
-        let (beta, rest) = (T::from_f64(self.0), T::from_f64(1.0 - self.0));
-        let (w, v) = self.ratios(d);
-        let near = (beta * p).mul_add(-ln_1p(w).1, rest * q * -ln_1p(v).1);
-        let (log_p, log_q) = self.logs(d);
-        let far = (beta * p).mul_add(log_p, rest * q * log_q);
-        let term = if d.abs() <= T::from_f64(8.0) { near } else { far };
-        // Adding 0 makes a zero positive.
-        let term = term + T::ZERO;
+        let (s, rest) = (T::from_f64(self.shares.s), T::from_f64(self.shares.rest));
+        let pair = self.turned(pair);
+        let ((d, nan), Pair { p, q, .. }) = (pair.ratio::<CAREFUL>(), pair);
+        let m = Mixture::of::<CAREFUL>(self.shares, d);
+        let (e, phi) = (m.growth, m.phi);
+        let both = phi.mul_add(e, phi) - s * e * e;
+        let near = p * m.ratio.mul_add(m.gap, -(rest * both));
+        let far = times::<T, CAREFUL>(s * p, -m.log_p) + times::<T, CAREFUL>(rest * q, -m.log_q);
+        let term = if m.is_near { near } else { far };
+        // Rounding may leave less than nothing. Adding 0 makes a zero positive.
+        let term = if term < T::ZERO { T::ZERO } else { term } + T::ZERO;
         if !CAREFUL {
             return term;
         }
-        let without_q = beta * p * -T::from_f64(ln(self.0));
-        let without_p = rest * q * -T::from_f64(ln_1p(-self.0).0);
-        let nan = zero_unless_nan(p) + zero_unless_nan(pair.log_q) + zero_unless_nan(pair.log_p);
-        let term = if q == T::ZERO { without_q } else { term };
-        let term = if p == T::ZERO { without_p } else { term };
-        let term = if (p == T::ZERO) & (q == T::ZERO) { T::ZERO } else { term };
-        term + nan
+        let is_infinite = (p == T::INFINITY) | (q == T::INFINITY);
+        (if is_infinite { T::INFINITY } else { term }) + nan
     }
 
     #[inline(always)]
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        // Adding 0 makes a zero positive.
-        let slope =
-            (T::from_f64(1.0 - self.0) * pair.q).mul_add(self.logs(pair.log_ratio).1, T::ZERO);
-        if !CAREFUL {
-            return slope;
-        }
-        let without_p = T::from_f64(1.0 - self.0) * pair.q * -T::from_f64(ln_1p(-self.0).0);
-        let slope = if pair.is_absent_in_p() { without_p } else { slope };
-        let slope = if pair.q == T::ZERO { T::ZERO } else { slope };
-        slope + (zero_unless_nan(pair.p) + zero_unless_nan(pair.log_q))
+        times::<T, CAREFUL>(pair.q, self.slopes::<T, CAREFUL>(pair).1)
     }
 
     #[inline(always)]
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let slope = T::from_f64(self.0).mul_add(self.logs(pair.log_ratio).0, T::ZERO);
-        if !CAREFUL {
-            return slope;
-        }
-        let without_q = T::from_f64(-self.0 * ln(self.0));
-        let slope = if pair.is_absent_in_q() { without_q } else { slope };
-        let slope =
-            if pair.is_absent_in_p() & !pair.is_absent_in_q() { -T::INFINITY } else { slope };
-        slope + (zero_unless_nan(pair.p) + zero_unless_nan(pair.log_q))
+        self.slopes::<T, CAREFUL>(pair.without_q_first::<CAREFUL>()).0 + T::ZERO
+    }
+
+    #[inline(always)]
+    fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
+        times::<T, CAREFUL>(pair.p, self.slopes::<T, CAREFUL>(pair).0)
     }
 }

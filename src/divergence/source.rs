@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Divergence, Pair};
+use super::formula::{Formula, Pair};
 use crate::number::{Real, exp, exp_of_normal, log_ratio_of_any, log_ratio_of_normal};
 
 /// A kind of target: how an input x = ln q and a number of the target become a [`Pair`].
@@ -14,15 +14,15 @@ pub trait Source: Copy + Send + Sync + 'static {
     /// The number that takes longest to compute of the pair: D or p.
     fn first_step<T: Real, const CAREFUL: bool>(input: T, target: T) -> T;
     /// The pair, its [first step](Self::first_step) done. With `CAREFUL` false it must be [regular](Self::is_regular).
-    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T, first: T) -> Pair<T>;
+    fn pair<F: Formula, T: Real, const CAREFUL: bool>(input: T, target: T, first: T) -> Pair<T>;
     /// A measure of the pair that no regular one exceeds, in an operation or two. Larger ones may be regular too.
-    fn irregularity<D: Divergence, T: Real>(input: T, target: T) -> T::Bits;
+    fn irregularity<F: Formula, T: Real>(input: T, target: T) -> T::Bits;
     /// The bound of [`irregularity`](Self::irregularity).
-    fn regular_bound<D: Divergence, T: Real>() -> T::Bits;
+    fn regular_bound<F: Formula, T: Real>() -> T::Bits;
     /// Whether the pair needs no special care.
-    fn is_regular<D: Divergence, T: Real>(input: T, target: T) -> bool;
+    fn is_regular<F: Formula, T: Real>(input: T, target: T) -> bool;
     /// The derivative with respect to the target's number.
-    fn d_target<D: Divergence, T: Real, const CAREFUL: bool>(divergence: D, pair: Pair<T>) -> T;
+    fn d_target<F: Formula, T: Real, const CAREFUL: bool>(formula: F, pair: Pair<T>) -> T;
 }
 
 /// The target holds probabilities t: p = t, D = ln t − x.
@@ -47,30 +47,32 @@ impl Source for Probabilities {
     }
 
     #[inline(always)]
-    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, t: T, log_ratio: T) -> Pair<T> {
-        let log_p = if t == T::ZERO { -T::INFINITY } else { T::ZERO };
-        Pair { p: t, q: q_of::<D, T, CAREFUL>(x), log_ratio, log_p, log_q: x }
+    fn pair<F: Formula, T: Real, const CAREFUL: bool>(x: T, t: T, log_ratio: T) -> Pair<T> {
+        let infinite = if t == T::INFINITY { t } else { T::ZERO };
+        let log_p = if t == T::ZERO { -T::INFINITY } else { infinite };
+        let log_p = if t >= T::ZERO { log_p } else { T::NAN };
+        Pair { p: t, q: q_of::<F, T, CAREFUL>(x), log_ratio, log_p, log_q: x }
     }
 
     #[inline(always)]
-    fn irregularity<D: Divergence, T: Real>(x: T, t: T) -> T::Bits {
+    fn irregularity<F: Formula, T: Real>(x: T, t: T) -> T::Bits {
         let of_target = t.above(T::MIN_POSITIVE);
-        match D::USES_Q {
+        match F::USES_Q {
             true => of_target.max(T::LOWEST.abs().above(x.abs())),
             false => of_target,
         }
     }
 
     #[inline(always)]
-    fn regular_bound<D: Divergence, T: Real>() -> T::Bits {
+    fn regular_bound<F: Formula, T: Real>() -> T::Bits {
         T::MAX.above(T::MIN_POSITIVE)
     }
 
     #[inline(always)]
-    fn is_regular<D: Divergence, T: Real>(x: T, t: T) -> bool {
+    fn is_regular<F: Formula, T: Real>(x: T, t: T) -> bool {
         let normal = (t >= T::MIN_POSITIVE) & (t <= T::MAX);
-        let zero = D::ALLOWS_ZERO_P & (t == T::ZERO);
-        match D::USES_Q {
+        let zero = F::ALLOWS_ZERO_P & (t == T::ZERO);
+        match F::USES_Q {
             // ln 0 is taken for a number a little below `LOWEST`: far from x, and times 0.
             true => {
                 let zero = zero & (x >= T::LOWEST + T::from_f64(4.0));
@@ -81,8 +83,8 @@ impl Source for Probabilities {
     }
 
     #[inline(always)]
-    fn d_target<D: Divergence, T: Real, const CAREFUL: bool>(divergence: D, pair: Pair<T>) -> T {
-        divergence.d_p::<T, CAREFUL>(pair)
+    fn d_target<F: Formula, T: Real, const CAREFUL: bool>(formula: F, pair: Pair<T>) -> T {
+        formula.d_p::<T, CAREFUL>(pair)
     }
 }
 
@@ -100,40 +102,40 @@ impl Source for LogProbabilities {
     }
 
     #[inline(always)]
-    fn pair<D: Divergence, T: Real, const CAREFUL: bool>(x: T, y: T, p: T) -> Pair<T> {
-        Pair { p, q: q_of::<D, T, CAREFUL>(x), log_ratio: y - x, log_p: y, log_q: x }
+    fn pair<F: Formula, T: Real, const CAREFUL: bool>(x: T, y: T, p: T) -> Pair<T> {
+        Pair { p, q: q_of::<F, T, CAREFUL>(x), log_ratio: y - x, log_p: y, log_q: x }
     }
 
     #[inline(always)]
-    fn irregularity<D: Divergence, T: Real>(x: T, y: T) -> T::Bits {
+    fn irregularity<F: Formula, T: Real>(x: T, y: T) -> T::Bits {
         let of_target = y.abs().above(T::ZERO);
-        if D::USES_Q { of_target.max(x.abs().above(T::ZERO)) } else { of_target }
+        if F::USES_Q { of_target.max(x.abs().above(T::ZERO)) } else { of_target }
     }
 
     #[inline(always)]
-    fn regular_bound<D: Divergence, T: Real>() -> T::Bits {
+    fn regular_bound<F: Formula, T: Real>() -> T::Bits {
         T::LOWEST.abs().above(T::ZERO)
     }
 
     #[inline(always)]
-    fn is_regular<D: Divergence, T: Real>(x: T, y: T) -> bool {
+    fn is_regular<F: Formula, T: Real>(x: T, y: T) -> bool {
         let normal = |number: T| (number >= T::LOWEST) & (number <= T::HIGHEST);
-        match D::USES_Q {
+        match F::USES_Q {
             true => normal(y) & normal(x) & (x <= -T::LOWEST) & (y <= -T::LOWEST),
             false => normal(y),
         }
     }
 
     #[inline(always)]
-    fn d_target<D: Divergence, T: Real, const CAREFUL: bool>(divergence: D, pair: Pair<T>) -> T {
-        divergence.d_log_p::<T, CAREFUL>(pair)
+    fn d_target<F: Formula, T: Real, const CAREFUL: bool>(formula: F, pair: Pair<T>) -> T {
+        formula.d_log_p::<T, CAREFUL>(pair)
     }
 }
 
 /// q = eˣ, or some number where the divergence does not read it.
 #[inline(always)]
-fn q_of<D: Divergence, T: Real, const CAREFUL: bool>(x: T) -> T {
-    match (D::USES_Q, CAREFUL) {
+fn q_of<F: Formula, T: Real, const CAREFUL: bool>(x: T) -> T {
+    match (F::USES_Q, CAREFUL) {
         (false, _) => T::ZERO,
         (true, true) => exp(x),
         (true, false) => exp_of_normal(x),
@@ -172,46 +174,46 @@ pub trait Kernel: Copy + Send + Sync + 'static {
     fn is_regular<T: Real>(self, input: T, target: T) -> bool;
 }
 
-/// A divergence D of targets of the kind S.
-pub struct Between<S, D> {
-    divergence: D,
+/// A formula F of targets of the kind S.
+pub struct Between<S, F> {
+    formula: F,
     source: PhantomData<S>,
 }
 
-impl<S, D> Between<S, D> {
-    /// The divergence of targets of that kind.
-    pub const fn new(divergence: D) -> Self {
-        Between { divergence, source: PhantomData }
+impl<S, F> Between<S, F> {
+    /// The formula of targets of that kind.
+    pub const fn new(formula: F) -> Self {
+        Between { formula, source: PhantomData }
     }
 }
 
 /// The pair of an input and a target.
 #[inline(always)]
-fn pair<S: Source, D: Divergence, T: Real, const CAREFUL: bool>(input: T, target: T) -> Pair<T> {
-    S::pair::<D, T, CAREFUL>(input, target, S::first_step::<T, CAREFUL>(input, target))
+fn pair<S: Source, F: Formula, T: Real, const CAREFUL: bool>(input: T, target: T) -> Pair<T> {
+    S::pair::<F, T, CAREFUL>(input, target, S::first_step::<T, CAREFUL>(input, target))
 }
 
-impl<S, D: Copy> Clone for Between<S, D> {
+impl<S, F: Copy> Clone for Between<S, F> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S, D: Copy> Copy for Between<S, D> {}
+impl<S, F: Copy> Copy for Between<S, F> {}
 
-impl<S: Source, D: Divergence> Kernel for Between<S, D> {
-    const D_INPUT_IS_COSTLY: bool = S::P_IS_COSTLY | D::USES_Q;
-    const IN_TWO_LOOPS: bool = D::USES_Q;
+impl<S: Source, F: Formula> Kernel for Between<S, F> {
+    const D_INPUT_IS_COSTLY: bool = S::P_IS_COSTLY | F::USES_Q;
+    const IN_TWO_LOOPS: bool = F::USES_Q;
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        self.divergence.term::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
+        self.formula.term::<T, CAREFUL>(pair::<S, F, T, CAREFUL>(input, target))
     }
 
     #[inline(always)]
     fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T) {
-        let pair = pair::<S, D, T, CAREFUL>(input, target);
-        self.divergence.term_and_d_log_q::<T, CAREFUL>(pair)
+        let pair = pair::<S, F, T, CAREFUL>(input, target);
+        self.formula.term_and_d_log_q::<T, CAREFUL>(pair)
     }
 
     #[inline(always)]
@@ -221,23 +223,23 @@ impl<S: Source, D: Divergence> Kernel for Between<S, D> {
 
     #[inline(always)]
     fn regular_term<T: Real>(self, input: T, target: T, first: T) -> T {
-        self.divergence.term::<T, false>(S::pair::<D, T, false>(input, target, first))
+        self.formula.term::<T, false>(S::pair::<F, T, false>(input, target, first))
     }
 
     #[inline(always)]
     fn regular_term_and_slope<T: Real>(self, input: T, target: T, first: T) -> (T, T) {
-        let pair = S::pair::<D, T, false>(input, target, first);
-        self.divergence.term_and_d_log_q::<T, false>(pair)
+        let pair = S::pair::<F, T, false>(input, target, first);
+        self.formula.term_and_d_log_q::<T, false>(pair)
     }
 
     #[inline(always)]
     fn d_input<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        self.divergence.d_log_q::<T, CAREFUL>(pair::<S, D, T, CAREFUL>(input, target))
+        self.formula.d_log_q::<T, CAREFUL>(pair::<S, F, T, CAREFUL>(input, target))
     }
 
     #[inline(always)]
     fn d_target<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        S::d_target::<D, T, CAREFUL>(self.divergence, pair::<S, D, T, CAREFUL>(input, target))
+        S::d_target::<F, T, CAREFUL>(self.formula, pair::<S, F, T, CAREFUL>(input, target))
     }
 
     #[inline(always)]
@@ -247,16 +249,16 @@ impl<S: Source, D: Divergence> Kernel for Between<S, D> {
 
     #[inline(always)]
     fn irregularity<T: Real>(self, input: T, target: T) -> T::Bits {
-        S::irregularity::<D, T>(input, target)
+        S::irregularity::<F, T>(input, target)
     }
 
     #[inline(always)]
     fn regular_bound<T: Real>(self) -> T::Bits {
-        S::regular_bound::<D, T>()
+        S::regular_bound::<F, T>()
     }
 
     #[inline(always)]
     fn is_regular<T: Real>(self, input: T, target: T) -> bool {
-        S::is_regular::<D, T>(input, target)
+        S::is_regular::<F, T>(input, target)
     }
 }

@@ -3,9 +3,12 @@ use rand::rngs::SmallRng;
 
 use super::forward::{Forward, GeneralizedForward};
 use super::jensen_shannon::JensenShannon;
-use super::reverse::Reverse;
+use super::reversed::Reversed;
+use super::skew::Skew;
 use super::source::{Between, LogProbabilities, Probabilities};
-use crate::divergence::Kernel;
+use super::symmetric::Symmetric;
+use super::total_variation::TotalVariation;
+use crate::divergence::{Formula, Kernel};
 use crate::number::Real;
 use crate::number::tests::{any_f32, any_f64, bits, random};
 
@@ -15,12 +18,6 @@ pub(crate) const GENERALIZED_PROBABILITY: Between<Probabilities, GeneralizedForw
     Between::new(GeneralizedForward);
 pub(crate) const GENERALIZED_LOG_PROBABILITY: Between<LogProbabilities, GeneralizedForward> =
     Between::new(GeneralizedForward);
-const REVERSE: Between<Probabilities, Reverse> = Between::new(Reverse);
-const LOG_REVERSE: Between<LogProbabilities, Reverse> = Between::new(Reverse);
-const JENSEN_SHANNON: Between<Probabilities, JensenShannon> = Between::new(JensenShannon(0.3));
-const LOG_JENSEN_SHANNON: Between<LogProbabilities, JensenShannon> =
-    Between::new(JensenShannon(0.3));
-
 /// Numbers of one precision.
 trait Draw: Real {
     fn draw(rng: &mut SmallRng) -> Self;
@@ -92,10 +89,53 @@ fn usual_pairs_give_the_same_bits_without_special_care() {
     usual_pairs::<_, f64>(GENERALIZED_PROBABILITY);
     usual_pairs::<_, f32>(GENERALIZED_LOG_PROBABILITY);
     usual_pairs::<_, f64>(GENERALIZED_LOG_PROBABILITY);
-    usual_pairs::<_, f32>(REVERSE);
-    usual_pairs::<_, f64>(LOG_REVERSE);
-    usual_pairs::<_, f32>(LOG_JENSEN_SHANNON);
-    usual_pairs::<_, f64>(JENSEN_SHANNON);
+    each_of_the_family(Usual);
+}
+
+/// A check of a formula, for both kinds of target and both precisions.
+trait Check {
+    fn formula<F: Formula>(&self, formula: F) {
+        self.kernel::<_, f32>(Between::<Probabilities, F>::new(formula));
+        self.kernel::<_, f64>(Between::<Probabilities, F>::new(formula));
+        self.kernel::<_, f32>(Between::<LogProbabilities, F>::new(formula));
+        self.kernel::<_, f64>(Between::<LogProbabilities, F>::new(formula));
+    }
+
+    fn kernel<K: Kernel, T: Draw>(&self, kernel: K);
+}
+
+struct Usual;
+
+impl Check for Usual {
+    fn kernel<K: Kernel, T: Draw>(&self, kernel: K) {
+        usual_pairs::<_, T>(kernel);
+    }
+}
+
+struct Neutral;
+
+impl Check for Neutral {
+    fn kernel<K: Kernel, T: Draw>(&self, kernel: K) {
+        padding_is_neutral::<_, T>(kernel);
+    }
+}
+
+fn each_of_the_family(check: impl Check) {
+    check.formula(Reversed(Forward));
+    check.formula(Symmetric::plain([0.3, 0.7]));
+    check.formula(Symmetric::generalized([0.3, 0.7]));
+    check.formula(Symmetric::generalized([0.0, 1.0]));
+    check.formula(Symmetric::plain([1.0, 1.0]));
+    for beta in [1e-9, 0.3, 0.5, 0.9] {
+        check.formula(JensenShannon::new(beta));
+    }
+    for alpha in [1e-9, 0.1, 0.9] {
+        check.formula(Skew::new(alpha, false));
+        check.formula(Skew::new(alpha, true));
+        check.formula(Reversed(Skew::new(alpha, false)));
+        check.formula(Reversed(Skew::new(alpha, true)));
+    }
+    check.formula(TotalVariation);
 }
 
 /// Nothing is asked of the input: the shortcuts must keep its NaN.
@@ -145,8 +185,7 @@ fn padding_is_neutral_for_both_targets() {
     padding_is_neutral::<_, f64>(GENERALIZED_PROBABILITY);
     padding_is_neutral::<_, f32>(GENERALIZED_LOG_PROBABILITY);
     padding_is_neutral::<_, f64>(GENERALIZED_LOG_PROBABILITY);
-    padding_is_neutral::<_, f32>(REVERSE);
-    padding_is_neutral::<_, f32>(LOG_JENSEN_SHANNON);
+    each_of_the_family(Neutral);
 }
 
 /// Near p = q the low part of ln t is all there is: the error is that of the unevaluated pair, far below an ulp of ln t.

@@ -1,8 +1,10 @@
 //! Loops over slices: terms, slopes and sums over the classes of a lane.
 
 mod gradients;
+mod loops;
 mod many;
 mod mass;
+mod pairs;
 mod prefetch;
 mod sum;
 mod terms;
@@ -10,10 +12,12 @@ mod terms;
 mod tests;
 mod transpose;
 
-pub(crate) use gradients::{Factors, d_input, d_target, multiply};
+pub(crate) use gradients::{Factors, multiply};
+pub(crate) use loops::{Loops, with_loops};
 pub(crate) use many::{ManySum, PRESUMMED, add_rows, sum_each_of_many};
 pub(crate) use mass::{Irregular, exps, has_negative, negative};
+pub(crate) use pairs::{BothLoops, PairLoops, Pairs, with_pair_loops};
 pub(crate) use prefetch::{Prefetch, fetch, fetch_rest, needs_prefetch};
 pub(crate) use sum::{FEW_CLASSES, FEW_STRIPES, PART, add_to_each, narrow_all, sum_each};
-pub(crate) use terms::{Operands, TILE, terms, terms_and_slopes};
+pub(crate) use terms::{Operands, TILE};
 pub(crate) use transpose::{transpose, transpose_back};

@@ -1,4 +1,4 @@
-//! The loops over a tile that fits the first-level cache: terms, slopes, gradients.
+//! The loops over a tile that fits the first-level cache: terms, and slopes with them.
 //!
 //! The loops compute [`WIDTH`] pairs side by side and have no branches, so the compiler turns them into vectors. They treat
 //! every pair as [regular](Kernel::is_regular) and keep the largest irregularity. Only if that exceeds the bound is every pair
@@ -39,13 +39,13 @@ pub fn terms<K: Kernel, A: Number>(
     level.run(
         #[inline(always)]
         || {
-            let regular = operands.regular_terms(level, kernel, prefetch, out.as_chunks_mut().0)
-                && operands.last_group().regular_terms(
-                    level,
-                    kernel,
-                    Prefetch::NOTHING,
-                    last_group_mut(out),
-                );
+            let regular = operands.whole_and_last(
+                prefetch,
+                #[inline(always)]
+                |operands, start, prefetch| {
+                    operands.regular_terms(level, kernel, prefetch, out[start..].as_chunks_mut().0)
+                },
+            );
             if !regular {
                 operands.each(
                     out,
@@ -86,13 +86,15 @@ pub fn terms_and_slopes<K: Kernel, A: Number>(
     level.run(
         #[inline(always)]
         || {
-            let (groups, places) = (out.as_chunks_mut().0, slopes.as_chunks_mut().0);
-            let regular =
-                operands.regular_terms_and_slopes(level, kernel, prefetch, groups, places) && {
-                    let (groups, places) = (last_group_mut(out), last_group_mut(slopes));
-                    let (last, none) = (operands.last_group(), Prefetch::NOTHING);
-                    last.regular_terms_and_slopes(level, kernel, none, groups, places)
-                };
+            let regular = operands.whole_and_last(
+                prefetch,
+                #[inline(always)]
+                |operands, start, prefetch| {
+                    let places =
+                        (out[start..].as_chunks_mut().0, slopes[start..].as_chunks_mut().0);
+                    operands.regular_terms_and_slopes(level, kernel, prefetch, places)
+                },
+            );
             if !regular || out.len() < WIDTH {
                 operands.each(
                     out.iter_mut().zip(slopes),
@@ -106,26 +108,27 @@ pub fn terms_and_slopes<K: Kernel, A: Number>(
     );
 }
 
-/// The start of the last [`WIDTH`] of `len` elements, if the loop over whole groups leaves elements over. Otherwise the end, or 0
-/// if there are fewer than [`WIDTH`].
-#[inline(always)]
-fn last_start(len: usize) -> usize {
-    if len.is_multiple_of(WIDTH) { len } else { len.saturating_sub(WIDTH) }
-}
-
-/// The places of the last group, as [`last_start`] defines it.
-#[inline(always)]
-fn last_group_mut<T>(places: &mut [T]) -> &mut [[T; WIDTH]] {
-    let start = last_start(places.len());
-    places[start..].as_chunks_mut().0
-}
-
 impl<A: Number> Operands<'_, A> {
-    /// The last [`WIDTH`] pairs, if the loop over whole groups leaves pairs over, otherwise none.
+    /// Calls `compute` with the operands; and, if the loop over whole groups of [`WIDTH`] leaves some over, with the last group.
+    /// With each goes its start. Stops after one that is not regular, and returns whether all were.
     #[inline(always)]
-    fn last_group(&self) -> Self {
-        let start = last_start(self.input.len());
-        Operands { input: &self.input[start..], target: &self.target[start..] }
+    fn whole_and_last(
+        &self,
+        prefetch: Prefetch<'_, A>,
+        mut compute: impl FnMut(Operands<'_, A>, usize, Prefetch<'_, A>) -> bool,
+    ) -> bool {
+        let len = self.input.len();
+        let last = if len.is_multiple_of(WIDTH) { len } else { len.saturating_sub(WIDTH) };
+        // One loop of two turns compiles its body once.
+        let mut turn = Some((0, prefetch));
+        while let Some((start, prefetch)) = turn {
+            let part = Operands { input: &self.input[start..], target: &self.target[start..] };
+            if !compute(part, start, prefetch) {
+                return false;
+            }
+            turn = (start < last).then_some((last, Prefetch::NOTHING));
+        }
+        true
     }
 
     /// Calls `put` with each place and its pair.
@@ -251,8 +254,7 @@ impl<A: Number> Operands<'_, A> {
         level: Level,
         kernel: K,
         prefetch: Prefetch<'_, A>,
-        out: &mut [[A::Real; WIDTH]],
-        slopes: &mut [[A::Real; WIDTH]],
+        (out, slopes): (&mut [[A::Real; WIDTH]], &mut [[A::Real; WIDTH]]),
     ) -> bool {
         let (prefetch, later) = prefetch.share(K::IN_TWO_LOOPS);
         let regular = self.each_regular(

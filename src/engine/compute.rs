@@ -2,10 +2,9 @@
 
 use super::logits::compute_matrices;
 use super::pass::Pass;
-use super::request::{Request, Rule};
+use super::request::{Form, Request, Rule};
 use super::results::Results;
-use crate::divergence::{Kernel, Work};
-use crate::elementwise::{FEW_CLASSES, Operands, PART, Prefetch, TILE, terms};
+use crate::elementwise::{FEW_CLASSES, Loops, Operands, PART, Prefetch, TILE, with_loops};
 use crate::exact::{ExactSum, RUN, block_sum};
 use crate::layout::{Matrices, join};
 use crate::number::{Aligned, Number};
@@ -27,11 +26,23 @@ impl Request {
         moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
         match self.rule {
-            Rule::LogProbabilities { divergence, log_target } => divergence
-                .with_kernel(log_target, MatricesWork { request: self, matrices, moments }),
-            Rule::Logits(softmax) => {
+            Rule::LogProbabilities { form: Form { divergence, generalized }, log_target } => {
+                with_loops(divergence, generalized, log_target, |loops| {
+                    match matrices.input.len() {
+                        ..=MODERATE => {
+                            let scratch = &mut scratch::<A::Real, MODERATE>().0;
+                            in_scratch(self, loops, matrices, moments, scratch)
+                        }
+                        _ => {
+                            let scratch = &mut scratch::<A::Real, TILE>().0;
+                            in_scratch(self, loops, matrices, moments, scratch)
+                        }
+                    }
+                })
+            }
+            Rule::Logits { form, softmax } => {
                 let mut results = Results::new(self, moments);
-                compute_matrices(softmax, matrices, &mut results);
+                compute_matrices(form, softmax, matrices, &mut results);
                 results.finish()
             }
         }
@@ -42,98 +53,73 @@ impl Request {
     ///
     /// [`Element::total`](crate::Element::total) calls it for each type.
     pub fn total_of<A: Number>(&self, operands: Operands<'_, A>) -> Option<f64> {
-        let Rule::LogProbabilities { divergence, log_target } = self.rule else { return None };
-        Some(divergence.with_kernel(log_target, TotalWork { request: self, operands }))
+        let Rule::LogProbabilities { form, log_target } = self.rule else { return None };
+        let Form { divergence, generalized } = form;
+        Some(with_loops(divergence, generalized, log_target, |loops| match operands.input.len() {
+            ..=SHORT => total(self, loops, operands, &mut scratch::<A::Real, SHORT>().0),
+            _ => total(self, loops, operands, &mut scratch::<A::Real, TILE>().0),
+        }))
     }
 }
 
-/// The computation of matrices, for any kernel.
-struct MatricesWork<'w, 'a, A: Number> {
-    request: &'w Request,
-    matrices: Matrices<'a, A>,
-    moments: Option<&'w mut BufferedMoments>,
-}
-
-impl<A: Number> Work for MatricesWork<'_, '_, A> {
-    type Output = ExactSum;
-
-    fn run<K: Kernel>(self, kernel: K) -> ExactSum {
-        match self.matrices.input.len() {
-            ..=MODERATE => self.in_scratch(kernel, &mut scratch::<A::Real, MODERATE>().0),
-            _ => self.in_scratch(kernel, &mut scratch::<A::Real, TILE>().0),
-        }
+fn in_scratch<A: Number>(
+    request: &Request,
+    loops: &dyn Loops<A>,
+    mut matrices: Matrices<'_, A>,
+    moments: Option<&mut BufferedMoments>,
+    scratch: &mut [A::Real],
+) -> ExactSum {
+    let mut results = Results::new(request, moments);
+    let mut pass = Pass::new(loops, &mut results, [matrices.input, matrices.target], scratch);
+    if matrices.input.ncols() > PART && matrices.input.nrows() == 1 {
+        let mut value = if request.sums_lanes() { matrices.value.take() } else { None };
+        let weights = matrices.weights;
+        let sum = parts(request, loops, matrices);
+        pass.results.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
+    } else {
+        pass.run(&mut matrices);
     }
-}
-
-impl<A: Number> MatricesWork<'_, '_, A> {
-    fn in_scratch<K: Kernel>(self, kernel: K, scratch: &mut [A::Real]) -> ExactSum {
-        let MatricesWork { request, mut matrices, moments } = self;
-        let mut results = Results::new(request, moments);
-        let mut pass = Pass::new(kernel, &mut results, [matrices.input, matrices.target], scratch);
-        if matrices.input.ncols() > PART && matrices.input.nrows() == 1 {
-            let mut value = if request.sums_lanes() { matrices.value.take() } else { None };
-            let weights = matrices.weights;
-            let sum = parts(request, kernel, matrices);
-            pass.results.emit(&weights, &mut value, 0..1, &mut [sum.value()]);
-        } else {
-            pass.run(&mut matrices);
-        }
-        results.finish()
-    }
+    results.finish()
 }
 
 /// The exact sum of the sums of parts of [`PART`] classes of one lane, computed in parallel.
-fn parts<K: Kernel, A: Number>(
+fn parts<A: Number>(
     request: &Request,
-    kernel: K,
+    loops: &dyn Loops<A>,
     mut lane: Matrices<'_, A>,
 ) -> ExactSum {
     let classes = lane.input.ncols();
     let count = classes.div_ceil(PART);
     if count > 1 {
         let (a, b) = lane.split_classes(count / 2 * PART);
-        let (a, b) = join(|| parts(request, kernel, a), || parts(request, kernel, b));
+        let (a, b) = join(|| parts(request, loops, a), || parts(request, loops, b));
         return merged(a, b);
     }
     let mut terms = scratch::<A::Real, TILE>();
     let mut results = Results::new(request, None);
-    let mut pass = Pass::new(kernel, &mut results, [lane.input, lane.target], &mut terms.0);
+    let mut pass = Pass::new(loops, &mut results, [lane.input, lane.target], &mut terms.0);
     let mut total = ExactSum::default();
     total.add(pass.part(&mut lane, 0, 0..classes));
     total
 }
 
-/// The total of a small batch, for any kernel.
-struct TotalWork<'w, A> {
-    request: &'w Request,
-    operands: Operands<'w, A>,
-}
-
-impl<A: Number> Work for TotalWork<'_, A> {
-    type Output = f64;
-
-    fn run<K: Kernel>(self, kernel: K) -> f64 {
-        match self.operands.input.len() {
-            ..=SHORT => self.in_scratch(kernel, &mut scratch::<A::Real, SHORT>().0),
-            _ => self.in_scratch(kernel, &mut scratch::<A::Real, TILE>().0),
-        }
+/// The total of a small batch.
+fn total<A: Number>(
+    request: &Request,
+    loops: &dyn Loops<A>,
+    operands: Operands<'_, A>,
+    scratch: &mut [A::Real],
+) -> f64 {
+    let (Request { level, classes, .. }, len) = (*request, operands.input.len());
+    loops.terms(level, operands, Prefetch::NOTHING, &mut scratch[..len]);
+    if request.has_few_classes() {
+        // Zeros at the end are cheaper than a tail.
+        return block_sum(level, &scratch[..len.next_multiple_of(RUN)]);
     }
-}
-
-impl<A: Number> TotalWork<'_, A> {
-    fn in_scratch<K: Kernel>(self, kernel: K, scratch: &mut [A::Real]) -> f64 {
-        let Request { level, classes, .. } = *self.request;
-        let len = self.operands.input.len();
-        terms(level, kernel, self.operands, Prefetch::NOTHING, &mut scratch[..len]);
-        if self.request.has_few_classes() {
-            // Zeros at the end are cheaper than a tail.
-            return block_sum(level, &scratch[..len.next_multiple_of(RUN)]);
-        }
-        let mut sums = [0.0; TILE / FEW_CLASSES];
-        let sums = &mut sums[..len / classes];
-        self.request.sum_each(&scratch[..len], sums);
-        block_sum(level, sums)
-    }
+    let mut sums = [0.0; TILE / FEW_CLASSES];
+    let sums = &mut sums[..len / classes];
+    request.sum_each(&scratch[..len], sums);
+    block_sum(level, sums)
 }
 
 /// A scratch buffer for terms.

@@ -9,4 +9,4 @@ mod results;
 
 pub(crate) use compute::merged;
 pub use request::Request;
-pub(crate) use request::{Rule, Softmax, Values};
+pub(crate) use request::{Form, Rule, Softmax, Values};

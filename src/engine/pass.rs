@@ -8,10 +8,9 @@ use ndarray::ArrayView2;
 use super::factors::FactorScratch;
 use super::request::{Request, Values};
 use super::results::Results;
-use crate::divergence::Kernel;
 use crate::elementwise::{
-    FEW_STRIPES, ManySum, Operands, PART, PRESUMMED, Prefetch, TILE, add_rows, add_to_each,
-    d_input, d_target, multiply, needs_prefetch, terms, terms_and_slopes,
+    FEW_STRIPES, Loops, ManySum, Operands, PART, PRESUMMED, Prefetch, TILE, add_rows, add_to_each,
+    multiply, needs_prefetch,
 };
 use crate::exact::ExactSum;
 use crate::layout::{
@@ -20,8 +19,8 @@ use crate::layout::{
 use crate::number::{Float, Level, Number};
 
 /// The state of a pass, and scratch buffers for tiles that are not contiguous.
-pub struct Pass<'p, 'v, K, A: Number> {
-    kernel: K,
+pub struct Pass<'p, 'v, A: Number> {
+    loops: &'p dyn Loops<A>,
     /// The results, which receive the terms and the sums of lanes.
     pub results: &'p mut Results<'v, A::Real>,
     operands: [Reader<'p, A>; 2],
@@ -39,17 +38,17 @@ pub struct Pass<'p, 'v, K, A: Number> {
     gradient: Scratch<A>,
 }
 
-impl<'p, 'v, K: Kernel, A: Number> Pass<'p, 'v, K, A> {
+impl<'p, 'v, A: Number> Pass<'p, 'v, A> {
     /// A pass over matrices with these operands.
     #[inline]
     pub fn new(
-        kernel: K,
+        loops: &'p dyn Loops<A>,
         results: &'p mut Results<'v, A::Real>,
         operands: [ArrayView2<'p, A>; 2],
         terms: &'p mut [A::Real],
     ) -> Self {
         Pass {
-            kernel,
+            loops,
             results,
             operands: operands.map(Reader::new),
             terms,
@@ -195,7 +194,7 @@ impl<'p, 'v, K: Kernel, A: Number> Pass<'p, 'v, K, A> {
         sum: &mut dyn FnMut(&[A::Real]),
     ) {
         let Request { level, values, .. } = *self.results.request;
-        let (kernel, len) = (self.kernel, tile.len());
+        let (loops, len) = (self.loops, tile.len());
         let after =
             self.operands.each_ref().map(|operand| next.map(|next| operand.borrowed_tile(next)));
         let [input, target] = &mut self.operands;
@@ -205,7 +204,7 @@ impl<'p, 'v, K: Kernel, A: Number> Pass<'p, 'v, K, A> {
             .as_ref()
             .map(|view| read(view, &(tile.rect.0.clone(), 0..1), &mut self.weights));
         if let Some(weights) = weights.filter(|weights| weights.contains(&A::Real::ZERO)) {
-            operands = padded(kernel, operands, weights, &mut self.padded);
+            operands = padded(loops, operands, weights, &mut self.padded);
         }
         let gradient = matrices.d_input.as_ref().or(matrices.d_target.as_ref());
         let arrays = [
@@ -221,11 +220,11 @@ impl<'p, 'v, K: Kernel, A: Number> Pass<'p, 'v, K, A> {
         let in_place = terms_here.and_then(|value| dense_mut(value, &tile.rect));
         let is_in_place = in_place.is_some();
         let places = in_place.unwrap_or(&mut self.terms[..len]);
-        if K::D_INPUT_IS_COSTLY && matrices.d_input.is_some() {
+        if loops.is_d_input_costly() && matrices.d_input.is_some() {
             let slopes = self.slopes.get(len);
-            terms_and_slopes(level, kernel, operands, prefetch, places, slopes);
+            loops.terms_and_slopes(level, operands, prefetch, [places, slopes]);
         } else if values != Values::Nothing {
-            terms(level, kernel, operands, prefetch, places);
+            loops.terms(level, operands, prefetch, places);
         }
 
         match values {
@@ -257,16 +256,19 @@ impl<'p, 'v, K: Kernel, A: Number> Pass<'p, 'v, K, A> {
         });
         let scale = self.results.request.scale;
         let factors = self.factors.of(scale, upstream, weights, &tile.rect);
+        let slopes = self.slopes.get(len);
         if let Some(gradient) = &mut matrices.d_input {
-            let slopes = &mut self.slopes;
-            write(gradient, &tile.rect, &mut self.gradient, |out| match K::D_INPUT_IS_COSTLY {
-                true => multiply(level, operands, slopes.get(len), factors, out),
-                false => d_input(level, kernel, operands, factors, out),
+            if !loops.is_d_input_costly() {
+                loops.d_input(level, operands, slopes);
+            }
+            write(gradient, &tile.rect, &mut self.gradient, |out| {
+                multiply(level, operands, slopes, factors, out);
             });
         }
         if let Some(gradient) = &mut matrices.d_target {
+            loops.d_target(level, operands, slopes);
             write(gradient, &tile.rect, &mut self.gradient, |out| {
-                d_target(level, kernel, operands, factors, out);
+                multiply(level, operands, slopes, factors, out);
             });
         }
     }
@@ -313,8 +315,8 @@ fn is_to_be_fetched<A>(tile: &[A], next: &[A]) -> bool {
 }
 
 /// The operands, with neutral pairs in place of the lanes whose weight is 0.
-fn padded<'a, K: Kernel, A: Number>(
-    kernel: K,
+fn padded<'a, A: Number>(
+    loops: &dyn Loops<A>,
     operands: Operands<'_, A>,
     weights: &[A::Real],
     [inputs, targets]: &'a mut [Scratch<A>; 2],
@@ -324,11 +326,11 @@ fn padded<'a, K: Kernel, A: Number>(
     inputs.copy_from_slice(operands.input);
     targets.copy_from_slice(operands.target);
     let classes = len / weights.len();
-    let (input, target) = kernel.neutral::<A::Real>();
+    let [input, target] = loops.neutral();
     let lanes = inputs.chunks_exact_mut(classes).zip(targets.chunks_exact_mut(classes));
     for ((x, t), _) in lanes.zip(weights).filter(|(_, weight)| **weight == A::Real::ZERO) {
-        x.fill(A::round(input));
-        t.fill(A::round(target));
+        x.fill(input);
+        t.fill(target);
     }
     Operands { input: inputs, target: targets }
 }

@@ -1,20 +1,27 @@
 //! What a call asks for: the rule, the values, the factor of the gradients.
 
-use crate::divergence::Choice;
+use crate::divergence::Divergence;
 use crate::elementwise::{FEW_CLASSES, sum_each, sum_each_of_many};
 use crate::number::{Float, Level, Scaled};
 use crate::target::Target;
 
-/// The rule of a loss from logits.
+/// How logits are normalised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Softmax {
     /// What the target holds.
     pub target: Target,
-    /// 1/τ.
-    pub rate: f64,
-    /// What values, terms and gradients are multiplied by: 1, or τ².
+    /// The temperatures of the input and of a target of logits.
+    pub temperatures: [f64; 2],
+    /// What values, terms and gradients are multiplied by: 1, or the product of the temperatures.
     pub factor: f64,
-    /// Whether terms are generalized.
+}
+
+/// The divergence of a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Form {
+    /// The divergence.
+    pub divergence: Divergence,
+    /// Whether its terms are those of the generalized form.
     pub generalized: bool,
 }
 
@@ -24,15 +31,27 @@ pub enum Rule {
     /// The input holds log-probabilities, the target probabilities or log-probabilities.
     LogProbabilities {
         /// The divergence.
-        divergence: Choice,
+        form: Form,
         /// Whether the target holds log-probabilities.
         log_target: bool,
     },
     /// The input holds logits.
-    Logits(Softmax),
+    Logits {
+        /// The divergence.
+        form: Form,
+        /// How they are normalised.
+        softmax: Softmax,
+    },
 }
 
 impl Rule {
+    /// The divergence.
+    pub fn form(self) -> Form {
+        match self {
+            Rule::LogProbabilities { form, .. } | Rule::Logits { form, .. } => form,
+        }
+    }
+
     /// What the input and the target hold.
     pub fn holds(self) -> [Target; 2] {
         match self {
@@ -40,7 +59,7 @@ impl Rule {
                 [Target::LogProbabilities, Target::Probabilities]
             }
             Rule::LogProbabilities { .. } => [Target::LogProbabilities, Target::LogProbabilities],
-            Rule::Logits(softmax) => [Target::Logits, softmax.target],
+            Rule::Logits { softmax, .. } => [Target::Logits, softmax.target],
         }
     }
 }
@@ -102,7 +121,7 @@ impl Request {
 
     /// Whether a total is the exact sum of the terms, and not of the lanes' sums.
     fn adds_terms(&self) -> bool {
-        self.has_few_classes() && !matches!(self.rule, Rule::Logits(_))
+        self.has_few_classes() && !matches!(self.rule, Rule::Logits { .. })
     }
 
     /// Whether there are at most [`FEW_CLASSES`] classes.

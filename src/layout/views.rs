@@ -41,6 +41,12 @@ impl<'a, A: Number> Matrices<'a, A> {
         (a.upstream, b.upstream) = upstream.map(cut).unzip();
         (a, b)
     }
+
+    /// Exchanges input and target, and their gradients.
+    pub fn swap_sides(&mut self) {
+        std::mem::swap(&mut self.input, &mut self.target);
+        std::mem::swap(&mut self.d_input, &mut self.d_target);
+    }
 }
 
 /// A change of the axes of an array, whatever it holds.

@@ -34,15 +34,6 @@ impl Level {
         if let Simd::Avx512(token) = self.0 { Some(token) } else { None }
     }
 
-    /// Whether one vector holds [`WIDTH`](super::WIDTH) `f32`, and there are 32 registers.
-    #[inline(always)]
-    pub fn is_wide(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return self.avx512().is_some();
-        #[cfg(not(target_arch = "x86_64"))]
-        false
-    }
-
     /// The token of AVX2, if this is AVX2.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]

@@ -44,7 +44,6 @@ pub fn ln_of_normal<T: Ln>(t: T) -> (T, T) {
 }
 
 /// The pair (hi, lo) with hi + lo = ln t, for every t: ln 0 = −∞, ln ∞ = ∞, ln of a negative number is NaN.
-#[cfg(test)]
 #[inline(always)]
 pub fn ln_of_any<T: Ln>(t: T) -> (T, T) {
     if is_finite(t) { Reduced::of_any(t).ln() } else { (special(t), T::ZERO) }
@@ -63,29 +62,29 @@ pub fn log_ratio_of_any<T: Ln>(x: T, t: T) -> T {
 }
 
 /// The logarithm ln t, rounded.
-#[cfg(test)]
 #[inline(always)]
 pub fn ln<T: Ln>(t: T) -> T {
     let (hi, lo) = ln_of_any(t);
     hi + lo
 }
 
-/// The pair ln(1 + w) and ln(1 + w) − w, for w > −1 such that 1 + w is finite and normal.
+/// ln(u + lost), and ln(1 + w) − w of w = u + lost − 1, where `lost` is the rounding error of u = 1 + w. The second result is
+/// right for |w| ≤ 1.
 ///
-/// 1 + w = u + e, e the rounding error of the sum (Fast2Sum), and ln(u + e) = ln u + e/u up to e². Near w = 0, where
-/// u = 1 + r, the second result is (ln(1 + r) − r) − e·r/u, in which nothing cancels.
-#[cfg(test)]
+/// ln(u + lost) = ln u + lost/u up to lost². Near w = 0, where u = 1 + r, the second result is (ln(1 + r) − r) − lost·r/u, in
+/// which nothing cancels.
 #[inline(always)]
-pub fn ln_1p<T: Ln>(w: T) -> (T, T) {
-    let u = T::ONE + w;
-    let small = w.abs() < T::ONE;
-    let e = if small { w - (u - T::ONE) } else { T::ONE - (u - w) };
-    let share = e / u;
+pub fn ln_of_sum<T: Ln>(u: T, lost: T, w: T) -> (T, T) {
     let Reduced { r, k } = Reduced::of(u);
     let (hi, lo) = Reduced { r, k }.ln();
-    let log = hi + (lo + share);
+    // The correction is below half an ulp of u, so a few bits of 1/u are enough. For |w| ≤ 1 the exponent is −1, 0 or 1.
+    let inverse = (-r).mul_add((-r).mul_add(T::ONE - r, T::ONE), T::ONE);
+    let scale = if k > T::ZERO { T::from_f64(0.5) } else { T::ONE };
+    let scale = if k < T::ZERO { T::from_f64(2.0) } else { scale };
+    let share = lost * (inverse * scale);
+    let rest = lo + share;
     let near = T::ln_tail(r, -(share * r));
-    (log, if k == T::ZERO { near } else { log - w })
+    (hi + rest, if k == T::ZERO { near } else { (hi - w) + rest })
 }
 
 /// Whether ln t is a finite number.

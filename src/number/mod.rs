@@ -17,12 +17,8 @@ mod transpose;
 pub(crate) use exp::{Exp, exp, exp_of_normal, reduced, reduced_any, scale_any};
 pub use float::Float;
 pub(crate) use level::Level;
-pub(crate) use ln::{Ln, ln_of_normal, log_ratio_of_any, log_ratio_of_normal};
-#[cfg(test)]
-pub(crate) use ln::{ln, ln_1p};
+pub(crate) use ln::{Ln, ln, ln_of_normal, ln_of_sum, log_ratio_of_any, log_ratio_of_normal};
 pub(crate) use phi::Phi;
-#[cfg(test)]
-pub(crate) use phi::exp_minus_1;
 pub(crate) use row::{Aligned, folded, tree};
 pub(crate) use scaled::{Scaled, power_of_two};
 pub use storage::Number;

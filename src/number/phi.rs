@@ -4,10 +4,6 @@
 //! - |z| ≤ 3/2, f32: degree 8, relative error 1.0e−8 = 2⁻²⁶·⁶ (at −0.29).
 //! - |z| ≤ 3/2, f64: degree 15, relative error 8.8e−18 = 2⁻⁵⁶·⁷ (at 0.21).
 
-#[cfg(test)]
-use super::Real;
-#[cfg(test)]
-use super::exp::{exp, reduced};
 use super::float::Float;
 
 /// The polynomials of the remainder of the exponential, for one precision.
@@ -18,23 +14,6 @@ pub trait Phi: Float {
     fn remainder_reduced(r: Self) -> Self;
     /// ln 2, rounded.
     const LN_2: Self;
-}
-
-/// The function eᶻ − 1, for every z.
-///
-/// z = k·ln 2 + r, and eᶻ − 1 = 2ᵏ·(r + r²·P(r)) + (2ᵏ − 1), where the term in the last parentheses is exactly 0 for k = 0.
-#[cfg(test)]
-#[inline(always)]
-pub fn exp_minus_1<T: Real>(z: T) -> T {
-    let bound = -T::LOWEST;
-    let bounded = if z > bound { bound } else { z };
-    let bounded = if bounded < -bound { -bound } else { bounded };
-    let (r, k) = reduced(bounded);
-    let power = T::ONE.scale(k);
-    let tail = r * r * T::remainder_reduced(r);
-    let value = power.mul_add(r + tail, power - T::ONE);
-    let value = if z > bound { exp(z) } else { value };
-    if z.is_nan() { z } else { value }
 }
 
 impl Phi for f32 {

@@ -17,8 +17,10 @@ use crate::number::{Aligned, Exp, Float, Real, exp_of_normal};
 pub struct Contribution<T> {
     /// The weight in p, e.
     pub weight: T,
-    /// ε. It is +∞ where only q excludes the class, and 0 where e is 0.
+    /// ε. It is +∞ where only q excludes the class, −∞ where only p does, and NaN where both do.
     pub log_ratio: T,
+    /// ε for the sum Σeε: 0 where e is.
+    pub summand: T,
     /// e·φ(ε).
     pub curvature: T,
     /// e·expm1(−ε): the weight in q less the weight in p.
@@ -33,6 +35,7 @@ pub struct Contribution<T> {
 pub struct ContributionRow<T> {
     pub weight: Row<T>,
     pub log_ratio: Row<T>,
+    pub summand: Row<T>,
     pub curvature: Row<T>,
     pub excess: Row<T>,
     pub other: Row<T>,
@@ -45,6 +48,7 @@ impl<T: Real> ContributionRow<T> {
         ContributionRow {
             weight: zeros,
             log_ratio: zeros,
+            summand: zeros,
             curvature: zeros,
             excess: zeros,
             other: zeros,
@@ -65,6 +69,7 @@ impl<T: Real> ContributionRow<T> {
             };
             row.weight[i] = contribution.weight;
             row.log_ratio[i] = contribution.log_ratio;
+            row.summand[i] = contribution.summand;
             row.curvature[i] = contribution.curvature;
             row.excess[i] = contribution.excess;
             row.other[i] = contribution.other;
@@ -97,6 +102,7 @@ impl<T: Real> ContributionRow<T> {
         let mut row = Self::zeros();
         row.weight[..len].copy_from_slice(&self.weight[..len]);
         row.log_ratio[..len].copy_from_slice(&self.log_ratio[..len]);
+        row.summand[..len].copy_from_slice(&self.summand[..len]);
         row.curvature[..len].copy_from_slice(&self.curvature[..len]);
         row.excess[..len].copy_from_slice(&self.excess[..len]);
         row.other[..len].copy_from_slice(&self.other[..len]);
@@ -207,6 +213,7 @@ pub fn fast_contribution<T: Real>(z_p: T, z_q: T, shift: &Shift<T>, i: usize) ->
     Contribution {
         weight,
         log_ratio: ratio,
+        summand: ratio,
         curvature: weight * phi,
         excess: weight * growth,
         other: T::ZERO,
@@ -255,8 +262,12 @@ pub fn careful_contribution<T: Real>(
         if is_absent { shift.peak_q[i] } else { q },
     );
     let ratio = over_tau((hi - shift.hi[i]) + (lo - shift.lo[i]));
-    let is_excluded = is_absent_in_q & !is_absent_in_p;
+    let is_nan = z_p.is_nan() | z_q.is_nan();
+    let is_excluded = is_absent_in_q & !is_absent_in_p & !is_nan;
     let ratio = if is_excluded { T::INFINITY } else { ratio };
+    let ratio = if is_nan { T::NAN } else { ratio };
+    let of_absent = if is_absent_in_q | is_nan { T::NAN } else { -T::INFINITY };
+    let log_ratio = if is_absent_in_p { of_absent } else { ratio };
     // 0 · ∞ = 0.
     let vanishes = (weight == T::ZERO) & !is_excluded & !ratio.is_nan();
     let ratio = if vanishes { T::ZERO } else { ratio };
@@ -269,7 +280,8 @@ pub fn careful_contribution<T: Real>(
     let far = if is_excluded { T::INFINITY } else { weight.mul_add(ratio, apart) };
     Contribution {
         weight,
-        log_ratio: ratio,
+        log_ratio,
+        summand: ratio,
         curvature: if is_near { weight * phi } else { far },
         excess: if is_near { weight * growth } else { apart },
         other,

@@ -2,7 +2,7 @@
 
 use super::contribution::exp_or_zero;
 use super::shift::normal_rate;
-use super::solver::{Factors, Settings};
+use super::{Factors, Settings};
 use super::{Row, WIDTH, each_row, filled, narrow_row, padded};
 use crate::elementwise::{Operands, TILE};
 use crate::number::{Level, Number, Real, exp, ln_of_normal};
@@ -24,7 +24,7 @@ pub struct LogSoftmax<T> {
 
 impl<T: Real> LogSoftmax<T> {
     pub fn new(settings: Settings) -> Self {
-        let [rate, rest] = normal_rate::<T>(settings.rate);
+        let [rate, rest] = normal_rate::<T>(settings.rates.common);
         let row = [T::ZERO; WIDTH];
         let rate = [rate, rest * T::from_f64(4.0)];
         LogSoftmax { settings, rate, peak: row, log: row, rest: row }
@@ -158,31 +158,16 @@ impl<T: Real> Block<T> {
     /// ∂z_q = g − q·Σg from ln q and the slopes; `sums` holds Σg.
     pub fn d_logits<O: Number<Real = T>>(
         &self,
-        Settings { level, rate, .. }: Settings,
+        Settings { level, rates, .. }: Settings,
         factors: Factors<'_>,
         sums: &Row<f64>,
         out: &mut [O],
     ) {
-        level.run(
-            #[inline(always)]
-            || {
-                each_row(
-                    out,
-                    #[inline(always)]
-                    |out, start| {
-                        let factors = factors_of(factors, start, out.len());
-                        let (log_q, slopes) = (row(&self.log_q, start), row(&self.slopes, start));
-                        let mut found = [0.0; WIDTH];
-                        for i in 0..WIDTH {
-                            let nan = log_q[i].is_nan();
-                            let own = times(slopes[i].to_f64(), factors[i] * rate, nan);
-                            found[i] = own - exp(log_q[i]).to_f64() * sums[i];
-                        }
-                        narrow_row(out, &found);
-                    },
-                );
-            },
-        );
+        let weights = |at: usize| {
+            let log_q = self.log_q[at];
+            (exp(log_q).to_f64(), log_q.is_nan() | self.target[at].is_nan())
+        };
+        chain_rule(level, weights, &self.slopes, (factors, rates.common), sums, out);
     }
 
     /// ∂term/∂target, which stands in the place of the terms, times the factors.
@@ -211,21 +196,66 @@ impl<T: Real> Block<T> {
 
     /// Adds g = factor·slope of each element to the sums at each position.
     pub fn add_upstream(&self, level: Level, rate: f64, factors: &[f64], sums: &mut Row<f64>) {
-        level.run(
-            #[inline(always)]
-            || {
-                for (index, factors) in factors.chunks(WIDTH).enumerate() {
-                    let (start, len, factors) = (index * WIDTH, factors.len(), filled(factors));
-                    let (log_q, slopes) = (row(&self.log_q, start), row(&self.slopes, start));
-                    for i in 0..WIDTH {
-                        let nan = log_q[i].is_nan();
-                        let share = times(slopes[i].to_f64(), factors[i] * rate, nan);
-                        sums[i] += if i < len { share } else { 0.0 };
-                    }
-                }
-            },
-        );
+        let is_nan = |at: usize| self.log_q[at].is_nan() | self.target[at].is_nan();
+        add_upstream(level, is_nan, &self.slopes, (factors, rate), sums);
     }
+}
+
+/// ∂z = g − weight·Σg over τ, from the slopes g of a block; `sums` holds Σg. `weight` gives the softmax of a place, and whether
+/// the place is NaN. An infinite g is the limit itself.
+pub fn chain_rule<T: Real, O: Number<Real = T>>(
+    level: Level,
+    weight: impl Fn(usize) -> (f64, bool),
+    slopes: &[T; TILE],
+    (factors, rate): (Factors<'_>, f64),
+    sums: &Row<f64>,
+    out: &mut [O],
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            each_row(
+                out,
+                #[inline(always)]
+                |out, start| {
+                    let factors = factors_of(factors, start, out.len());
+                    let slopes = row(slopes, start);
+                    let mut found = [0.0; WIDTH];
+                    for i in 0..WIDTH {
+                        let (weight, nan) = weight(start + i);
+                        let own = times(slopes[i].to_f64(), factors[i] * rate, nan);
+                        let others = times(weight, sums[i], nan | sums[i].is_nan());
+                        let is_limit = (own.abs() == f64::INFINITY) & !nan;
+                        found[i] = if is_limit { own } else { own - others };
+                    }
+                    narrow_row(out, &found);
+                },
+            );
+        },
+    );
+}
+
+/// Adds g = factor·slope/τ of each element to the sums at each position. `is_nan` tells of a place whether it is NaN.
+pub fn add_upstream<T: Real>(
+    level: Level,
+    is_nan: impl Fn(usize) -> bool,
+    slopes: &[T; TILE],
+    (factors, rate): (&[f64], f64),
+    sums: &mut Row<f64>,
+) {
+    level.run(
+        #[inline(always)]
+        || {
+            for (index, factors) in factors.chunks(WIDTH).enumerate() {
+                let (start, len, factors) = (index * WIDTH, factors.len(), filled(factors));
+                let slopes = row(slopes, start);
+                for i in 0..WIDTH {
+                    let share = times(slopes[i].to_f64(), factors[i] * rate, is_nan(start + i));
+                    sums[i] += if i < len { share } else { 0.0 };
+                }
+            }
+        },
+    );
 }
 
 /// The factor of each element of the row that starts at `start`.

@@ -4,10 +4,10 @@ use super::contribution::Contributions;
 use super::normalizers::Normalizers;
 use super::shift::{Peaks, Shift};
 use super::slopes::{UpstreamSums, gradients, gradients_each, put_limits, terms};
-use super::solver::{Factors, Outputs, Overlap, Settings, Solver};
 use super::sums::{Sums, Way, add};
 use super::{Arrangement, Row};
-use crate::elementwise::{Operands, Prefetch, TILE};
+use super::{Factors, Outputs, Overlap, Settings, Solver};
+use crate::elementwise::{Operands, Pairs, Prefetch, TILE};
 use crate::number::{Number, Real, WIDTH};
 
 /// The pass that is under way. There may be several with care, each with a better shift.
@@ -36,9 +36,11 @@ pub struct LogitTarget<T> {
     /// Blocks visited in this pass: after only one, the contributions are those of the whole lane.
     blocks: usize,
     upstream: UpstreamSums,
+    /// The logits of a block over their ratio, where the two temperatures differ.
+    scaled: Option<Box<[[T; TILE]; 2]>>,
 }
 
-impl<T: Real> LogitTarget<T> {
+impl<T: Real + Number<Real = T>> LogitTarget<T> {
     /// For no lanes of so many classes yet.
     pub fn new(settings: Settings, classes: usize) -> Self {
         let rows = match settings.arrangement {
@@ -57,6 +59,7 @@ impl<T: Real> LogitTarget<T> {
             contributions: Contributions::new(if settings.outputs { rows } else { 0 }),
             blocks: 0,
             upstream: UpstreamSums::default(),
+            scaled: (settings.rates.ratios != [1.0; 2]).then(|| Box::new([[T::ZERO; TILE]; 2])),
         }
     }
 
@@ -92,16 +95,109 @@ impl<T: Real> LogitTarget<T> {
         again
     }
 
+    /// Visits a block at one temperature.
+    fn visit_block<N: Number<Real = T>, M: Overlap>(
+        &mut self,
+        operands: Operands<'_, N>,
+        overlap: &mut M,
+    ) {
+        let Settings { level, .. } = self.settings;
+        let [of_q, of_p] = &mut self.peaks;
+        match self.pass {
+            Pass::Peaks => level.run(
+                #[inline(always)]
+                || {
+                    of_q.add(level, operands.input);
+                    of_p.add(level, operands.target);
+                },
+            ),
+            Pass::Sums(way) => {
+                self.blocks += 1;
+                let (sums, contributions) = (&mut self.sums, &mut self.contributions);
+                add(way, operands, &self.shift, sums, contributions, overlap);
+            }
+        }
+    }
+
     /// Computes the contributions of a block, unless they are there.
     fn fill<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>) {
         if self.blocks == 1 {
             return;
         }
         let way = if self.shift.all_and_any_careful().0 { Way::Careful } else { Way::Fast };
-        let mut sums = Sums::default();
-        let overlap = &mut Prefetch::<N>::NOTHING.clone();
-        add(way, operands, &self.shift, &mut sums, &mut self.contributions, overlap);
+        let (mut sums, mut nothing) = (Sums::default(), Prefetch::<N>::NOTHING.clone());
+        let (shift, contributions) = (&self.shift, &mut self.contributions);
+        match &mut self.scaled {
+            None => add(way, operands, shift, &mut sums, contributions, &mut nothing),
+            Some(scaled) => {
+                let operands = scale(operands, self.settings.rates.ratios, scaled);
+                add(way, operands, shift, &mut sums, contributions, &mut nothing);
+            }
+        }
     }
+}
+
+impl<T: Real + Number<Real = T>> LogitTarget<T> {
+    /// Whether any lane is computed the careful way.
+    pub fn is_any_careful(&self) -> bool {
+        self.shift.all_and_any_careful().1
+    }
+
+    /// p, q and D of a block, once no pass is needed. Each class must have been asked for a factor of its own.
+    pub fn pairs<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>, pairs: &mut Pairs<T>) {
+        self.fill(operands);
+        let (lanes, Contributions { weight, log_ratio, excess }) =
+            (&*self.lanes, &self.contributions);
+        self.settings.level.run(
+            #[inline(always)]
+            || {
+                let log_total = lanes.kept_log_totals().map(T::from_f64);
+                let (mut of_p, mut of_q) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH]);
+                for i in 0..WIDTH {
+                    of_p[i] = T::from_f64(lanes.share[i]);
+                    of_q[i] = T::from_f64(lanes.share[i] / lanes.kept_total[i]);
+                }
+                let rows = weight.iter().zip(log_ratio).zip(excess);
+                let p_and_q = pairs
+                    .p
+                    .as_chunks_mut::<WIDTH>()
+                    .0
+                    .iter_mut()
+                    .zip(pairs.q.as_chunks_mut::<WIDTH>().0);
+                let places = p_and_q.zip(pairs.log_ratio.as_chunks_mut::<WIDTH>().0);
+                for (((e, ratio), other), ((p, q), d)) in rows.zip(places) {
+                    for i in 0..WIDTH {
+                        p[i] = e.0[i] * of_p[i];
+                        q[i] = other.0[i] * of_q[i];
+                        d[i] = ratio.0[i] + log_total[i];
+                    }
+                    // Of a class that both exclude, D is 0.
+                    for i in 0..WIDTH {
+                        let is_absent = ratio.0[i].is_nan() & !p[i].is_nan();
+                        d[i] = if is_absent { T::ZERO } else { d[i] };
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Multiplies the logits of both sides by their ratios. Each product is rounded once.
+fn scale<'s, T: Real, N: Number<Real = T>>(
+    operands: Operands<'_, N>,
+    ratios: [f64; 2],
+    scaled: &'s mut [[T; TILE]; 2],
+) -> Operands<'s, T> {
+    let len = operands.input.len();
+    for ((places, from), ratio) in
+        scaled.iter_mut().zip([operands.input, operands.target]).zip(ratios)
+    {
+        places.iter_mut().zip(from).for_each(|(place, z)| {
+            *place = T::from_f64(z.widen().to_f64() * ratio);
+        });
+    }
+    let [input, target] = &*scaled;
+    Operands { input: &input[..len], target: &target[..len] }
 }
 
 impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<T> {
@@ -127,20 +223,12 @@ impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<
     }
 
     fn visit<M: Overlap>(&mut self, operands: Operands<'_, N>, overlap: &mut M) {
-        let Settings { level, .. } = self.settings;
-        let [of_q, of_p] = &mut self.peaks;
-        match self.pass {
-            Pass::Peaks => level.run(
-                #[inline(always)]
-                || {
-                    of_q.add(level, operands.input);
-                    of_p.add(level, operands.target);
-                },
-            ),
-            Pass::Sums(way) => {
-                self.blocks += 1;
-                let (sums, contributions) = (&mut self.sums, &mut self.contributions);
-                add(way, operands, &self.shift, sums, contributions, overlap);
+        match self.scaled.take() {
+            None => self.visit_block(operands, overlap),
+            Some(mut scaled) => {
+                let operands = scale(operands, self.settings.rates.ratios, &mut scaled);
+                self.visit_block(operands, overlap);
+                self.scaled = Some(scaled);
             }
         }
     }
@@ -184,8 +272,9 @@ impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<
 
     fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]) {
         self.fill(operands);
-        let Settings { level, rate, generalized, .. } = self.settings;
-        self.upstream.add(level, (&self.lanes, rate, generalized), &self.contributions, factors);
+        let Settings { level, rates, generalized, .. } = self.settings;
+        let lanes = (&*self.lanes, rates.each(), generalized);
+        self.upstream.add(level, lanes, &self.contributions, factors);
     }
 
     fn outputs<O: Number<Real = T>>(
@@ -195,7 +284,7 @@ impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<
         out: Outputs<'_, O>,
     ) {
         self.fill(operands);
-        let (Settings { level, rate, generalized, arrangement, .. }, contributions) =
+        let (Settings { level, rates, generalized, arrangement, .. }, contributions) =
             (self.settings, &self.contributions);
         if let Some(out) = out.terms {
             terms(level, &self.lanes, generalized, contributions, out);
@@ -207,11 +296,11 @@ impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<
         let out = [out.d_input, d_target.as_deref_mut()];
         match factors {
             Factors::Lanes(factors) => {
-                gradients(level, (&self.lanes, rate), factors, contributions, out)
+                gradients(level, (&self.lanes, rates.each()), factors, contributions, out)
             }
             Factors::Each(factors) => {
                 let sums = &self.upstream.of_lanes(arrangement);
-                let lanes = (&*self.lanes, rate, generalized);
+                let lanes = (&*self.lanes, rates.each(), generalized);
                 gradients_each(level, lanes, sums, factors, contributions, out);
             }
         }

@@ -32,7 +32,7 @@ pub struct Normalizers {
     pub mean: Row<f64>,
     /// KL = F − (x − ln(1 + x)).
     pub divergence: Row<f64>,
-    /// Σe over the classes that q does not exclude, where the divergence is infinite.
+    /// How many classes neither side excludes, where the divergence is infinite.
     pub included: Row<f64>,
 }
 

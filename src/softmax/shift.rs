@@ -1,6 +1,6 @@
 //! From where the logits of a lane are counted.
 
-use super::solver::Settings;
+use super::Settings;
 use super::{Arrangement, Row, WIDTH, padded};
 use crate::number::{Float, Level, Number, Real, folded, tree};
 
@@ -143,7 +143,7 @@ impl<T: Real> Shift<T> {
     /// For the rate 1/τ, before any lane is known.
     pub fn new(settings: Settings) -> Self {
         let (zeros, ones) = ([T::ZERO; WIDTH], [T::ONE; WIDTH]);
-        let [rate, per_rate] = normal_rate(settings.rate);
+        let [rate, per_rate] = normal_rate(settings.rates.common);
         Shift {
             rate,
             per_rate,

@@ -10,9 +10,9 @@
 //! Where q excludes classes that p has, the divergence is infinite and ∂z_p the limit: v·∞ at those classes, −v·∞ at the
 //! others that p has. It is NaN where p has no others.
 
+use super::Factors;
 use super::contribution::Contributions;
 use super::normalizers::Normalizers;
-use super::solver::Factors;
 use super::{Arrangement, Row, each_row, filled, narrow_row, put_row};
 use crate::number::{Aligned, Level, Number, Real, WIDTH, tree};
 
@@ -32,15 +32,14 @@ struct Slopes<T> {
 
 impl<T: Real> Slopes<T> {
     #[inline(always)]
-    fn of(lanes: &Normalizers, factors: &Row<f64>, rate: f64) -> Self {
+    fn of(lanes: &Normalizers, factors: &Row<f64>, [rate_q, rate_p]: [f64; 2]) -> Self {
         let zeros = [T::ZERO; WIDTH];
         let mut slopes = Slopes { excess: zeros, weight: zeros, share: zeros, mean: zeros };
         for i in 0..WIDTH {
-            let share = factors[i] * rate * lanes.share[i];
-            let excess = share / lanes.kept_total[i];
+            let excess = factors[i] * rate_q * lanes.share[i] / lanes.kept_total[i];
             slopes.excess[i] = T::from_f64(excess);
             slopes.weight[i] = T::from_f64(-(excess * lanes.kept_surplus[i]));
-            slopes.share[i] = T::from_f64(share);
+            slopes.share[i] = T::from_f64(factors[i] * rate_p * lanes.share[i]);
             slopes.mean[i] = T::from_f64(lanes.mean[i]);
         }
         slopes
@@ -56,7 +55,7 @@ fn row<T>(rows: &[Aligned<Row<T>>], start: usize) -> &Row<T> {
 /// ∂z_q and ∂z_p for one factor a lane.
 pub fn gradients<T: Real, O: Number<Real = T>>(
     level: Level,
-    (lanes, rate): (&Normalizers, f64),
+    (lanes, rates): (&Normalizers, [f64; 2]),
     factors: &Row<f64>,
     contributions: &Contributions<T>,
     [d_input, d_target]: [Option<&mut [O]>; 2],
@@ -64,7 +63,7 @@ pub fn gradients<T: Real, O: Number<Real = T>>(
     level.run(
         #[inline(always)]
         || {
-            let slopes = Slopes::of(lanes, factors, rate);
+            let slopes = Slopes::of(lanes, factors, rates);
             if let Some(out) = d_input {
                 each_row(
                     out,
@@ -117,7 +116,7 @@ impl UpstreamSums {
     pub fn add<T: Real>(
         &mut self,
         level: Level,
-        (lanes, rate, generalized): (&Normalizers, f64, bool),
+        (lanes, [rate_q, rate_p], generalized): (&Normalizers, [f64; 2], bool),
         contributions: &Contributions<T>,
         factors: &[f64],
     ) {
@@ -133,15 +132,15 @@ impl UpstreamSums {
                     let excess = row(&contributions.excess, start);
                     for i in 0..WIDTH {
                         let (e, other) = (weight[i].to_f64(), excess[i].to_f64());
-                        let v = factors[i] * rate;
-                        let share = v * e;
+                        let (v, w) = (factors[i] * rate_q, factors[i] * rate_p);
+                        let share = w * e;
                         let offset = log_totals[i] + if generalized { 0.0 } else { 1.0 };
                         let slope = share * (ratio[i].to_f64() + offset);
                         let slope = if share == 0.0 { share } else { slope };
-                        let is_excluded = (ratio[i] == T::INFINITY) & (v != 0.0);
-                        let slope = if is_excluded { v * f64::INFINITY } else { slope };
+                        let is_excluded = (ratio[i] == T::INFINITY) & (w != 0.0);
+                        let slope = if is_excluded { w * f64::INFINITY } else { slope };
                         let plain = v * (e - other / lanes.kept_total[i]);
-                        self.share[i] += if generalized { plain } else { share };
+                        self.share[i] += if generalized { plain } else { v * e };
                         self.slope[i] += slope;
                     }
                 }
@@ -162,7 +161,7 @@ impl UpstreamSums {
 /// ∂z_q and ∂z_p for a factor a class; `sums` holds S·U and S·V.
 pub fn gradients_each<T: Real, O: Number<Real = T>>(
     level: Level,
-    (lanes, rate, generalized): (&Normalizers, f64, bool),
+    (lanes, [rate_q, rate_p], generalized): (&Normalizers, [f64; 2], bool),
     sums: &UpstreamSums,
     factors: &[f64],
     contributions: &Contributions<T>,
@@ -183,7 +182,7 @@ pub fn gradients_each<T: Real, O: Number<Real = T>>(
                         let mut found = [0.0; WIDTH];
                         for i in 0..WIDTH {
                             let (e, other) = (weight[i].to_f64(), excess[i].to_f64());
-                            let (v, share) = (factors[i] * rate, lanes.share[i]);
+                            let (v, share) = (factors[i] * rate_q, lanes.share[i]);
                             let q = other * (share / lanes.kept_total[i]);
                             found[i] = q * (sums.share[i] * share + own * v) - v * e * share;
                         }
@@ -204,11 +203,16 @@ pub fn gradients_each<T: Real, O: Number<Real = T>>(
                         );
                         let mut found = [0.0; WIDTH];
                         for i in 0..WIDTH {
-                            let (e, v) = (weight[i].to_f64(), factors[i] * rate);
+                            let (e, v) = (weight[i].to_f64(), factors[i] * rate_p);
                             let d = ratio[i].to_f64() + (log_totals[i] + (1.0 - own));
                             let slope = if v * e == 0.0 { v * e } else { v * e * d };
                             let mean = sums.slope[i] * lanes.share[i];
+                            // The limit, where p underflows beside a class that q excludes.
+                            let has_limit = (mean.abs() == f64::INFINITY)
+                                & (ratio[i].abs() < T::INFINITY)
+                                & (e == 0.0);
                             let slope = if e == 0.0 { e } else { slope - e * mean };
+                            let slope = if has_limit { -mean } else { slope };
                             found[i] = slope * lanes.share[i];
                         }
                         narrow_row(out, &found);
@@ -219,7 +223,7 @@ pub fn gradients_each<T: Real, O: Number<Real = T>>(
     );
 }
 
-/// Puts the limits of ∂z_p at the classes that q excludes.
+/// Puts the limits of ∂z_p where q excludes classes: +∞ at those, and −∞ at the others that p has, also where p underflows.
 pub fn put_limits<T: Real, O: Number<Real = T>>(
     lanes: &Normalizers,
     contributions: &Contributions<T>,
@@ -227,17 +231,24 @@ pub fn put_limits<T: Real, O: Number<Real = T>>(
     out: &mut [O],
 ) {
     for (at, out) in out.iter_mut().enumerate() {
-        let factor = match factors {
-            Factors::Lanes(factors) => factors[at % WIDTH],
-            Factors::Each(factors) => factors[at],
-        };
-        let is_infinite = lanes.divergence[at % WIDTH] == f64::INFINITY;
-        if is_infinite
-            && contributions.log_ratio[at / WIDTH].0[at % WIDTH] == T::INFINITY
-            && factor != 0.0
-        {
-            let limit = if lanes.included[at % WIDTH] > 0.0 { f64::INFINITY } else { f64::NAN };
-            *out = O::narrow(factor * limit);
+        let (row, i) = (at / WIDTH, at % WIDTH);
+        if lanes.divergence[i] != f64::INFINITY {
+            continue;
+        }
+        let (ratio, e) = (contributions.log_ratio[row].0[i], contributions.weight[row].0[i]);
+        let limit = if lanes.included[i] > 0.0 { f64::INFINITY } else { f64::NAN };
+        match factors {
+            Factors::Lanes(factors) if factors[i] != 0.0 => {
+                if ratio == T::INFINITY {
+                    *out = O::narrow(factors[i] * limit);
+                } else if ratio.abs() < T::INFINITY && e == T::ZERO {
+                    *out = O::narrow(-factors[i] * limit);
+                }
+            }
+            Factors::Each(factors) if factors[at] != 0.0 && ratio == T::INFINITY => {
+                *out = O::narrow(factors[at] * limit);
+            }
+            _ => {}
         }
     }
 }
@@ -282,7 +293,8 @@ fn terms_of<T: Real + Number<Real = T>, const GENERALIZED: bool>(
             for i in 0..WIDTH {
                 let (e, d) = (weight[i], ratio[i] + log_total[i]);
                 let p = e * share[i];
-                let plain = if d == T::INFINITY { d } else { p * d };
+                let plain = if e == T::ZERO { p } else { p * d };
+                let plain = if d == T::INFINITY { d } else { plain };
                 let square = d * d;
                 let near = p * (square * T::remainder(-d));
                 let far = (e + excess[i]) * other[i] + (plain - p);

@@ -8,12 +8,9 @@
 
 use super::log_softmax::{Block, LogSoftmax, add_rows, times};
 use super::shift::Peaks;
-use super::solver::{Factors, Outputs, Overlap, Settings, Solver};
 use super::{Arrangement, Row, WIDTH};
-use crate::divergence::Kernel;
-use crate::elementwise::{
-    Factors as OfEach, Operands, Prefetch, d_target, terms, terms_and_slopes,
-};
+use super::{Factors, Outputs, Overlap, Settings, Solver};
+use crate::elementwise::{Loops, Operands, Prefetch};
 use crate::number::{Number, Real, tree};
 
 /// The pass that is under way.
@@ -25,9 +22,11 @@ enum Pass {
 }
 
 /// Lanes of logits against targets in their own space.
-#[derive(Clone, Debug)]
-pub struct SoftTarget<K, T> {
-    kernel: K,
+#[derive(Clone)]
+pub struct SoftTarget<'l, T: Number> {
+    loops: &'l dyn Loops<T>,
+    /// The same loops over `f64`.
+    wide: &'l dyn Loops<f64>,
     settings: Settings,
     pass: Pass,
     peaks: Peaks<T>,
@@ -47,12 +46,13 @@ pub struct SoftTarget<K, T> {
     block: Box<Block<T>>,
 }
 
-impl<K: Kernel, T: Real + Number<Real = T>> SoftTarget<K, T> {
+impl<'l, T: Real + Number<Real = T>> SoftTarget<'l, T> {
     /// A solver that has seen no lane yet.
-    pub fn new(kernel: K, settings: Settings) -> Self {
+    pub fn new(loops: &'l dyn Loops<T>, wide: &'l dyn Loops<f64>, settings: Settings) -> Self {
         let zeros = [0.0; WIDTH];
         SoftTarget {
-            kernel,
+            loops,
+            wide,
             settings,
             pass: Pass::Peaks,
             peaks: Peaks::default(),
@@ -73,11 +73,11 @@ impl<K: Kernel, T: Real + Number<Real = T>> SoftTarget<K, T> {
         let block = &mut *self.block;
         block.read(&self.softmax, operands);
         let operands = Operands { input: &block.log_q[..len], target: &block.target[..len] };
-        let (kernel, nothing) = (self.kernel, Prefetch::NOTHING);
+        let (loops, nothing) = (self.loops, Prefetch::NOTHING);
         let (out, slopes) = (&mut block.terms[..len], &mut block.slopes[..len]);
         match gradients {
-            true => terms_and_slopes(level, kernel, operands, nothing, out, slopes),
-            false => terms(level, kernel, operands, nothing, out),
+            true => loops.terms_and_slopes(level, operands, nothing, [out, slopes]),
+            false => loops.terms(level, operands, nothing, out),
         }
         len
     }
@@ -88,18 +88,18 @@ impl<K: Kernel, T: Real + Number<Real = T>> SoftTarget<K, T> {
         let block = &mut *self.block;
         let operands = Operands { input: &block.log_q[..len], target: &block.target[..len] };
         let slopes = &mut block.terms[..len];
-        d_target(level, self.kernel, operands, OfEach::Uniform(1.0), slopes);
+        self.loops.d_target(level, operands, slopes);
         block.d_target(level, factors, out);
     }
 }
 
-impl<K: Kernel, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for SoftTarget<K, T> {
+impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for SoftTarget<'l, T> {
     const TARGETS_ARE_APART: bool = true;
-    type Wide = SoftTarget<K, f64>;
+    type Wide = SoftTarget<'l, f64>;
 
-    fn wide(&self) -> SoftTarget<K, f64> {
+    fn wide(&self) -> SoftTarget<'l, f64> {
         let settings = Settings { arrangement: Arrangement::OneLane, ..self.settings };
-        SoftTarget::new(self.kernel, settings)
+        SoftTarget::new(self.wide, self.wide, settings)
     }
 
     fn start(&mut self) {
@@ -177,8 +177,8 @@ impl<K: Kernel, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for S
 
     fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]) {
         self.fill(operands);
-        let Settings { level, rate, .. } = self.settings;
-        self.block.add_upstream(level, rate, factors, &mut self.upstream);
+        let Settings { level, rates, .. } = self.settings;
+        self.block.add_upstream(level, rates.common, factors, &mut self.upstream);
     }
 
     fn outputs<O: Number<Real = T>>(
@@ -194,7 +194,11 @@ impl<K: Kernel, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for S
         if let Some(out) = out.d_input {
             let sums = match (factors, self.settings.arrangement) {
                 (Factors::Lanes(factors), _) => std::array::from_fn(|i| {
-                    times(self.slope[i], factors[i] * self.settings.rate, self.slope[i].is_nan())
+                    times(
+                        self.slope[i],
+                        factors[i] * self.settings.rates.common,
+                        self.slope[i].is_nan(),
+                    )
                 }),
                 (Factors::Each(_), Arrangement::OneLane) => [tree(self.upstream); WIDTH],
                 (Factors::Each(_), Arrangement::Sixteen) => self.upstream,

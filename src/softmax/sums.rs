@@ -2,8 +2,8 @@
 
 use super::contribution::{ContributionRow, Contributions};
 use super::shift::{Shift, is_exacting};
-use super::solver::{Overlap, Settings};
 use super::{Arrangement, Row, WIDTH, padded};
+use super::{Overlap, Settings};
 use crate::elementwise::{Operands, Prefetch};
 use crate::number::{Number, Real, tree};
 
@@ -24,7 +24,7 @@ pub struct Sums {
     pub excess: Row<f64>,
     /// The sum of the weights in q, of contributions that are kept the careful way; otherwise 0.
     pub other: Row<f64>,
-    /// Σe over the classes that q does not exclude, of contributions that are kept the careful way; otherwise 0.
+    /// How many classes neither side excludes, of contributions that are kept the careful way; otherwise 0.
     pub included: Row<f64>,
 }
 
@@ -69,20 +69,20 @@ impl Sums {
             let e = row.weight[i].to_f64();
             self.weight[i] += e;
             self.curvature[i] += row.curvature[i].to_f64();
-            self.mean[i] = e.mul_add(row.log_ratio[i].to_f64(), self.mean[i]);
+            self.mean[i] = e.mul_add(row.summand[i].to_f64(), self.mean[i]);
             if with_excess {
                 self.excess[i] += row.excess[i].to_f64();
             }
         }
     }
 
-    /// Adds the weights in q, and those in p of the classes that q does not exclude.
+    /// Adds the weights in q, and counts the classes that neither side excludes.
     #[inline(always)]
     fn add_in_q<T: Real>(&mut self, row: &ContributionRow<T>) {
         for i in 0..WIDTH {
             self.other[i] += row.other[i].to_f64();
-            let is_excluded = row.log_ratio[i] == T::INFINITY;
-            self.included[i] += if is_excluded { 0.0 } else { row.weight[i].to_f64() };
+            let is_shared = row.log_ratio[i].abs() < T::INFINITY;
+            self.included[i] += if is_shared { 1.0 } else { 0.0 };
         }
     }
 }
@@ -109,7 +109,7 @@ impl<T: Real> Early<T> {
         for i in 0..WIDTH {
             self.weight[i] += row.weight[i];
             self.curvature[i] += row.curvature[i];
-            self.mean[i] = row.weight[i].mul_add(row.log_ratio[i], self.mean[i]);
+            self.mean[i] = row.weight[i].mul_add(row.summand[i], self.mean[i]);
             if with_excess {
                 self.excess[i] += row.excess[i];
             }

@@ -5,13 +5,8 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
 use super::{all_bits, any_f64, random};
-use crate::divergence::Kernel;
-use crate::divergence::tests::{
-    GENERALIZED_LOG_PROBABILITY, GENERALIZED_PROBABILITY, LOG_PROBABILITY, PROBABILITY,
-};
-use crate::elementwise::{
-    Factors, Operands, Prefetch, d_input, d_target, multiply, terms, terms_and_slopes,
-};
+use crate::divergence::Divergence;
+use crate::elementwise::{Factors, Loops, Operands, Prefetch, multiply, with_loops};
 use crate::number::Number;
 use crate::number::{Level, Real};
 
@@ -58,9 +53,9 @@ fn sparse<A: Number>(count: usize, rng: &mut SmallRng) -> Vec<A> {
     numbers
 }
 
-/// Everything the kernel computes of a pair of slices.
-fn all<K: Kernel, A: Number<Real = A> + Real>(
-    kernel: K,
+/// Everything that the loops compute of a pair of slices.
+fn all<A: Number<Real = A> + Real>(
+    loops: &dyn Loops<A>,
     level: Level,
     input: &[A],
     target: &[A],
@@ -74,24 +69,27 @@ fn all<K: Kernel, A: Number<Real = A> + Real>(
     let mut results = vec![];
     let mut out = vec![A::default(); input.len()];
     let mut slopes = out.clone();
-    terms(level, kernel, chunk, ahead, &mut out);
+    loops.terms(level, chunk, ahead, &mut out);
     results.push(all_bits(&out));
-    terms_and_slopes(level, kernel, chunk, ahead, &mut out, &mut slopes);
+    loops.terms_and_slopes(level, chunk, ahead, [&mut out, &mut slopes]);
     assert_eq!(all_bits(&out), results[0]);
     results.push(all_bits(&slopes));
     let factors = [Factors::Uniform(1.0 / 3.0), Factors::Uniform(-0.25), Factors::Each(&zeros)];
+    let mut again = slopes.clone();
+    loops.d_input(level, chunk, &mut again);
+    assert_eq!(all_bits(&again), all_bits(&slopes));
+    let mut of_target = slopes.clone();
+    loops.d_target(level, chunk, &mut of_target);
     for factor in factors.into_iter().chain([Factors::Each(&each), Factors::Split(&split)]) {
-        d_input(level, kernel, chunk, factor, &mut out);
-        results.push(all_bits(&out));
-        multiply(level, chunk, &slopes, factor, &mut out);
-        assert_eq!(all_bits(&out), results[results.len() - 1], "{factor:?}");
-        d_target(level, kernel, chunk, factor, &mut out);
-        results.push(all_bits(&out));
+        for slopes in [&slopes, &of_target] {
+            multiply(level, chunk, slopes, factor, &mut out);
+            results.push(all_bits(&out));
+        }
     }
     results
 }
 
-fn levels_agree<K: Kernel, A: Number<Real = A> + Real>(kernel: K, log_target: bool) {
+fn levels_agree<A: Number<Real = A> + Real>(loops: &dyn Loops<A>, log_target: bool) {
     let (levels, mut rng) = (Level::all(), random());
     for count in (1..=70).chain([1023, 1024]) {
         let pairs = [
@@ -101,9 +99,9 @@ fn levels_agree<K: Kernel, A: Number<Real = A> + Real>(kernel: K, log_target: bo
             (special(true, count, &mut rng), special(log_target, count, &mut rng)),
         ];
         for (input, target) in pairs {
-            let baseline = all::<_, A>(kernel, levels[0], &input, &target);
+            let baseline = all::<A>(loops, levels[0], &input, &target);
             for &level in &levels[1..] {
-                let found = all::<_, A>(kernel, level, &input, &target);
+                let found = all::<A>(loops, level, &input, &target);
                 assert_eq!(found, baseline, "{level:?}, x = {input:?}, t = {target:?}");
             }
         }
@@ -111,17 +109,28 @@ fn levels_agree<K: Kernel, A: Number<Real = A> + Real>(kernel: K, log_target: bo
 }
 
 #[test]
-fn levels_agree_on_probabilities() {
-    levels_agree::<_, f32>(PROBABILITY, false);
-    levels_agree::<_, f64>(PROBABILITY, false);
-    levels_agree::<_, f32>(GENERALIZED_PROBABILITY, false);
-    levels_agree::<_, f64>(GENERALIZED_PROBABILITY, false);
-}
-
-#[test]
-fn levels_agree_on_log_probabilities() {
-    levels_agree::<_, f32>(LOG_PROBABILITY, true);
-    levels_agree::<_, f64>(LOG_PROBABILITY, true);
-    levels_agree::<_, f32>(GENERALIZED_LOG_PROBABILITY, true);
-    levels_agree::<_, f64>(GENERALIZED_LOG_PROBABILITY, true);
+fn levels_agree_on_every_divergence() {
+    let family = [
+        Divergence::Forward,
+        Divergence::Reverse,
+        Divergence::Symmetric(0.3),
+        Divergence::Jeffreys,
+        Divergence::JensenShannon(0.3),
+        Divergence::JensenShannon(0.5),
+        Divergence::Skew(0.1),
+        Divergence::SkewReverse(0.1),
+        Divergence::TotalVariation,
+    ];
+    for divergence in family {
+        for (generalized, log_target) in
+            [(false, false), (false, true), (true, false), (true, true)]
+        {
+            with_loops::<f32, _>(divergence, generalized, log_target, |loops| {
+                levels_agree(loops, log_target)
+            });
+            with_loops::<f64, _>(divergence, generalized, log_target, |loops| {
+                levels_agree(loops, log_target)
+            });
+        }
+    }
 }

@@ -7,8 +7,8 @@ use crate::number::{Float, Scaled};
 pub struct Scale {
     exact: Scaled,
     rounded: f64,
-    /// 1/τ, by which gradients of logits are multiplied besides.
-    rate: f64,
+    /// 1/τ of both sides, by which gradients of logits are multiplied besides.
+    rates: [f64; 2],
     /// Magnitudes of factors with which no product leaves the range of the computing type.
     usual: [f64; 2],
 }
@@ -27,18 +27,18 @@ pub enum LaneFactor {
 }
 
 impl Scale {
-    /// scale·factor, with 1/τ.
-    pub fn new<L: Float>(scale: Scaled, factor: f64, rate: f64) -> Self {
+    /// scale·factor, with 1/τ of both sides.
+    pub fn new<L: Float>(scale: Scaled, factor: f64, rates: [f64; 2]) -> Self {
         let exact = scale.times(Scaled::new(factor));
         let usual =
             if L::DIGITS == <f32 as Float>::DIGITS { [1e-20, 1e20] } else { [1e-290, 1e290] };
-        Scale { exact, rounded: exact.value(), rate, usual }
+        Scale { exact, rounded: exact.value(), rates, usual }
     }
 
     fn is_usual(&self, factor: f64) -> bool {
         let [least, most] = self.usual;
         let is_usual = |factor: f64| (least..most).contains(&factor.abs());
-        is_usual(factor) & is_usual(factor * self.rate)
+        is_usual(factor) & self.rates.iter().all(|rate| is_usual(factor * rate))
     }
 
     /// The product of everything that there is.

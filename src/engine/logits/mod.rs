@@ -10,17 +10,21 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
-use super::request::{Request, Softmax, Values};
+use super::request::{Form, Request, Softmax, Values};
 use super::results::Results;
-use crate::divergence::{Choice, Kernel, Work};
+use crate::divergence::Divergence;
+use crate::elementwise::{BothLoops, with_loops, with_pair_loops};
 use crate::layout::{Matrices, Scratch};
 use crate::number::{Float, Number};
-use crate::softmax::{Arrangement, FEW, LogitTarget, Settings, SoftTarget, Solver};
+use crate::softmax::{
+    Arrangement, FEW, Formulas, GeneralTarget, LogitTarget, Rates, Settings, SoftTarget, Solver,
+};
 use crate::target::Target;
 use lane_factors::Scale;
 
 /// Computes matrices.
 pub fn compute_matrices<A: Number>(
+    form: Form,
     softmax: Softmax,
     matrices: Matrices<'_, A>,
     results: &mut Results<'_, A::Real>,
@@ -33,18 +37,38 @@ pub fn compute_matrices<A: Number>(
         ..=FEW => Arrangement::Sixteen,
         _ => Arrangement::OneLane,
     };
-    let Softmax { rate, generalized, target, factor } = softmax;
+    let Softmax { temperatures, target, factor } = softmax;
     let each = matrices.upstream.as_ref().is_some_and(|view| view.ncols() > 1);
-    let settings = Settings { level, arrangement, rate, outputs, gradients, each, generalized };
-    let scale = Scale::new::<A::Real>(scale, factor, rate);
-    let work = MatricesWork { settings, factor, scale, matrices, results };
-    match target {
-        Target::Logits => work.with_solver(LogitTarget::new(settings, classes)),
-        _ => {
-            let choice = if generalized { Choice::GeneralizedForward } else { Choice::Forward };
-            choice.with_kernel(target == Target::LogProbabilities, work)
-        }
+    // The reverse of two lanes of logits is KL of the other to the one.
+    let is_reverse = target == Target::Logits && form.divergence.simplest() == Divergence::Reverse;
+    let mut rates = Rates::new(temperatures);
+    let mut matrices = matrices;
+    if is_reverse {
+        rates.ratios.reverse();
+        matrices.swap_sides();
     }
+    let Form { divergence, generalized } = form;
+    let settings = Settings { level, arrangement, rates, outputs, gradients, each, generalized };
+    let scale = Scale::new::<A::Real>(scale, factor, rates.each());
+    let work = MatricesWork { settings, factor, scale, matrices, results };
+    if target != Target::Logits {
+        let is_log = target == Target::LogProbabilities;
+        return with_loops::<A::Real, _>(divergence, generalized, is_log, |loops| {
+            with_loops::<f64, _>(divergence, generalized, is_log, |wide| {
+                work.with_solver(SoftTarget::new(loops, wide, settings));
+            });
+        });
+    }
+    if is_reverse || divergence.simplest() == Divergence::Forward {
+        return work.with_solver(LogitTarget::new(settings, classes));
+    }
+    with_pair_loops(divergence, false, |BothLoops(plain, plain_wide)| {
+        with_pair_loops(divergence, true, |BothLoops(generalized, generalized_wide)| {
+            let formulas = Formulas { plain, generalized };
+            let wide = Formulas { plain: plain_wide, generalized: generalized_wide };
+            work.with_solver(GeneralTarget::new(formulas, wide, settings, classes));
+        });
+    });
 }
 
 /// The computation of matrices.
@@ -54,15 +78,6 @@ struct MatricesWork<'r, 'v, 'a, A: Number> {
     scale: Scale,
     matrices: Matrices<'a, A>,
     results: &'r mut Results<'v, A::Real>,
-}
-
-impl<A: Number> Work for MatricesWork<'_, '_, '_, A> {
-    type Output = ();
-
-    fn run<K: Kernel>(self, kernel: K) {
-        let settings = self.settings;
-        self.with_solver(SoftTarget::<K, A::Real>::new(kernel, settings));
-    }
 }
 
 impl<A: Number> MatricesWork<'_, '_, '_, A> {

@@ -10,7 +10,7 @@ use crate::number::{Float, Number, Scaled, WIDTH};
 use crate::softmax::{Factors, Outputs, Solver};
 
 /// The exponent of the largest factor times 1/τ.
-const LARGEST: i32 = 800;
+const LARGEST: i32 = 500;
 
 impl<A: Number> MatricesWork<'_, '_, '_, A> {
     /// The gradients of a lane whose factors are 0 or extreme. Either may not be wanted.
@@ -24,12 +24,25 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         let operands = [&self.matrices.input, &self.matrices.target].map(|view| view.row(lane));
         if let LaneFactor::Extreme(factors) = factor {
             let wide = operands.map(|lane| lane.iter().map(|z| z.widen().to_f64()).collect());
-            return wide_gradients(&mut solver.wide(), &wide, (factors, self.settings.rate), out);
+            return wide_gradients(
+                &mut solver.wide(),
+                &wide,
+                (factors, self.settings.rates.common),
+                out,
+            );
         }
-        let has_nan = || operands.iter().any(|lane| lane.iter().any(|z| z.widen().is_nan()));
-        let nan = matches!(factor, LaneFactor::Zero) && has_nan();
-        let gradient = A::narrow(if nan { f64::NAN } else { 0.0 });
-        out.into_iter().flatten().for_each(|out| out.fill(gradient));
+        let is_looked_at = matches!(factor, LaneFactor::Zero);
+        let has_nan = operands.map(|lane| is_looked_at && lane.iter().any(|z| z.widen().is_nan()));
+        let gradient = |nan: bool| A::narrow(if nan { f64::NAN } else { 0.0 });
+        let [d_input, d_target] = out;
+        if let Some(out) = d_input {
+            out.fill(gradient(has_nan != [false; 2]));
+        }
+        if let Some(out) = d_target {
+            out.fill(gradient(has_nan[0] | (has_nan[1] & !S::TARGETS_ARE_APART)));
+            let targets = operands[1].iter().zip(out).filter(|(t, _)| t.widen().is_nan());
+            targets.for_each(|(_, out)| *out = gradient(is_looked_at));
+        }
     }
 }
 

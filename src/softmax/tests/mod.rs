@@ -9,7 +9,7 @@ mod value;
 use crate::elementwise::{Operands, PART, Prefetch, TILE};
 use crate::number::tests::{all_bits, bits};
 use crate::number::{Level, Number, Real, WIDTH};
-use crate::softmax::{Arrangement, FEW, Factors, LogitTarget, Outputs, Settings, Solver};
+use crate::softmax::{Arrangement, FEW, Factors, LogitTarget, Outputs, Rates, Settings, Solver};
 
 /// What a lane gives.
 pub struct Found<T> {
@@ -45,8 +45,9 @@ impl<'a> Call<'a> {
     fn settings(self, classes: usize) -> Settings {
         let arrangement = if classes <= FEW { Arrangement::Sixteen } else { Arrangement::OneLane };
         let Call { level, rate, generalized, .. } = self;
+        let rates = Rates { common: rate, ratios: [1.0; 2] };
         let (outputs, gradients, each) = (true, true, self.factors.len() > 1);
-        Settings { level, arrangement, rate, outputs, gradients, each, generalized }
+        Settings { level, arrangement, rates, outputs, gradients, each, generalized }
     }
 
     /// A lane of logits against logits, as lanes of its length are computed; beside it, at another position, are the neighbours'

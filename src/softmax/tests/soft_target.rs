@@ -2,35 +2,20 @@
 
 use super::Call;
 use super::value::{SPECIAL, pair, wide};
-use crate::divergence::{Choice, Kernel, Work};
+use crate::divergence::Divergence;
+use crate::elementwise::with_loops;
 use crate::number::tests::random;
 use crate::number::{Level, Number, Real};
-use crate::softmax::{Arrangement, FEW, Settings, SoftTarget};
+use crate::softmax::{Settings, SoftTarget};
 
 /// A lane of logits against a target of probabilities.
-struct Lane<'a, A>(Call<'a>, &'a [A], &'a [A]);
-
-impl<A: Number<Real = A> + Real> Work for Lane<'_, A> {
-    type Output = super::Found<A>;
-
-    fn run<K: Kernel>(self, kernel: K) -> super::Found<A> {
-        let Lane(call, z, t) = self;
-        let arrangement = if z.len() <= FEW { Arrangement::Sixteen } else { Arrangement::OneLane };
-        let settings = Settings {
-            level: call.level,
-            arrangement,
-            rate: call.rate,
-            outputs: true,
-            gradients: true,
-            each: false,
-            generalized: false,
-        };
-        call.lane(SoftTarget::<K, A>::new(kernel, settings), [t, z], [t, z])
-    }
-}
-
 fn found<A: Number<Real = A> + Real>(call: Call<'_>, z: &[A], t: &[A]) -> super::Found<A> {
-    Choice::Forward.with_kernel(false, Lane(call, z, t))
+    let settings = Settings { each: false, ..call.settings(z.len()) };
+    with_loops::<A, _>(Divergence::Forward, false, false, |loops| {
+        with_loops::<f64, _>(Divergence::Forward, false, false, |wide| {
+            call.lane(SoftTarget::new(loops, wide, settings), [t, z], [t, z])
+        })
+    })
 }
 
 #[test]
