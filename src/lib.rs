@@ -36,6 +36,7 @@
 //! | classes along dimension 1 | [`.axis(Axis(1))`](KLDivLoss::axis) |
 //! | `loss.backward()` | [`value_and_grad`](KLDivLoss::value_and_grad), [`backward`](KLDivLoss::backward) |
 //! | `kl_div(log_softmax(z / T), …)` | [`KLDivWithLogitsLoss`], softmax fused in |
+//! | reverse, Jensen–Shannon, skew and others, composed by hand | [`.divergence(Divergence::JensenShannon(0.5))`](KLDivLoss::divergence) |
 //!
 //! # Why are some values negative?
 //!
@@ -142,7 +143,9 @@
 //! - **Accuracy.** Our own `exp` and `ln` are within 1 ulp for `f32` (over all inputs) and within 0.91
 //!   ulp for `f64` on all inputs tried; ln t − x is one sum, in which ln t is not rounded, and a term is right to a few ulp of
 //!   max(|t·ln t|, |t·x|).
-//! - **Memory.** Beside what is returned, only scratch of a fixed size a piece of work is allocated.
+//! - **Memory.** Beside what is returned, only scratch of a fixed size a piece of work is allocated. From logits, gradients with an
+//!   upstream for each class take 8 bytes a class of one distribution more, and factors beyond the range of the type some arrays
+//!   of one distribution's length.
 //!
 //! # Features
 //!
@@ -161,11 +164,12 @@
 //!
 //! # The modules
 //!
-//! A module uses only those above it, and `error.rs` and `target.rs`. `docs/extending.md` adds a divergence or a reduction.
+//! A module uses only those above it, and `error.rs` and `target.rs`. How to add a divergence or a reduction, step by step:
+//! `docs/extending.md` in the repository.
 //!
 //! - `number`: exp, ln, 16-bit conversions, instruction sets; the types that arrays hold.
 //! - `exact`: sums without rounding.
-//! - `divergence`: the term of one class and its derivatives; one file implements one divergence.
+//! - `divergence`: the setting; the term of one class and its derivatives, one file a formula.
 //! - `elementwise`: loops over slices, sums over the classes of a lane, transposition, prefetching.
 //! - `softmax`: from logits, the normalisation of a lane and the chain rule.
 //! - `layout`: axes and strides into matrices and tiles; the thread pool.
@@ -180,6 +184,10 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/divergences.md")]
+#[cfg_attr(doc, doc = include_str!("../docs/divergences.svg"))]
+pub mod _divergences {}
 #[cfg(any(doc, doctest))]
 pub mod _exact;
 mod batch;

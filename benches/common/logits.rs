@@ -9,7 +9,7 @@ pub const TEMPERATURE: f64 = 2.0;
 
 impl<A: Number, D: Dimension> Problem<A, D> {
     /// The two logits. A log-softmax is as good as any.
-    fn logits(&self) -> (&Array<A, D>, &Array<A, D>) {
+    pub fn logits(&self) -> (&Array<A, D>, &Array<A, D>) {
         self.operands.pair(Target::LogProbability)
     }
 
@@ -26,7 +26,7 @@ impl<A: Number, D: Dimension> Problem<A, D> {
         batch.value_and_grad_into(&mut self.output).expect("operands that fit")
     }
 
-    fn criterion(&self) -> KLDivWithLogitsLoss<BatchMean> {
+    pub fn criterion(&self) -> KLDivWithLogitsLoss<BatchMean> {
         KLDivWithLogitsLoss::new(BatchMean).axis(self.axis).temperature(TEMPERATURE)
     }
 

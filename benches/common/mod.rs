@@ -3,6 +3,7 @@
 #![allow(dead_code)] // No bench uses all of it.
 
 pub mod by_hand;
+pub mod family;
 pub mod logits;
 pub mod oracle;
 pub mod roofline;

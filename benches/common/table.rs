@@ -15,13 +15,14 @@ const BY_HAND: usize = 5;
 /// Shorter work is repeated until it takes so long.
 const SAMPLE: Duration = Duration::from_micros(50);
 
-pub fn print_header() {
+/// The header, with what the last of the three times is of.
+pub fn print_header(other: &str) {
     let level = format!("{:?}", fearless_simd::Level::new());
     let level = level.split('(').next().unwrap_or(&level);
     println!("{} threads, {level}\n", rayon::current_num_threads());
     println!(
-        "| shape | precision | target | reduction | ours | GB/s | roofline | by hand | \
-         roofline / ours | by hand / ours | error |"
+        "| shape | precision | target | reduction | ours | GB/s | roofline | {other} | \
+         roofline / ours | {other} / ours | error |"
     );
     println!("|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|");
 }
@@ -43,7 +44,7 @@ pub fn print_rows<A: Number, D: Dimension>(shape: &Shape) {
     }
 }
 
-/// Prints a row, given the seconds of ours, the roofline and the loop by hand.
+/// Prints a row, given the seconds of ours, the roofline and the other, such as the loop by hand.
 pub fn print_row<A: Number>(
     shape: &Shape,
     target: &str,
@@ -52,7 +53,7 @@ pub fn print_row<A: Number>(
     error: f64,
 ) {
     println!(
-        "| {} | {} | {target} | {work} | {} | {:.1} | {} | {} | {:.2} | {:.1} | {error:.0e} |",
+        "| {} | {} | {target} | {work} | {} | {:.1} | {} | {} | {:.2} | {:.2} | {error:.0e} |",
         shape.name,
         A::NAME,
         readable(ours),

@@ -4,8 +4,10 @@
 //! images at 4×4: one their labels, one the teacher's softened probabilities. They differ in
 //! nothing else. `KLDivWithLogitsLoss` is the loss of all three.
 //!
-//! ```text
-//! cargo run --release --example distill [loss-curves.svg]
+//! ```sh
+//! cargo run --release --example distill
+//! cargo run --release --example distill -- --divergence reverse loss-curves.svg
+//! cargo run --release --example distill -- --all # compares four divergences
 //! ```
 
 mod data;
@@ -20,7 +22,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use kldiv::Divergence;
 use plotters::style::RGBColor;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -48,6 +52,38 @@ const TEMPERATURE: f64 = 2.0;
 
 const DEFAULT_PATH: &str = "target/distill.svg";
 
+/// What `--all` compares.
+const DIVERGENCES: [Divergence; 4] = [
+    Divergence::Forward,
+    Divergence::Reverse,
+    Divergence::JensenShannon(0.5),
+    Divergence::Skew(0.1),
+];
+
+/// Distils a teacher of handwritten digits into a smaller student, and compares it with a student of the labels.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "distill")]
+struct Arguments {
+    /// Where the loss curves go [default: target/distill.svg]
+    path: Option<PathBuf>,
+    /// The divergence of the student from the teacher: forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5,
+    /// skew:0.1, skew-reverse:0.1, total-variation
+    #[arg(long, value_name = "NAME", default_value_t)]
+    divergence: Divergence,
+    /// Train a student by each of forward, reverse, jensen-shannon:0.5 and skew:0.1 too, and compare them
+    #[arg(long)]
+    all: bool,
+}
+
+impl Arguments {
+    /// The divergence asked for, then the others.
+    fn divergences(&self) -> Vec<Divergence> {
+        let all: &[Divergence] = if self.all { &DIVERGENCES } else { &[] };
+        let others = all.iter().copied().filter(|&divergence| divergence != self.divergence);
+        [self.divergence].into_iter().chain(others).collect()
+    }
+}
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,7 +95,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let (path, mut file) = output()?;
+    let arguments = Arguments::parse();
+    let divergences = arguments.divergences();
+    let (path, mut file) = output(arguments.path)?;
     let digits = Digits::load()?;
     println!(
         "{} digits, {SEEDS} seeds: {TEACHER_IMAGES} train the teacher, {STUDENT_IMAGES} of these \
@@ -68,29 +106,37 @@ fn run() -> Result<(), Box<dyn Error>> {
         digits.len() - TEACHER_IMAGES,
     );
 
-    let bar = progress_bar();
+    let bar = progress_bar(1 + divergences.len());
     let runs: Vec<_> = (0..SEEDS)
         .into_par_iter()
-        .map(|seed| distill(&digits, seed, &bar))
+        .map(|seed| distill(&digits, seed, &divergences, &bar))
         .collect::<Result<_, _>>()?;
     bar.finish_and_clear();
 
-    let (teacher, hard, soft): (Vec<_>, Vec<_>, Vec<_>) = runs.into_iter().collect();
+    let seeds_of = |network: usize| runs.iter().map(|run| &run[network]).collect::<Vec<_>>();
+    let (teacher, hard) = (seeds_of(0), seeds_of(1));
+    let soft: Vec<_> = (2..2 + divergences.len()).map(seeds_of).collect();
+    let (row, by) = match arguments.divergence {
+        Divergence::Forward => ("student, soft targets".to_owned(), String::new()),
+        divergence => (format!("student, {divergence}"), format!(", {divergence}")),
+    };
     report::print_header();
     report::print_row("teacher, 8×8", &teacher);
     report::print_row("student, hard labels", &hard);
-    report::print_row("student, soft targets", &soft);
-    report::print_verdict(&hard, &soft, STUDENT_T);
+    report::print_row(&row, &soft[0]);
+    report::print_verdict(&hard, &soft[0], STUDENT_T);
+    if arguments.all {
+        report::print_divergences(&divergences, &soft, STUDENT_T);
+    }
 
-    file.write_all(picture(&hard, &soft)?.as_bytes())
+    file.write_all(picture(&hard, &soft[0], &by)?.as_bytes())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     println!("Loss curves: {}", path.display());
     Ok(())
 }
 
 /// The file for the picture, opened before the work so that a bad path costs no time.
-fn output() -> Result<(PathBuf, File), String> {
-    let path = std::env::args_os().nth(1).map(PathBuf::from);
+fn output(path: Option<PathBuf>) -> Result<(PathBuf, File), String> {
     let open = || match &path {
         Some(path) => File::create(path),
         None => fs::create_dir_all("target").and_then(|()| File::create(DEFAULT_PATH)),
@@ -103,18 +149,19 @@ fn output() -> Result<(PathBuf, File), String> {
     }
 }
 
-fn progress_bar() -> ProgressBar {
-    let epochs = SEEDS * (TEACHER_EPOCHS + 2 * STUDENT_EPOCHS) as u64;
+fn progress_bar(students: usize) -> ProgressBar {
+    let epochs = SEEDS * (TEACHER_EPOCHS + students * STUDENT_EPOCHS) as u64;
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} epochs, {eta} left");
     ProgressBar::new(epochs).with_style(style.expect("a valid template"))
 }
 
-/// One teacher, and its students on hard labels and on soft targets.
+/// One teacher, its student on hard labels, and those on soft targets, one by each divergence.
 fn distill(
     digits: &Digits,
     seed: u64,
+    divergences: &[Divergence],
     bar: &ProgressBar,
-) -> Result<(History, History, History), kldiv::Error> {
+) -> Result<Vec<History>, kldiv::Error> {
     let mut rng = StdRng::seed_from_u64(seed);
     let (seen, held_out) = digits.split(TEACHER_IMAGES, &mut rng);
     let mut teacher = Network::new(64, TEACHER_UNITS, CLASSES, &mut rng);
@@ -128,7 +175,7 @@ fn distill(
 
     let (few, _) = seen.split(STUDENT_IMAGES, &mut rng);
     let student = |objective| {
-        // Both students start from the same weights and see the images in the same order.
+        // All students start from the same weights and see the images in the same order.
         let mut rng = rng.clone();
         let mut network = Network::new(16, STUDENT_UNITS, CLASSES, &mut rng);
         let lesson = Training {
@@ -139,12 +186,15 @@ fn distill(
         };
         lesson.run(&mut network, &mut rng, bar)
     };
-    let hard = student(Objective::hard(&few))?;
-    let soft = student(Objective::soft(&teacher, &few, TEMPERATURE))?;
-    Ok((teacher_history, hard, soft))
+    let mut histories = vec![teacher_history, student(Objective::hard(&few))?];
+    for &divergence in divergences {
+        histories.push(student(Objective::soft(&teacher, &few, TEMPERATURE, divergence))?);
+    }
+    Ok(histories)
 }
 
-fn picture(hard: &[History], soft: &[History]) -> Result<String, Box<dyn Error>> {
+/// `by` names the divergence of the soft targets.
+fn picture(hard: &[&History], soft: &[&History], by: &str) -> Result<String, Box<dyn Error>> {
     const BLUE: RGBColor = RGBColor(0, 90, 181);
     const ORANGE: RGBColor = RGBColor(220, 90, 0);
     let title = format!(
@@ -154,7 +204,7 @@ fn picture(hard: &[History], soft: &[History]) -> Result<String, Box<dyn Error>>
         Curve::new("hard labels, held out", BLUE, hard, |h| &h.held_out),
         Curve::new("soft targets, held out", ORANGE, soft, |h| &h.held_out),
         Curve::new("hard labels, training", BLUE, hard, |h| &h.training).dashed(),
-        Curve::new("soft targets, training", ORANGE, soft, |h| &h.training).dashed(),
+        Curve::new(&format!("soft targets, training{by}"), ORANGE, soft, |h| &h.training).dashed(),
     ];
     plot::svg(&title, &curves)
 }

@@ -18,7 +18,7 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64
 
 /// One loss over the epochs, from all seeds.
 pub struct Curve {
-    name: &'static str,
+    name: String,
     color: RGBColor,
     dashed: bool,
     losses: Vec<(f64, Spread)>,
@@ -26,9 +26,9 @@ pub struct Curve {
 
 impl Curve {
     pub fn new(
-        name: &'static str,
+        name: &str,
         color: RGBColor,
-        histories: &[History],
+        histories: &[&History],
         losses: fn(&History) -> &[f64],
     ) -> Self {
         let last = histories.first().map_or(0, |h| losses(h).len() - 1);
@@ -37,7 +37,7 @@ impl Curve {
             (1.0 + epoch as f64, spread)
         };
         Self {
-            name,
+            name: name.to_owned(),
             color,
             dashed: false,
             losses: (0..last).step_by(STEP).chain([last]).map(at).collect(),
@@ -79,7 +79,7 @@ pub fn svg(title: &str, curves: &[Curve]) -> Result<String, Box<dyn Error>> {
         chart
             .configure_mesh()
             .x_desc("epoch")
-            .y_desc("loss: Kullback–Leibler divergence [nats]")
+            .y_desc("loss: divergence [nats]")
             .x_label_formatter(&|x| format!("{x:.0}"))
             .axis_desc_style((FONT, 16))
             .label_style((FONT, 14))
@@ -112,7 +112,7 @@ fn draw(chart: &mut Chart, curve: &Curve) -> Result<(), Box<dyn Error>> {
     };
     let (dash, gap) = if curve.dashed { (6, 4) } else { (24, 0) };
     series
-        .label(curve.name)
+        .label(&curve.name)
         .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 24, y)], dash, gap, style));
     Ok(())
 }

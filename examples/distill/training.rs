@@ -1,7 +1,7 @@
 //! Training with `KLDivWithLogitsLoss`, on hard labels and on soft targets alike.
 
 use indicatif::ProgressBar;
-use kldiv::{BatchMean, Error, KLDivWithLogitsLoss, Target};
+use kldiv::{BatchMean, Divergence, Error, KLDivWithLogitsLoss, Target};
 use ndarray::{Array2, Axis};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -12,22 +12,28 @@ use crate::network::Network;
 const BATCH: usize = 20;
 const RATE: f32 = 1e-3;
 
-/// What is minimized: the mean over the images of KL(target ‖ softmax(logits / temperature)).
+/// What is minimized: the mean over the images of a divergence of softmax(logits / temperature) from the target.
 pub struct Objective {
     targets: Array2<f32>,
     criterion: KLDivWithLogitsLoss<BatchMean>,
 }
 
 impl Objective {
-    /// The target is one-hot: the divergence is the cross-entropy.
+    /// The target is one-hot: KL(target ‖ softmax(logits)) is the cross-entropy.
     pub fn hard(digits: &Digits) -> Self {
         let criterion = KLDivWithLogitsLoss::new(BatchMean).target(Target::Probabilities);
         Self { targets: digits.labels.clone(), criterion }
     }
 
     /// The target is softmax(the teacher's logits / temperature).
-    pub fn soft(teacher: &Network, digits: &Digits, temperature: f64) -> Self {
-        let criterion = KLDivWithLogitsLoss::new(BatchMean).temperature(temperature);
+    pub fn soft(
+        teacher: &Network,
+        digits: &Digits,
+        temperature: f64,
+        divergence: Divergence,
+    ) -> Self {
+        let criterion =
+            KLDivWithLogitsLoss::new(BatchMean).temperature(temperature).divergence(divergence);
         Self { targets: teacher.logits(&digits.images), criterion }
     }
 

@@ -128,7 +128,7 @@ impl<A: Number> Causes<'_, '_, A> {
         }
         let is_finite = found.numbers.nan + found.numbers.plus_infinity == 0;
         let above_0 = match holds {
-            Target::LogProbabilities => most(found.numbers.out_of_range as usize),
+            Target::LogProbabilities => most(found.numbers.out_of_range),
             _ => false,
         };
         let has_scores = is_finite && (above_0 || most(found.both_signs));

@@ -40,15 +40,21 @@ impl JensenShannon {
     #[inline(always)]
     fn slopes<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> (T, T) {
         let (d, nan) = self.turned(pair).ratio::<CAREFUL>();
-        let m = Mixture::of::<CAREFUL>(self.shares, d);
-        let greater = T::from_f64(self.shares.s).mul_add(-m.log_p, nan);
-        let lesser = T::from_f64(self.shares.rest).mul_add(-m.log_q, nan);
+        let m = Mixture::of::<CAREFUL, true>(self.shares, d);
+        // A share may be too small for the computing type.
+        let scaled = |share: f64, log: T| match CAREFUL & (log == T::INFINITY) {
+            true => -log + nan,
+            false => T::from_f64(share).mul_add(-log, nan),
+        };
+        let greater = scaled(self.shares.s, m.log_p);
+        let lesser = scaled(self.shares.rest, m.log_q);
         if self.swapped { (lesser, greater) } else { (greater, lesser) }
     }
 }
 
 impl Formula for JensenShannon {
     const USES_Q: bool = true;
+    const IS_NARROW: bool = true;
     const ALLOWS_ZERO_P: bool = false;
 
     #[inline(always)]
@@ -56,12 +62,12 @@ impl Formula for JensenShannon {
         let (s, rest) = (T::from_f64(self.shares.s), T::from_f64(self.shares.rest));
         let pair = self.turned(pair);
         let ((d, nan), Pair { p, q, .. }) = (pair.ratio::<CAREFUL>(), pair);
-        let m = Mixture::of::<CAREFUL>(self.shares, d);
+        let m = Mixture::of::<CAREFUL, true>(self.shares, d);
         let (e, phi) = (m.growth, m.phi);
         let both = phi.mul_add(e, phi) - s * e * e;
         let near = p * m.ratio.mul_add(m.gap, -(rest * both));
         let far = times::<T, CAREFUL>(s * p, -m.log_p) + times::<T, CAREFUL>(rest * q, -m.log_q);
-        let term = if m.is_near { near } else { far };
+        let term = if d.abs() <= T::LN_2 { near } else { far };
         // Rounding may leave less than nothing. Adding 0 makes a zero positive.
         let term = if term < T::ZERO { T::ZERO } else { term } + T::ZERO;
         if !CAREFUL {

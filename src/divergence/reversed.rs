@@ -16,6 +16,7 @@ pub struct Reversed<F>(pub F);
 
 impl<F: OneSided> Formula for Reversed<F> {
     const USES_Q: bool = true;
+    const IS_NARROW: bool = F::IS_NARROW;
     const ALLOWS_ZERO_P: bool = false;
 
     #[inline(always)]
@@ -30,7 +31,7 @@ impl<F: OneSided> Formula for Reversed<F> {
 
     #[inline(always)]
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        self.0.d_q::<T, CAREFUL>(pair.swapped())
+        self.0.d_q::<T, CAREFUL>(pair.without_q_first::<CAREFUL>().swapped())
     }
 
     #[inline(always)]

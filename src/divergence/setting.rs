@@ -55,7 +55,7 @@ use crate::error::Error;
 /// | p = q = 0 | 0 | +∞ | +∞ | −β·ln β | −ln α | 0 | 0 |
 ///
 /// Of a log target, ∂F/∂y = p·∂F/∂p; at p = 0 it is −q for `Reverse` and `Jeffreys`, −(1−λ)·q for `Symmetric`, and otherwise 0.
-/// A number that is NaN, t < 0, and p = q = +∞ give NaN. [Generalized](crate::KLDivLoss::generalized), κ·(q − p) is added to F,
+/// A number that is NaN, t < 0, and p = q = +∞ give NaN, except that ∂F/∂y of `Reverse` is −q whatever y is. [Generalized](crate::KLDivLoss::generalized), κ·(q − p) is added to F,
 /// with κ = −1 for `Reverse`, 2λ − 1 for `Symmetric`, 1 − α for `Skew` and α − 1 for `SkewReverse`; it is +∞ where one of the
 /// two is.
 ///
@@ -175,7 +175,7 @@ impl Divergence {
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.parts() {
-            (name, Some(parameter)) => write!(f, "{name}:{parameter}"),
+            (name, Some(parameter)) => write!(f, "{name}:{parameter:?}"),
             (name, None) => f.write_str(name),
         }
     }

@@ -7,26 +7,25 @@
 //!
 //! The generalized form is the plain one plus (1−α)·(q − p). Everything but p and q follows from D, by [`Mixture`].
 
-use super::formula::{Formula, Pair};
+use super::formula::{Formula, Pair, times};
 use super::reversed::OneSided;
-use crate::number::{Real, ln, ln_of_sum, reduced};
+use crate::number::{LnOfSum, Real, ln, ln_of_sum, reduced};
 
 /// The mixture m = s·p + (1−s)·q of two sides, from D = ln p − ln q.
 ///
-/// With e = e^(−D) − 1, w = (1−s)·e and m = p·(1 + w): where |D| ≤ ln 2, ln(m/p) and w − log1p(w) are computed from w without
-/// cancellation. Elsewhere m is taken over the larger side, (s + (1−s)·e^(−D))·p or (1 − s + s·e^D)·q, which neither overflows
-/// nor loses a small share.
+/// With e = e^(−D) − 1 and w = (1−s)·e, m = p·(1 + w). w is right to a few ulp of itself, and so are ln(1 + w) and w − ln(1 + w):
+/// where w > −½ they are computed from w, elsewhere from s + (1−s)·e^(−D), whose summands are positive.
 #[derive(Clone, Copy)]
 pub struct Mixture<T> {
-    /// Whether |D| ≤ ln 2.
-    pub is_near: bool,
-    /// e^(−D) − 1, where near.
+    /// e, for |D| ≤ ln 2.
     pub growth: T,
-    /// φ(D) = e^(−D) − 1 + D, where near.
+    /// φ(D) = e^(−D) − 1 + D, for |D| ≤ ln 2.
     pub phi: T,
-    /// m over p where near, otherwise over the larger side.
+    /// w. For D below the least exponent it is that of a greater D.
+    pub w: T,
+    /// m/p = 1 + w.
     pub ratio: T,
-    /// w − log1p(w) ≥ 0, where near.
+    /// w − ln(1 + w) ≥ 0.
     pub gap: T,
     /// ln(m/p).
     pub log_p: T,
@@ -34,8 +33,8 @@ pub struct Mixture<T> {
     pub log_q: T,
     /// p/m.
     pub share_p: T,
-    /// 1 − p/m.
-    pub lack_p: T,
+    /// q/m.
+    pub share_q: T,
 }
 
 /// The weights of the two sides in a mixture.
@@ -50,51 +49,51 @@ pub struct Shares {
 }
 
 impl Shares {
+    /// The weights s and 1 − s, of which the smaller one is exact.
     pub fn new(s: f64, rest: f64) -> Self {
-        Shares { s, rest, logs: [ln(s), ln(rest)] }
+        let log = |share: f64, rest: f64| match rest < 0.5 {
+            true => ln_of_sum(share, -rest, 0.0).log,
+            false => ln(share),
+        };
+        Shares { s, rest, logs: [log(s, rest), log(rest, s)] }
     }
 }
 
 impl<T: Real> Mixture<T> {
+    /// The mixture. `EVEN` promises that s is at least ½.
     #[inline(always)]
-    pub fn of<const CAREFUL: bool>(shares: Shares, d: T) -> Self {
+    pub fn of<const CAREFUL: bool, const EVEN: bool>(shares: Shares, d: T) -> Self {
         let (s, rest) = (T::from_f64(shares.s), T::from_f64(shares.rest));
-        let is_near = d.abs() <= T::LN_2;
-        let above = d >= T::ZERO;
-        // Farther out e^(−|D|) adds nothing to a share.
-        let bound = T::LOWEST + T::from_f64(4.0);
-        let apart = if -d.abs() < bound { bound } else { -d.abs() };
-        let z = if is_near { -d } else { apart };
-        let (r, k) = reduced(z);
-        let z = if is_near { z } else { r };
+        // Farther out e^(−D) overflows, or adds nothing to a share.
+        let bound = -(T::LOWEST + T::from_f64(4.0));
+        let low = if CAREFUL & (d < -bound) { -bound } else { d };
+        let bounded = if CAREFUL & (low > bound) { bound } else { low };
+        let is_close = d.abs() <= T::from_f64(1.5);
+        let (r, k) = reduced(-bounded);
+        let z = if is_close { -d } else { r };
         let phi = z * z * T::remainder(z);
-        let growth = z + phi;
-        let power = (T::ONE + growth).scale(k);
+        let of_z = z + phi;
+        let power = T::ONE + of_z;
+        let power = if is_close { power } else { power.scale(k) };
+        let growth = if is_close { of_z } else { power - T::ONE };
+        let without_q = CAREFUL & (d == T::INFINITY);
+        let power = if without_q { T::ZERO } else { power };
+        let growth = if without_q { -T::ONE } else { growth };
         let w = rest * growth;
-        let (own, other) = if above { (s, rest) } else { (rest, s) };
-        let ratio = if is_near { T::ONE + w } else { other.mul_add(power, own) };
-        // The rounding error of the sum (Fast2Sum, Dekker 1971).
-        let lost = if is_near { w - (ratio - T::ONE) } else { T::ZERO };
-        let (log, log_less_w) = ln_of_sum(ratio, lost, w);
-        let log = match CAREFUL {
-            true if d == T::INFINITY => T::from_f64(shares.logs[0]),
-            true if d == -T::INFINITY => T::from_f64(shares.logs[1]),
-            _ => log,
+        let is_low = !EVEN & (w < T::from_f64(-0.5));
+        let ratio = if is_low { rest.mul_add(power, s) } else { T::ONE + w };
+        let LnOfSum { log, less_w, less_x } = ln_of_sum(ratio, w, -bounded);
+        let (log_p, log_q) = match CAREFUL {
+            true if d == T::INFINITY => (T::from_f64(shares.logs[0]), d),
+            true if d == -T::INFINITY => (-d, T::from_f64(shares.logs[1])),
+            true => (log + (low - d), less_x + (low - bounded)),
+            false => (log, less_x),
         };
-        let over_p = is_near | above;
         let inverse = T::ONE / ratio;
-        let share_p = if over_p { inverse } else { power * inverse };
-        Mixture {
-            is_near,
-            growth,
-            phi,
-            ratio,
-            gap: -log_less_w,
-            log_p: if over_p { log } else { log - d },
-            log_q: if over_p { log + d } else { log },
-            share_p,
-            lack_p: if is_near { w * inverse } else { T::ONE - share_p },
-        }
+        let without_p = CAREFUL & (d == -T::INFINITY);
+        let share_p = if without_p { T::ZERO } else { inverse };
+        let share_q = if without_q { T::ZERO } else { power * inverse };
+        Mixture { growth, phi, w, ratio, gap: -less_w, log_p, log_q, share_p, share_q }
     }
 }
 
@@ -115,20 +114,22 @@ impl Skew {
     #[inline(always)]
     fn mixture<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> (Mixture<T>, T, T) {
         let (d, nan) = pair.ratio::<CAREFUL>();
-        (Mixture::of::<CAREFUL>(self.shares, d), T::from_f64(self.shares.rest), nan)
+        (Mixture::of::<CAREFUL, false>(self.shares, d), T::from_f64(self.shares.rest), nan)
     }
 }
 
 impl Formula for Skew {
     const USES_Q: bool = true;
+    const IS_NARROW: bool = true;
     const ALLOWS_ZERO_P: bool = false;
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let ((m, rest, nan), Pair { p, q, .. }) = (self.mixture::<T, CAREFUL>(pair), pair);
         let plain = p * -m.log_p;
+        // p·w = (1−α)·(q − p), which is more accurate where w is large.
         let far = rest.mul_add(q - p, plain);
-        let generalized = if m.is_near { p * m.gap } else { far };
+        let generalized = if m.w > T::ONE { far } else { p * m.gap };
         let generalized = if generalized < T::ZERO { T::ZERO } else { generalized };
         if !CAREFUL {
             // Adding 0 makes a zero positive.
@@ -139,7 +140,8 @@ impl Formula for Skew {
         let plain = if weightless { T::ZERO } else { plain };
         let plain = if (p == T::ZERO) & !weightless { -T::INFINITY } else { plain };
         let generalized = if p == T::ZERO { rest * q } else { generalized };
-        let generalized = if q == T::INFINITY { q } else { generalized };
+        let is_infinite = (p == T::INFINITY) | (q == T::INFINITY);
+        let generalized = if is_infinite { T::INFINITY } else { generalized };
         (if self.generalized { generalized } else { plain }) + nan
     }
 
@@ -147,10 +149,11 @@ impl Formula for Skew {
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let ((m, rest, nan), Pair { p, q, log_ratio, .. }) =
             (self.mixture::<T, CAREFUL>(pair), pair);
-        // q·p/m is the smaller side over the ratio.
-        let smaller = if m.is_near | (log_ratio >= T::ZERO) { q } else { p };
-        let plain = -(rest * (smaller / m.ratio));
-        let slope = if self.generalized { rest * q * m.lack_p } else { plain };
+        // q·p/m, from the side that is small.
+        let both = if log_ratio >= T::ZERO { q * m.share_p } else { p * m.share_q };
+        let slope = if self.generalized { rest * q * (m.w * m.share_p) } else { -(rest * both) };
+        let slope =
+            if CAREFUL & (log_ratio == -T::INFINITY) & self.generalized { rest * q } else { slope };
         let slope = if CAREFUL & (q == T::ZERO) { T::ZERO } else { slope };
         slope + nan
     }
@@ -158,15 +161,18 @@ impl Formula for Skew {
     #[inline(always)]
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let pair = pair.without_q_first::<CAREFUL>();
-        let (m, _, nan) = self.mixture::<T, CAREFUL>(pair);
-        let alpha = T::from_f64(self.shares.s);
-        let own = if self.generalized { alpha * m.lack_p } else { T::ONE - alpha * m.share_p };
-        own - m.log_p + nan
+        let (m, rest, nan) = self.mixture::<T, CAREFUL>(pair);
+        // 1 − α·p/m = (1−α)·q/m.
+        let plain = rest * m.share_q;
+        let generalized = T::from_f64(self.shares.s) * (m.w * m.share_p);
+        let is_limit = CAREFUL & (pair.log_ratio == T::INFINITY);
+        let generalized = if is_limit { -rest } else { generalized };
+        (if self.generalized { generalized } else { plain }) - m.log_p + nan
     }
 
     #[inline(always)]
     fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        super::formula::times::<T, CAREFUL>(pair.p, self.d_p::<T, CAREFUL>(pair))
+        times::<T, CAREFUL>(pair.p, self.d_p::<T, CAREFUL>(pair))
     }
 }
 
@@ -174,6 +180,10 @@ impl OneSided for Skew {
     #[inline(always)]
     fn d_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let (m, rest, nan) = self.mixture::<T, CAREFUL>(pair);
-        rest * (if self.generalized { m.lack_p } else { -m.share_p }) + nan
+        let lack_p = m.w * m.share_p;
+        let without_p = CAREFUL & (pair.log_ratio == -T::INFINITY);
+        let lack_p = if without_p { T::ONE } else { lack_p };
+        // Adding 0 makes a zero positive.
+        rest * (if self.generalized { lack_p } else { -m.share_p }) + nan + T::ZERO
     }
 }

@@ -3,7 +3,9 @@
 use std::marker::PhantomData;
 
 use super::formula::{Formula, Pair};
-use crate::number::{Real, exp, exp_of_normal, log_ratio_of_any, log_ratio_of_normal};
+use crate::number::{
+    Float, Real, exp, exp_of_normal, log_ratio_of_any, log_ratio_of_normal, power_of_two,
+};
 
 /// A kind of target: how an input x = ln q and a number of the target become a [`Pair`].
 pub trait Source: Copy + Send + Sync + 'static {
@@ -56,27 +58,27 @@ impl Source for Probabilities {
 
     #[inline(always)]
     fn irregularity<F: Formula, T: Real>(x: T, t: T) -> T::Bits {
-        let of_target = t.above(T::MIN_POSITIVE);
+        let of_target = t.above(lowest_p::<F, T>());
         match F::USES_Q {
-            true => of_target.max(T::LOWEST.abs().above(x.abs())),
+            true => of_target.max(reach::<F, T>().above(x.abs())),
             false => of_target,
         }
     }
 
     #[inline(always)]
     fn regular_bound<F: Formula, T: Real>() -> T::Bits {
-        T::MAX.above(T::MIN_POSITIVE)
+        highest_p::<F, T>().above(lowest_p::<F, T>())
     }
 
     #[inline(always)]
     fn is_regular<F: Formula, T: Real>(x: T, t: T) -> bool {
-        let normal = (t >= T::MIN_POSITIVE) & (t <= T::MAX);
+        let normal = (t >= lowest_p::<F, T>()) & (t <= highest_p::<F, T>());
         let zero = F::ALLOWS_ZERO_P & (t == T::ZERO);
         match F::USES_Q {
             // ln 0 is taken for a number a little below `LOWEST`: far from x, and times 0.
             true => {
                 let zero = zero & (x >= T::LOWEST + T::from_f64(4.0));
-                (normal & (x >= T::LOWEST) | zero) & (x <= -T::LOWEST)
+                (normal & (x >= -reach::<F, T>()) | zero) & (x <= reach::<F, T>())
             }
             false => normal | (zero & (x.abs() <= T::MAX)),
         }
@@ -114,14 +116,14 @@ impl Source for LogProbabilities {
 
     #[inline(always)]
     fn regular_bound<F: Formula, T: Real>() -> T::Bits {
-        T::LOWEST.abs().above(T::ZERO)
+        reach::<F, T>().above(T::ZERO)
     }
 
     #[inline(always)]
     fn is_regular<F: Formula, T: Real>(x: T, y: T) -> bool {
         let normal = |number: T| (number >= T::LOWEST) & (number <= T::HIGHEST);
         match F::USES_Q {
-            true => normal(y) & normal(x) & (x <= -T::LOWEST) & (y <= -T::LOWEST),
+            true => (x.abs() <= reach::<F, T>()) & (y.abs() <= reach::<F, T>()),
             false => normal(y),
         }
     }
@@ -130,6 +132,26 @@ impl Source for LogProbabilities {
     fn d_target<F: Formula, T: Real, const CAREFUL: bool>(formula: F, pair: Pair<T>) -> T {
         formula.d_log_p::<T, CAREFUL>(pair)
     }
+}
+
+/// The largest magnitude of ln q, and of a log target, that needs no special care.
+#[inline(always)]
+fn reach<F: Formula, T: Real>() -> T {
+    T::LOWEST.abs() * T::from_f64(if F::IS_NARROW { 0.5 } else { 1.0 })
+}
+
+/// The smallest p that needs no special care: normal, or about e^(−[`reach`]).
+#[inline(always)]
+fn lowest_p<F: Formula, T: Real>() -> T {
+    let is_single = T::DIGITS == <f32 as Float>::DIGITS;
+    let narrow = T::from_f64(power_of_two(if is_single { -62 } else { -510 }));
+    if F::IS_NARROW { narrow } else { T::MIN_POSITIVE }
+}
+
+/// The largest p that needs no special care: finite, or about e^[`reach`].
+#[inline(always)]
+fn highest_p<F: Formula, T: Real>() -> T {
+    if F::IS_NARROW { T::ONE / lowest_p::<F, T>() } else { T::MAX }
 }
 
 /// q = eˣ, or some number where the divergence does not read it.

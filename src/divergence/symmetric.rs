@@ -11,7 +11,7 @@
 //! [`Phi::remainder`](crate::number::Phi::remainder), since q·φ(−D) = (p − q)·D − p·φ(D); elsewhere as
 //! D·(ap − bq) + (a − b + c)·(q − p).
 
-use super::formula::{Formula, Pair};
+use super::formula::{Formula, Pair, times};
 use crate::number::{Real, exp};
 
 /// a·KL(p ‖ q) + b·KL(q ‖ p), b > 0.
@@ -19,7 +19,8 @@ use crate::number::{Real, exp};
 pub struct Symmetric {
     a: f64,
     b: f64,
-    c: f64,
+    /// Whether c is 0 and not b − a.
+    generalized: bool,
 }
 
 /// The three numbers in the computing type.
@@ -44,28 +45,23 @@ impl<T: Real> Near<T> {
         let remainder = T::remainder(z);
         Near { is_near, growth: (z * z).mul_add(remainder, z), remainder }
     }
-
-    /// q − p.
-    #[inline(always)]
-    fn difference(&self, Pair { p, q, .. }: Pair<T>) -> T {
-        if self.is_near { p * self.growth } else { q - p }
-    }
 }
 
 impl Symmetric {
     /// The plain form.
     pub fn plain([a, b]: [f64; 2]) -> Self {
-        Symmetric { a, b, c: b - a }
+        Symmetric { a, b, generalized: false }
     }
 
     /// The form of which no term is negative.
     pub fn generalized([a, b]: [f64; 2]) -> Self {
-        Symmetric { a, b, c: 0.0 }
+        Symmetric { a, b, generalized: true }
     }
 
     #[inline(always)]
     fn shares<T: Real>(self) -> Shares<T> {
-        Shares { a: T::from_f64(self.a), b: T::from_f64(self.b), c: T::from_f64(self.c) }
+        let c = if self.generalized { 0.0 } else { self.b - self.a };
+        Shares { a: T::from_f64(self.a), b: T::from_f64(self.b), c: T::from_f64(c) }
     }
 
     /// Whether the limit of D → +∞ is that of KL(p ‖ q): it has a share.
@@ -88,7 +84,8 @@ impl Formula for Symmetric {
         let of_q = T::ONE - r.mul_add(d, r);
         let bracket = (d * d).mul_add(a.mul_add(r, b * of_q), c * near.growth);
         let close = p * bracket;
-        let apart = T::from_f64(self.a - self.b + self.c) * (q - p);
+        let kappa = if self.generalized { self.a - self.b } else { 0.0 };
+        let apart = T::from_f64(kappa) * (q - p);
         let far = a.mul_add(p, -(b * q)).mul_add(d, apart);
         // Adding 0 makes a zero positive.
         let term = if near.is_near { close } else { far } + T::ZERO;
@@ -104,13 +101,17 @@ impl Formula for Symmetric {
     #[inline(always)]
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let (Shares { a, b, c }, (d, nan)) = (self.shares::<T>(), pair.ratio::<CAREFUL>());
-        let apart = Near::of(d).difference(pair);
-        let slope = a.mul_add(apart, pair.q * b.mul_add(-d, c));
+        let (near, Pair { p, q, .. }) = (Near::of(d), pair);
+        let close = a.mul_add(p * near.growth, q * b.mul_add(-d, c));
+        let far = q.mul_add(
+            b.mul_add(-d, T::from_f64(if self.generalized { self.a } else { self.b })),
+            -(a * p),
+        );
+        let slope = if near.is_near { close } else { far };
         if !CAREFUL {
             return slope + T::ZERO;
         }
-        let without_q = if pair.q == T::ZERO { a * apart } else { slope };
-        let slope = if d == T::INFINITY { without_q } else { slope };
+        let slope = if (d == T::INFINITY) & (q == T::ZERO) { -(a * p) } else { slope };
         let slope = if d == -T::INFINITY { T::INFINITY } else { slope };
         slope + nan + T::ZERO
     }
@@ -119,30 +120,34 @@ impl Formula for Symmetric {
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let pair = pair.without_q_first::<CAREFUL>();
         let (Shares { a, b, c }, (d, nan)) = (self.shares::<T>(), pair.ratio::<CAREFUL>());
-        let near = Near::of(d);
-        let growth = if near.is_near { near.growth } else { exp(-d) - T::ONE };
-        let slope = a.mul_add(d, -b.mul_add(growth, c));
+        let (near, rest) =
+            (Near::of(d), T::from_f64(if self.generalized { self.b } else { self.a }));
+        let close = -b.mul_add(near.growth, c);
+        let far = b.mul_add(-exp(-d), rest);
+        let slope = times::<T, CAREFUL>(a, d) + if near.is_near { close } else { far };
         if !CAREFUL {
             return slope + T::ZERO;
         }
-        let without_q = if self.has_forward() { T::INFINITY } else { b - c };
+        let without_q = if self.has_forward() { T::INFINITY } else { rest };
         (if d == T::INFINITY { without_q } else { slope }) + nan + T::ZERO
     }
 
     #[inline(always)]
     fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let (Shares { a, b, c }, (d, nan)) = (self.shares::<T>(), pair.ratio::<CAREFUL>());
-        let apart = -(b * Near::of(d).difference(pair));
-        let slope = pair.p.mul_add(a.mul_add(d, -c), apart);
+        let (near, rest) =
+            (Near::of(d), T::from_f64(if self.generalized { self.b } else { self.a }));
+        let Pair { p, q, .. } = pair;
+        let close = p.mul_add(a.mul_add(d, -c), -(b * (p * near.growth)));
+        let far = p.mul_add(a.mul_add(d, rest), -(b * q));
+        let slope = if near.is_near { close } else { far };
         if !CAREFUL {
             return slope + T::ZERO;
         }
-        let without_q = if self.has_forward() { T::INFINITY } else { slope };
-        let without_q = if pair.is_absent_in_p() { T::ZERO } else { without_q };
-        let of_reverse = pair.p.mul_add(-c, apart);
-        let without_q = if self.has_forward() { without_q } else { of_reverse };
+        let of_forward = if pair.is_absent_in_p() { T::ZERO } else { T::INFINITY };
+        let without_q = if self.has_forward() { of_forward } else { p.mul_add(rest, -(b * q)) };
         let slope = if d == T::INFINITY { without_q } else { slope };
-        let slope = if d == -T::INFINITY { apart } else { slope };
+        let slope = if d == -T::INFINITY { -(b * q) } else { slope };
         slope + nan + T::ZERO
     }
 }

@@ -24,82 +24,122 @@ pub struct Pairs<T> {
 pub trait PairLoops<T: Real>: Sync {
     /// Computes the terms.
     fn terms(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]);
-    /// Computes ∂term/∂(ln q) and ∂term/∂(ln p).
-    fn slopes(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: [&mut [T]; 2]);
+    /// Computes the terms and ∂term/∂(ln q).
+    fn terms_and_d_log_q(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: [&mut [T]; 2]);
+    /// Computes ∂term/∂(ln p).
+    fn d_log_p(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]);
 }
 
 impl<T: Real> Pairs<T> {
-    /// Calls `put` with the pairs of each row, whole ones, as many as there are places.
+    /// Calls `put` with the rows of p, q and D, whole ones, as many as there are places.
     #[inline(always)]
-    fn each<P>(&self, places: impl Iterator<Item = P>, put: impl Fn(P, &[Pair<T>; WIDTH])) {
-        let rows = self.p.as_chunks::<WIDTH>().0.iter().zip(self.q.as_chunks::<WIDTH>().0);
-        for ((p, q), (d, place)) in
-            rows.zip(self.log_ratio.as_chunks::<WIDTH>().0.iter().zip(places))
-        {
-            let zero = Pair { p: p[0], q: q[0], log_ratio: d[0], log_p: T::ZERO, log_q: T::ZERO };
-            let mut pairs = [zero; WIDTH];
-            for i in 0..WIDTH {
-                let log_p = if d[i] == -T::INFINITY { d[i] } else { T::ZERO };
-                let log_q = if d[i] == T::INFINITY { -d[i] } else { T::ZERO };
-                pairs[i] = Pair { p: p[i], q: q[i], log_ratio: d[i], log_p, log_q };
-            }
-            put(place, &pairs);
+    fn each<P>(&self, places: impl Iterator<Item = P>, put: impl Fn(P, [&[T; WIDTH]; 3])) {
+        let [p, q, d] =
+            [&self.p, &self.q, &self.log_ratio].map(|all| all.as_chunks::<WIDTH>().0.iter());
+        for (place, ((p, q), d)) in places.zip(p.zip(q).zip(d)) {
+            put(place, [p, q, d]);
         }
     }
+
+    /// Writes what a function makes of each pair.
+    #[inline(always)]
+    fn put(&self, out: &mut [T], make: impl Fn(Pair<T>) -> T) {
+        self.each(
+            out.as_chunks_mut::<WIDTH>().0.iter_mut(),
+            #[inline(always)]
+            |out, rows| {
+                let mut found = [T::ZERO; WIDTH];
+                for i in 0..WIDTH {
+                    found[i] = make(pair(rows, i));
+                }
+                *out = found;
+            },
+        );
+    }
+
+    /// Writes both numbers that a function makes of each pair.
+    #[inline(always)]
+    fn put_two(&self, [a, b]: [&mut [T]; 2], make: impl Fn(Pair<T>) -> (T, T)) {
+        let places = a.as_chunks_mut::<WIDTH>().0.iter_mut().zip(b.as_chunks_mut::<WIDTH>().0);
+        self.each(
+            places,
+            #[inline(always)]
+            |(a, b), rows| {
+                let mut found = [[T::ZERO; WIDTH]; 2];
+                for i in 0..WIDTH {
+                    (found[0][i], found[1][i]) = make(pair(rows, i));
+                }
+                [*a, *b] = found;
+            },
+        );
+    }
+}
+
+/// The pair at position `i` of rows of p, q and D.
+#[inline(always)]
+fn pair<T: Real>([p, q, d]: [&[T; WIDTH]; 3], i: usize) -> Pair<T> {
+    let log_p = if d[i] == -T::INFINITY { d[i] } else { T::ZERO };
+    let log_q = if d[i] == T::INFINITY { -d[i] } else { T::ZERO };
+    Pair { p: p[i], q: q[i], log_ratio: d[i], log_p, log_q }
 }
 
 impl<F: Formula, T: Real> PairLoops<T> for F {
     fn terms(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]) {
+        let formula = *self;
         level.run(
             #[inline(always)]
             || match careful {
-                true => terms::<F, T, true>(*self, pairs, out),
-                false => terms::<F, T, false>(*self, pairs, out),
+                true => pairs.put(
+                    out,
+                    #[inline(always)]
+                    |pair| formula.term::<T, true>(pair),
+                ),
+                false => pairs.put(
+                    out,
+                    #[inline(always)]
+                    |pair| formula.term::<T, false>(pair),
+                ),
             },
         );
     }
 
-    fn slopes(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: [&mut [T]; 2]) {
+    fn terms_and_d_log_q(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: [&mut [T]; 2]) {
+        let formula = *self;
         level.run(
             #[inline(always)]
             || match careful {
-                true => slopes::<F, T, true>(*self, pairs, out),
-                false => slopes::<F, T, false>(*self, pairs, out),
+                true => pairs.put_two(
+                    out,
+                    #[inline(always)]
+                    |pair| formula.term_and_d_log_q::<T, true>(pair),
+                ),
+                false => pairs.put_two(
+                    out,
+                    #[inline(always)]
+                    |pair| formula.term_and_d_log_q::<T, false>(pair),
+                ),
             },
         );
     }
-}
 
-#[inline(always)]
-fn terms<F: Formula, T: Real, const CAREFUL: bool>(formula: F, pairs: &Pairs<T>, out: &mut [T]) {
-    pairs.each(
-        out.as_chunks_mut::<WIDTH>().0.iter_mut(),
-        #[inline(always)]
-        |out, pairs| {
-            for i in 0..WIDTH {
-                out[i] = formula.term::<T, CAREFUL>(pairs[i]);
-            }
-        },
-    );
-}
-
-#[inline(always)]
-fn slopes<F: Formula, T: Real, const CAREFUL: bool>(
-    formula: F,
-    pairs: &Pairs<T>,
-    [of_q, of_p]: [&mut [T]; 2],
-) {
-    let places = of_q.as_chunks_mut::<WIDTH>().0.iter_mut().zip(of_p.as_chunks_mut::<WIDTH>().0);
-    pairs.each(
-        places,
-        #[inline(always)]
-        |(of_q, of_p), pairs| {
-            for i in 0..WIDTH {
-                of_q[i] = formula.d_log_q::<T, CAREFUL>(pairs[i]);
-                of_p[i] = formula.d_log_p::<T, CAREFUL>(pairs[i]);
-            }
-        },
-    );
+    fn d_log_p(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]) {
+        let formula = *self;
+        level.run(
+            #[inline(always)]
+            || match careful {
+                true => pairs.put(
+                    out,
+                    #[inline(always)]
+                    |pair| formula.d_log_p::<T, true>(pair),
+                ),
+                false => pairs.put(
+                    out,
+                    #[inline(always)]
+                    |pair| formula.d_log_p::<T, false>(pair),
+                ),
+            },
+        );
+    }
 }
 
 /// The loops of one divergence over the computing type and over `f64`.

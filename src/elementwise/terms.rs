@@ -91,7 +91,7 @@ pub fn terms_and_slopes<K: Kernel, A: Number>(
                 #[inline(always)]
                 |operands, start, prefetch| {
                     let places =
-                        (out[start..].as_chunks_mut().0, slopes[start..].as_chunks_mut().0);
+                        [out[start..].as_chunks_mut().0, slopes[start..].as_chunks_mut().0];
                     operands.regular_terms_and_slopes(level, kernel, prefetch, places)
                 },
             );
@@ -254,7 +254,7 @@ impl<A: Number> Operands<'_, A> {
         level: Level,
         kernel: K,
         prefetch: Prefetch<'_, A>,
-        (out, slopes): (&mut [[A::Real; WIDTH]], &mut [[A::Real; WIDTH]]),
+        [out, slopes]: [&mut [[A::Real; WIDTH]]; 2],
     ) -> bool {
         let (prefetch, later) = prefetch.share(K::IN_TWO_LOOPS);
         let regular = self.each_regular(

@@ -68,23 +68,32 @@ pub fn ln<T: Ln>(t: T) -> T {
     hi + lo
 }
 
-/// ln(u + lost), and ln(1 + w) − w of w = u + lost − 1, where `lost` is the rounding error of u = 1 + w. The second result is
-/// right for |w| ≤ 1.
+/// The logarithm of a sum 1 + w, and what it is less two other numbers.
+#[derive(Clone, Copy)]
+pub struct LnOfSum<T> {
+    /// ln(1 + w).
+    pub log: T,
+    /// ln(1 + w) − w.
+    pub less_w: T,
+    /// ln(1 + w) − x.
+    pub less_x: T,
+}
+
+/// ln(1 + w), where u is 1 + w rounded, or 1 + w by other means where w is below −½.
 ///
-/// ln(u + lost) = ln u + lost/u up to lost². Near w = 0, where u = 1 + r, the second result is (ln(1 + r) − r) − lost·r/u, in
-/// which nothing cancels.
+/// Near w = 0, where u = 1 + r, r is w itself and not u − 1, which has lost what u was rounded by: nothing cancels then.
+/// ln(1 + w) − x is one sum, as in [`log_ratio_of_normal`].
 #[inline(always)]
-pub fn ln_of_sum<T: Ln>(u: T, lost: T, w: T) -> (T, T) {
+pub fn ln_of_sum<T: Ln>(u: T, w: T, x: T) -> LnOfSum<T> {
     let Reduced { r, k } = Reduced::of(u);
+    let is_near = k == T::ZERO;
+    let r = if is_near { w } else { r };
     let (hi, lo) = Reduced { r, k }.ln();
-    // The correction is below half an ulp of u, so a few bits of 1/u are enough. For |w| ≤ 1 the exponent is −1, 0 or 1.
-    let inverse = (-r).mul_add((-r).mul_add(T::ONE - r, T::ONE), T::ONE);
-    let scale = if k > T::ZERO { T::from_f64(0.5) } else { T::ONE };
-    let scale = if k < T::ZERO { T::from_f64(2.0) } else { scale };
-    let share = lost * (inverse * scale);
-    let rest = lo + share;
-    let near = T::ln_tail(r, -(share * r));
-    (hi + rest, if k == T::ZERO { near } else { (hi - w) + rest })
+    LnOfSum {
+        log: hi + lo,
+        less_w: if is_near { lo } else { (hi - w) + lo },
+        less_x: Reduced { r, k }.ln_less(x),
+    }
 }
 
 /// Whether ln t is a finite number.

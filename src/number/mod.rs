@@ -17,7 +17,9 @@ mod transpose;
 pub(crate) use exp::{Exp, exp, exp_of_normal, reduced, reduced_any, scale_any};
 pub use float::Float;
 pub(crate) use level::Level;
-pub(crate) use ln::{Ln, ln, ln_of_normal, ln_of_sum, log_ratio_of_any, log_ratio_of_normal};
+pub(crate) use ln::{
+    Ln, LnOfSum, ln, ln_of_normal, ln_of_sum, log_ratio_of_any, log_ratio_of_normal,
+};
 pub(crate) use phi::Phi;
 pub(crate) use row::{Aligned, folded, tree};
 pub(crate) use scaled::{Scaled, power_of_two};

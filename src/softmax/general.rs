@@ -12,6 +12,7 @@
 use super::log_softmax::{add_rows, add_upstream, chain_rule, times};
 use super::logit_target::LogitTarget;
 use super::{Arrangement, Factors, Outputs, Overlap, Row, Settings, Solver, WIDTH};
+use super::{each_row, put_row};
 use crate::elementwise::{Operands, PairLoops, Pairs, TILE};
 use crate::number::{Number, Real, tree};
 
@@ -45,6 +46,8 @@ pub struct GeneralTarget<'l, T: Real> {
     lanes: LogitTarget<T>,
     /// Whether the lanes are normalised.
     is_normalised: bool,
+    /// The blocks visited in the last pass: after only one, the slopes are those of the whole lane.
+    blocks: usize,
     /// The sums of the terms, and of the slopes of both sides, of this part.
     sums: [Row<f64>; 3],
     /// The same of each part that has ended in this pass.
@@ -84,6 +87,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             settings,
             lanes: LogitTarget::new(of_lanes, classes),
             is_normalised: false,
+            blocks: 0,
             sums: [zeros; 3],
             parts: Vec::new(),
             divergences: zeros,
@@ -104,42 +108,43 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         operands.input.len()
     }
 
-    /// Computes the terms of a block that is filled.
-    fn terms(&mut self, loops: &dyn PairLoops<T>, len: usize) {
-        let careful = self.lanes.is_any_careful();
-        let out = &mut self.block.terms[..len.next_multiple_of(WIDTH)];
-        loops.terms(self.settings.level, careful, &self.block.pairs, out);
+    /// Computes the terms of a block that is filled, and the slopes with respect to the sides that are wanted.
+    fn compute(&mut self, loops: &dyn PairLoops<T>, len: usize, [of_q, of_p]: [bool; 2]) {
+        let (level, careful) = (self.settings.level, self.lanes.is_any_careful());
+        let Block { pairs, terms, slopes: [d_log_q, d_log_p] } = &mut *self.block;
+        let len = len.next_multiple_of(WIDTH);
+        match of_q {
+            true => {
+                let out = [&mut terms[..len], &mut d_log_q[..len]];
+                loops.terms_and_d_log_q(level, careful, pairs, out);
+            }
+            false => loops.terms(level, careful, pairs, &mut terms[..len]),
+        }
+        if of_p {
+            loops.d_log_p(level, careful, pairs, &mut d_log_p[..len]);
+        }
     }
 
-    /// Computes the slopes of a block that is filled, for one factor a lane.
-    fn slopes_of_lanes(&mut self, len: usize) {
+    /// Computes the terms of the generalized form, and the slopes for one factor a lane.
+    fn compute_for_lanes(&mut self, len: usize) {
+        let sides = self.settings.sides;
+        self.compute(self.formulas.generalized, len, sides);
         let far = Solver::<T>::divergences(&self.lanes).map(|kl| if kl > FAR { 1.0 } else { 0.0 });
-        let count: f64 = far.iter().sum();
-        if count < WIDTH as f64 {
-            self.slopes(self.formulas.generalized, len);
-        }
-        if count == 0.0 {
+        if sides == [false; 2] || tree(far) == 0.0 {
             return;
         }
-        let near = if count < WIDTH as f64 { Some(self.block.slopes) } else { None };
-        self.slopes(self.formulas.plain, len);
-        for (slopes, near) in self.block.slopes.iter_mut().zip(near.iter().flatten()) {
-            let rows =
-                slopes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(near.as_chunks::<WIDTH>().0);
-            for (slopes, near) in rows.take(len.div_ceil(WIDTH)) {
+        let (terms, near) = (self.block.terms, self.block.slopes);
+        self.compute(self.formulas.plain, len, sides);
+        self.block.terms = terms;
+        for (slopes, near) in self.block.slopes.iter_mut().zip(near) {
+            for (slopes, near) in
+                slopes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(near.as_chunks::<WIDTH>().0)
+            {
                 for i in 0..WIDTH {
                     slopes[i] = if far[i] == 0.0 { near[i] } else { slopes[i] };
                 }
             }
         }
-    }
-
-    /// Computes the slopes of a block that is filled.
-    fn slopes(&mut self, loops: &dyn PairLoops<T>, len: usize) {
-        let careful = self.lanes.is_any_careful();
-        let Block { pairs, slopes, .. } = &mut *self.block;
-        let out = slopes.each_mut().map(|slopes| &mut slopes[..len.next_multiple_of(WIDTH)]);
-        loops.slopes(self.settings.level, careful, pairs, out);
     }
 
     /// The sum over the 16 positions, if they are one lane's.
@@ -148,6 +153,60 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             Arrangement::OneLane => [tree(sums); WIDTH],
             Arrangement::Sixteen => sums,
         }
+    }
+
+    /// The gradients of one side of a block for one factor a lane.
+    fn gradients<O: Number<Real = T>>(&self, side: usize, factors: &Row<f64>, out: &mut [O]) {
+        let Settings { level, rates, .. } = self.settings;
+        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = &*self.block;
+        let (weights, slopes) =
+            (if side == 0 { q } else { p }.as_chunks().0, slopes[side].as_chunks().0);
+        let (mut factor, mut sum) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH]);
+        for i in 0..WIDTH {
+            let (v, slope) = (factors[i] * rates.each()[side], self.slopes[side][i]);
+            factor[i] = T::from_f64(v);
+            sum[i] = T::from_f64(times(slope, v, slope.is_nan()));
+        }
+        level.run(
+            #[inline(always)]
+            || {
+                each_row(
+                    out,
+                    #[inline(always)]
+                    |out, start| {
+                        let (weight, slope): (&Row<T>, &Row<T>) =
+                            (&weights[start / WIDTH], &slopes[start / WIDTH]);
+                        let mut found = [T::ZERO; WIDTH];
+                        for i in 0..WIDTH {
+                            let own = slope[i] * factor[i];
+                            let all = slope[i].mul_add(factor[i], -(weight[i] * sum[i]));
+                            // An infinite slope is the limit itself.
+                            let is_limit = (own.abs() == T::INFINITY) & !weight[i].is_nan();
+                            let vanishes = (weight[i] == T::ZERO) & (own == T::ZERO);
+                            let all = if vanishes { T::ZERO } else { all };
+                            found[i] = if is_limit { own } else { all };
+                        }
+                        put_row(out, &found);
+                    },
+                );
+            },
+        );
+    }
+
+    /// The gradients of one side of a block where each class has its own factor.
+    fn gradients_each<O: Number<Real = T>>(&self, side: usize, factors: &[f64], out: &mut [O]) {
+        let Settings { level, rates, .. } = self.settings;
+        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = &*self.block;
+        chain_rule(
+            level,
+            #[inline(always)]
+            |weight| weight,
+            [if side == 0 { q } else { p }; 2],
+            &slopes[side],
+            (Factors::Each(factors), rates.each()[side]),
+            &self.of_lanes(self.upstream[side]),
+            out,
+        );
     }
 }
 
@@ -163,6 +222,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     fn start(&mut self) {
         Solver::<N>::start(&mut self.lanes);
         self.is_normalised = false;
+        self.blocks = 0;
         self.sums = [[0.0; WIDTH]; 3];
         self.parts.clear();
         self.upstream = [[0.0; WIDTH]; 2];
@@ -176,14 +236,13 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
         if !self.is_normalised {
             return self.lanes.visit(operands, overlap);
         }
-        let (len, Settings { level, gradients, .. }) = (self.fill(operands), self.settings);
-        self.terms(self.formulas.generalized, len);
+        let (len, Settings { level, sides, .. }) = (self.fill(operands), self.settings);
+        self.blocks += 1;
+        self.compute_for_lanes(len);
         add_rows(level, &mut self.sums[0], &self.block.terms[..len]);
-        if gradients {
-            self.slopes_of_lanes(len);
-            let [_, sums @ ..] = &mut self.sums;
-            for (sums, slopes) in sums.iter_mut().zip(&self.block.slopes) {
-                add_rows(level, sums, &slopes[..len]);
+        for side in [0, 1] {
+            if sides[side] {
+                add_rows(level, &mut self.sums[side + 1], &self.block.slopes[side][..len]);
             }
         }
     }
@@ -216,13 +275,12 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     }
 
     fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]) {
-        let len = self.fill(operands);
-        self.slopes(self.asked(), len);
-        let (Settings { level, rates, .. }, block) = (self.settings, &*self.block);
-        let is_nan = |at: usize| block.pairs.p[at].is_nan();
-        for ((sums, slopes), rate) in self.upstream.iter_mut().zip(&block.slopes).zip(rates.each())
-        {
-            add_upstream(level, is_nan, slopes, (factors, rate), sums);
+        let (len, Settings { level, rates, sides, .. }) = (self.fill(operands), self.settings);
+        self.compute(self.asked(), len, sides);
+        let Block { pairs, slopes, .. } = &*self.block;
+        for side in [0, 1] {
+            let (sums, rate) = (&mut self.upstream[side], rates.each()[side]);
+            add_upstream(level, [&pairs.p; 2], &slopes[side], (factors, rate), sums);
         }
     }
 
@@ -232,32 +290,26 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
         factors: Factors<'_>,
         out: Outputs<'_, O>,
     ) {
-        let (len, Settings { level, rates, .. }) = (self.fill(operands), self.settings);
-        if let Some(out) = out.terms {
-            self.terms(self.asked(), len);
-            out.copy_from_slice(&self.block.terms[..len]);
+        let len = operands.input.len();
+        let wanted = [out.d_input.is_some(), out.d_target.is_some()];
+        if out.terms.is_some() || self.blocks != 1 || matches!(factors, Factors::Each(_)) {
+            self.fill(operands);
+            if let Some(out) = out.terms {
+                self.compute(self.asked(), len, [false; 2]);
+                out.copy_from_slice(&self.block.terms[..len]);
+            }
+            match factors {
+                _ if wanted == [false; 2] => return,
+                Factors::Lanes(_) => self.compute_for_lanes(len),
+                Factors::Each(_) => self.compute(self.asked(), len, wanted),
+            }
         }
-        if out.d_input.is_none() && out.d_target.is_none() {
-            return;
-        }
-        match factors {
-            Factors::Lanes(_) => self.slopes_of_lanes(len),
-            Factors::Each(_) => self.slopes(self.asked(), len),
-        }
-        let Pairs { p, q, .. } = &self.block.pairs;
-        for (side, (out, weights)) in [(out.d_input, q), (out.d_target, p)].into_iter().enumerate()
-        {
+        for (side, out) in [out.d_input, out.d_target].into_iter().enumerate() {
             let Some(out) = out else { continue };
-            let rate = rates.each()[side];
-            let sums = match factors {
-                Factors::Lanes(factors) => std::array::from_fn(|i| {
-                    let slope = self.slopes[side][i];
-                    times(slope, factors[i] * rate, slope.is_nan())
-                }),
-                Factors::Each(_) => self.of_lanes(self.upstream[side]),
-            };
-            let weight = |at: usize| (weights[at].to_f64(), weights[at].is_nan());
-            chain_rule(level, weight, &self.block.slopes[side], (factors, rate), &sums, out);
+            match factors {
+                Factors::Lanes(factors) => self.gradients(side, factors, out),
+                Factors::Each(factors) => self.gradients_each(side, factors, out),
+            }
         }
     }
 
@@ -267,6 +319,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     }
 
     fn absorb(&mut self, next: Self) {
+        self.blocks += next.blocks;
         self.parts.extend(next.parts);
         Solver::<N>::absorb(&mut self.lanes, next.lanes);
     }

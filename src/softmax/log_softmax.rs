@@ -163,11 +163,16 @@ impl<T: Real> Block<T> {
         sums: &Row<f64>,
         out: &mut [O],
     ) {
-        let weights = |at: usize| {
-            let log_q = self.log_q[at];
-            (exp(log_q).to_f64(), log_q.is_nan() | self.target[at].is_nan())
-        };
-        chain_rule(level, weights, &self.slopes, (factors, rates.common), sums, out);
+        chain_rule(
+            level,
+            #[inline(always)]
+            |log_q| exp(log_q),
+            [&self.log_q, &self.target],
+            &self.slopes,
+            (factors, rates.common),
+            sums,
+            out,
+        );
     }
 
     /// ∂term/∂target, which stands in the place of the terms, times the factors.
@@ -196,16 +201,17 @@ impl<T: Real> Block<T> {
 
     /// Adds g = factor·slope of each element to the sums at each position.
     pub fn add_upstream(&self, level: Level, rate: f64, factors: &[f64], sums: &mut Row<f64>) {
-        let is_nan = |at: usize| self.log_q[at].is_nan() | self.target[at].is_nan();
-        add_upstream(level, is_nan, &self.slopes, (factors, rate), sums);
+        let operands = [&self.log_q, &self.target];
+        add_upstream(level, operands, &self.slopes, (factors, rate), sums);
     }
 }
 
-/// ∂z = g − weight·Σg over τ, from the slopes g of a block; `sums` holds Σg. `weight` gives the softmax of a place, and whether
-/// the place is NaN. An infinite g is the limit itself.
+/// ∂z = g − weight·Σg over τ, from the slopes g of a block; `sums` holds Σg. `weight` makes the softmax of the first operand. An
+/// infinite g is the limit itself.
 pub fn chain_rule<T: Real, O: Number<Real = T>>(
     level: Level,
-    weight: impl Fn(usize) -> (f64, bool),
+    weight: impl Fn(T) -> T,
+    operands: [&[T; TILE]; 2],
     slopes: &[T; TILE],
     (factors, rate): (Factors<'_>, f64),
     sums: &Row<f64>,
@@ -219,12 +225,13 @@ pub fn chain_rule<T: Real, O: Number<Real = T>>(
                 #[inline(always)]
                 |out, start| {
                     let factors = factors_of(factors, start, out.len());
-                    let slopes = row(slopes, start);
+                    let ([a, b], slopes) =
+                        (operands.map(|all| row(all, start)), row(slopes, start));
                     let mut found = [0.0; WIDTH];
                     for i in 0..WIDTH {
-                        let (weight, nan) = weight(start + i);
+                        let nan = a[i].is_nan() | b[i].is_nan();
                         let own = times(slopes[i].to_f64(), factors[i] * rate, nan);
-                        let others = times(weight, sums[i], nan | sums[i].is_nan());
+                        let others = weight(a[i]).to_f64() * sums[i];
                         let is_limit = (own.abs() == f64::INFINITY) & !nan;
                         found[i] = if is_limit { own } else { own - others };
                     }
@@ -235,10 +242,10 @@ pub fn chain_rule<T: Real, O: Number<Real = T>>(
     );
 }
 
-/// Adds g = factor·slope/τ of each element to the sums at each position. `is_nan` tells of a place whether it is NaN.
+/// Adds g = factor·slope/τ of each element to the sums at each position.
 pub fn add_upstream<T: Real>(
     level: Level,
-    is_nan: impl Fn(usize) -> bool,
+    operands: [&[T; TILE]; 2],
     slopes: &[T; TILE],
     (factors, rate): (&[f64], f64),
     sums: &mut Row<f64>,
@@ -248,9 +255,10 @@ pub fn add_upstream<T: Real>(
         || {
             for (index, factors) in factors.chunks(WIDTH).enumerate() {
                 let (start, len, factors) = (index * WIDTH, factors.len(), filled(factors));
-                let slopes = row(slopes, start);
+                let ([a, b], slopes) = (operands.map(|all| row(all, start)), row(slopes, start));
                 for i in 0..WIDTH {
-                    let share = times(slopes[i].to_f64(), factors[i] * rate, is_nan(start + i));
+                    let nan = a[i].is_nan() | b[i].is_nan();
+                    let share = times(slopes[i].to_f64(), factors[i] * rate, nan);
                     sums[i] += if i < len { share } else { 0.0 };
                 }
             }

@@ -125,7 +125,7 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
             return;
         }
         let way = if self.shift.all_and_any_careful().0 { Way::Careful } else { Way::Fast };
-        let (mut sums, mut nothing) = (Sums::default(), Prefetch::<N>::NOTHING.clone());
+        let (mut sums, mut nothing) = (Sums::default(), Prefetch::<N>::NOTHING);
         let (shift, contributions) = (&self.shift, &mut self.contributions);
         match &mut self.scaled {
             None => add(way, operands, shift, &mut sums, contributions, &mut nothing),
@@ -158,24 +158,18 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
                     of_q[i] = T::from_f64(lanes.share[i] / lanes.kept_total[i]);
                 }
                 let rows = weight.iter().zip(log_ratio).zip(excess);
-                let p_and_q = pairs
-                    .p
-                    .as_chunks_mut::<WIDTH>()
-                    .0
-                    .iter_mut()
-                    .zip(pairs.q.as_chunks_mut::<WIDTH>().0);
-                let places = p_and_q.zip(pairs.log_ratio.as_chunks_mut::<WIDTH>().0);
-                for (((e, ratio), other), ((p, q), d)) in rows.zip(places) {
+                let (all_p, all_q) = (pairs.p.as_chunks_mut().0, pairs.q.as_chunks_mut().0);
+                let places = all_p.iter_mut().zip(all_q).zip(pairs.log_ratio.as_chunks_mut().0);
+                for (((e, ratio), other), ((place_p, place_q), place_d)) in rows.zip(places) {
+                    let zeros = [T::ZERO; WIDTH];
+                    let (mut p, mut q, mut d) = (zeros, zeros, zeros);
                     for i in 0..WIDTH {
-                        p[i] = e.0[i] * of_p[i];
-                        q[i] = other.0[i] * of_q[i];
-                        d[i] = ratio.0[i] + log_total[i];
-                    }
-                    // Of a class that both exclude, D is 0.
-                    for i in 0..WIDTH {
+                        (p[i], q[i]) = (e.0[i] * of_p[i], other.0[i] * of_q[i]);
+                        // Of a class that both exclude, D is 0.
                         let is_absent = ratio.0[i].is_nan() & !p[i].is_nan();
-                        d[i] = if is_absent { T::ZERO } else { d[i] };
+                        d[i] = if is_absent { T::ZERO } else { ratio.0[i] + log_total[i] };
                     }
+                    (*place_p, *place_q, *place_d) = (p, q, d);
                 }
             },
         );

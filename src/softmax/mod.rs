@@ -67,8 +67,8 @@ pub struct Settings {
     pub rates: Rates,
     /// Whether terms or gradients will be asked for.
     pub outputs: bool,
-    /// Whether gradients will be asked for.
-    pub gradients: bool,
+    /// Whether gradients with respect to the input and to the target will be asked for.
+    pub sides: [bool; 2],
     /// Whether gradients will be asked for with a factor for each class.
     pub each: bool,
     /// Whether terms are p·φ(D) instead of p·D. The sum of a lane is the same if its target is logits.

@@ -69,7 +69,8 @@ impl<'l, T: Real + Number<Real = T>> SoftTarget<'l, T> {
 
     /// Computes ln q, the terms, and the slopes where gradients are wanted.
     fn fill<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>) -> usize {
-        let (Settings { level, gradients, .. }, len) = (self.settings, operands.input.len());
+        let (Settings { level, sides, .. }, len) = (self.settings, operands.input.len());
+        let gradients = sides != [false; 2];
         let block = &mut *self.block;
         block.read(&self.softmax, operands);
         let operands = Operands { input: &block.log_q[..len], target: &block.target[..len] };
@@ -125,7 +126,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for SoftTarg
             Pass::Terms => {
                 let len = self.fill(operands);
                 add_rows(level, &mut self.sums, &self.block.terms[..len]);
-                if self.settings.gradients {
+                if self.settings.sides != [false; 2] {
                     add_rows(level, &mut self.slopes, &self.block.slopes[..len]);
                 }
                 for start in (0..len).step_by(WIDTH) {

@@ -8,7 +8,11 @@ use std::{env, fs};
 
 /// Programs, and what is said of each.
 const PROGRAMS: [(&str, &str, &[&str]); 4] = [
-    ("integers", include_str!("integers.rs"), &["`i32` is not a number", "array.mapv(f64::from)"]),
+    (
+        "integers",
+        include_str!("integers.rs"),
+        &["`i32` is not a number", "array.mapv(|n| n as f64)"],
+    ),
     ("in_generic_code", include_str!("in_generic_code.rs"), &["`u8` is not a number"]),
     ("binary16", include_str!("binary16.rs"), &["f16` is not a number", "the feature `half`"]),
     ("bfloat16", include_str!("bfloat16.rs"), &["bf16` is not a number", "the feature `half`"]),

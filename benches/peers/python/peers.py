@@ -15,11 +15,31 @@ Whether it is right is judged by the reader.
 import argparse
 import functools
 import json
+import math
 import os
 import sys
 import time
+import types
 
 TEMPERATURE = 2.0
+
+
+def family(kl, mixture):
+    """Losses of ln q and ln p, by what stands before the names of their jobs.
+
+    They are composed of kl(log_q, log_p) and mixture(log_p, log_q, α), which is ln(αp + (1−α)q).
+    """
+
+    def jensen_shannon(log_q, log_p):
+        log_m = mixture(log_p, log_q, 0.5)
+        return 0.5 * kl(log_m, log_p) + 0.5 * kl(log_m, log_q)
+
+    return {
+        "": kl,
+        "reverse-": lambda log_q, log_p: kl(log_p, log_q),
+        "jensen-shannon:0.5-": jensen_shannon,
+        "skew:0.1-": lambda log_q, log_p: kl(mixture(log_p, log_q, 0.1), log_p),
+    }
 
 
 def torch_jobs(x, p, log_p, axis, threads):
@@ -39,10 +59,17 @@ def torch_jobs(x, p, log_p, axis, threads):
     def pointwise(x, p):
         return F.kl_div(x, p, reduction="none")
 
-    def logits(student, teacher):
-        log_q = F.log_softmax(student / TEMPERATURE, dim=axis)
-        log_p = F.log_softmax(teacher / TEMPERATURE, dim=axis)
-        return F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    def mixture(log_a, log_b, weight):
+        shifted = (log_a + math.log(weight), log_b + math.log1p(-weight))
+        return torch.logsumexp(torch.stack(shifted), dim=0)
+
+    def of_logits(loss):
+        def run(student, teacher):
+            log_q = F.log_softmax(student / TEMPERATURE, dim=axis)
+            log_p = F.log_softmax(teacher / TEMPERATURE, dim=axis)
+            return loss(log_q, log_p)
+
+        return run
 
     def with_gradient(loss):
         def run(student, teacher):
@@ -55,14 +82,22 @@ def torch_jobs(x, p, log_p, axis, threads):
 
     jobs = {
         "batchmean": (batchmean, (x, p)),
-        "batchmean-log": (batchmean_log, (x, log_p)),
         "pointwise": (pointwise, (x, p)),
-        "logits": (logits, (x, log_p)),
-        "logits-gradient": (logits, (leaf, log_p)),
     }
+    for name, loss in family(batchmean_log, mixture).items():
+        jobs[f"{name}batchmean-log"] = loss, (x, log_p)
+        jobs[f"{name}logits"] = of_logits(loss), (x, log_p)
+        jobs[f"{name}logits-gradient"] = of_logits(loss), (leaf, log_p)
+
+    def compiled_alone(function):
+        # Functions of one code object share what was compiled: each call looks through it, and there is a limit to it.
+        code = function.__code__.replace()
+        alone = types.FunctionType(code, function.__globals__, closure=function.__closure__)
+        return torch.compile(alone, dynamic=False)
+
     for job, (function, operands) in jobs.items():
-        ways = {"torch": function, "torch.compile": torch.compile(function, dynamic=False)}
-        if job == "logits-gradient":
+        ways = {"torch": function, "torch.compile": compiled_alone(function)}
+        if job.endswith("logits-gradient"):
             ways = {name: with_gradient(way) for name, way in ways.items()}
         yield job, {name: functools.partial(way, *operands) for name, way in ways.items()}
 
@@ -78,21 +113,29 @@ def jax_jobs(x, p, log_p, axis, threads):
     def pointwise(x, p):
         return p * (jnp.where(p == 0, 0, jnp.log(p)) - x)
 
-    def log_terms(x, log_p):
-        return jnp.exp(log_p) * (log_p - x)
+    def batchmean_log(x, log_p):
+        return (jnp.exp(log_p) * (log_p - x)).sum() / rows
 
-    def logits(student, teacher):
-        log_q = jax.nn.log_softmax(student / TEMPERATURE, axis=axis)
-        log_p = jax.nn.log_softmax(teacher / TEMPERATURE, axis=axis)
-        return log_terms(log_q, log_p).sum() / rows
+    def mixture(log_a, log_b, weight):
+        # Several times as fast as jax.nn.logsumexp of the two stacked.
+        return jnp.logaddexp(log_a + math.log(weight), log_b + math.log1p(-weight))
+
+    def of_logits(loss):
+        def run(student, teacher):
+            log_q = jax.nn.log_softmax(student / TEMPERATURE, axis=axis)
+            log_p = jax.nn.log_softmax(teacher / TEMPERATURE, axis=axis)
+            return loss(log_q, log_p)
+
+        return run
 
     jobs = {
         "batchmean": (lambda x, p: pointwise(x, p).sum() / rows, p),
-        "batchmean-log": (lambda x, log_p: log_terms(x, log_p).sum() / rows, log_p),
         "pointwise": (pointwise, p),
-        "logits": (logits, log_p),
-        "logits-gradient": (jax.value_and_grad(logits), log_p),
     }
+    for name, loss in family(batchmean_log, mixture).items():
+        jobs[f"{name}batchmean-log"] = loss, log_p
+        jobs[f"{name}logits"] = of_logits(loss), log_p
+        jobs[f"{name}logits-gradient"] = jax.value_and_grad(of_logits(loss)), log_p
 
     def run(compiled, target):
         return jax.block_until_ready(compiled(x, target))

@@ -92,7 +92,7 @@ impl Comparing {
     ) -> Result<(), Box<dyn Error>> {
         let mut problem = Problem::<A, D>::new(shape);
         let libraries = self.libraries(shape, &problem)?;
-        for &job in Job::done_in(A::NAME) {
+        for job in Job::done_in(A::NAME) {
             let at = At { shape: &shape.name, job, precision: A::NAME };
             let expected = Expected::of(&problem, job);
             let mut contenders = rivals::of(job, &problem);
@@ -103,7 +103,7 @@ impl Comparing {
                 self.tell(skipped, |record| &mut record.skipped);
             }
             self.timed(at, &mut problem, &contenders, Some(&expected));
-            if A::NAME == "f32" && job.is_batch_mean() {
+            if A::NAME == "f32" && job.is_forward() && job.is_batch_mean() {
                 self.ours_alone(at, &mut problem, &expected);
             }
         }
@@ -200,7 +200,7 @@ impl Comparing {
         let row = Row {
             run: self.run,
             shape: shape.to_owned(),
-            job: job.id().to_owned(),
+            job: job.id(),
             precision: precision.to_owned(),
             threads: rayon::current_num_threads(),
             contender: contender.to_owned(),
@@ -209,7 +209,7 @@ impl Comparing {
             error: error.is_finite().then_some(error),
         };
         println!(
-            "{shape:9} {:16} {precision:4} {} {contender:22} {:>11.2} µs {:8.2} × roofline {error:9.3} ulp",
+            "{shape:9} {:34} {precision:4} {} {contender:22} {:>11.2} µs {:8.2} × roofline {error:9.3} ulp",
             row.job,
             row.threads,
             seconds.median * 1e6,

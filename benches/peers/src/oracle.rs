@@ -5,6 +5,7 @@ use std::ops::Add;
 use ndarray::{Array, ArrayView1, Dimension, Zip};
 use rayon::prelude::*;
 
+use crate::common::family::Reference;
 use crate::common::logits::TEMPERATURE;
 use crate::common::{Number, Problem};
 use crate::contender::Answer;
@@ -46,9 +47,10 @@ pub struct Expected {
 impl Expected {
     pub fn of<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expected {
         match job {
-            Job::Probability | Job::LogTarget => of_pair(problem, job),
+            _ if !job.is_forward() => of_other(problem, job),
+            Job::Probability | Job::LogTarget(_) => of_pair(problem, job),
             Job::Pointwise => of_terms(problem, job),
-            Job::Logits | Job::LogitsGradient => of_logits(problem, job),
+            Job::Logits(_) | Job::LogitsGradient(_) => of_logits(problem, job),
         }
     }
 
@@ -162,7 +164,7 @@ fn of_logits<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expe
     let lanes = lanes.par_map_collect(Lane::of);
     let sum = lanes.iter().fold(Double::default(), |sum, lane| sum + lane.divergence);
     let value = mean(problem, sum);
-    if job == Job::Logits {
+    if !job.writes() {
         return Expected { value, array: Vec::new() };
     }
     let divisor = TEMPERATURE * rows(problem);
@@ -176,4 +178,21 @@ fn of_logits<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expe
             each.for_each(|out, &x, &y| *out = lane.slope(x, y, divisor));
         });
     Expected { value, array: slopes.into_iter().collect() }
+}
+
+/// Another divergence, in `f64`: `f32` is all that it is measured in.
+fn of_other<A: Number, D: Dimension>(problem: &Problem<A, D>, job: Job) -> Expected {
+    let divergence = job.divergence();
+    let reference = match job {
+        Job::Logits(_) | Job::LogitsGradient(_) => Reference::of_logits(problem),
+        _ => Reference::of_pair(problem, job.target()),
+    };
+    let value = reference.value(divergence);
+    let value = Some(Right::of::<A>(value.into(), value));
+    if !job.writes() {
+        return Expected { value, array: Vec::new() };
+    }
+    let numbers = reference.gradient(divergence).into_raw_vec_and_offset().0.into_par_iter();
+    let right = |(number, size): (f64, f64)| Right::of::<A>(number.into(), size);
+    Expected { value, array: numbers.zip(reference.sizes()).map(right).collect() }
 }

@@ -30,8 +30,6 @@ pub fn compute_matrices<A: Number>(
     results: &mut Results<'_, A::Real>,
 ) {
     let Request { level, values, scale, .. } = *results.request;
-    let gradients = matrices.d_input.is_some() || matrices.d_target.is_some();
-    let outputs = gradients || (values == Values::Terms && matrices.value.is_some());
     let classes = matrices.input.ncols();
     let arrangement = match classes {
         ..=FEW => Arrangement::Sixteen,
@@ -48,7 +46,9 @@ pub fn compute_matrices<A: Number>(
         matrices.swap_sides();
     }
     let Form { divergence, generalized } = form;
-    let settings = Settings { level, arrangement, rates, outputs, gradients, each, generalized };
+    let sides = [matrices.d_input.is_some(), matrices.d_target.is_some()];
+    let outputs = sides != [false; 2] || (values == Values::Terms && matrices.value.is_some());
+    let settings = Settings { level, arrangement, rates, outputs, sides, each, generalized };
     let scale = Scale::new::<A::Real>(scale, factor, rates.each());
     let work = MatricesWork { settings, factor, scale, matrices, results };
     if target != Target::Logits {

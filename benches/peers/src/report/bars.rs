@@ -1,7 +1,8 @@
-//! A job: time and error of everybody, a group of bars for each shape, on logarithmic axes.
+//! Time and error of everybody, a group of bars for each shape, on logarithmic axes.
 
 use std::error::Error;
 
+use kldiv::Divergence;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -10,7 +11,8 @@ use super::{FONT, color};
 use crate::job::Job;
 use crate::record::{Comparison, Row};
 
-const SIZE: (u32, u32) = (1100, 760);
+const WIDTH: u32 = 1100;
+const HEIGHT: u32 = 380;
 const LEGEND: u32 = 190;
 /// Where the axis of the error begins, in ulp; less is drawn as a stub.
 const LEAST: f64 = 0.01;
@@ -18,35 +20,46 @@ const CORRECT: f64 = 0.5;
 
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-pub fn svg(comparison: &Comparison, job: Job) -> Result<String, Box<dyn Error>> {
+/// Times and errors of a job.
+pub fn job(comparison: &Comparison, job: Job) -> Result<String, Box<dyn Error>> {
+    let times = Panel::times(comparison, job, "time ÷ roofline".to_owned());
+    let errors = Panel {
+        axis: "error [ulp]".to_owned(),
+        from: LEAST,
+        least: LEAST,
+        line: (CORRECT, RGBColor(60, 60, 60)),
+        of: |row| row.error.map_or(f64::INFINITY, |error| error.max(1.3 * LEAST)),
+        ..times
+    };
+    svg(&job.title(), &[times, errors], &comparison.contenders(&[job]))
+}
+
+/// Times of all jobs of a divergence.
+pub fn divergence(
+    comparison: &Comparison,
+    divergence: Divergence,
+) -> Result<String, Box<dyn Error>> {
+    let jobs = Job::of(divergence);
+    let times = jobs.map(|job| {
+        let axis = format!("{}: time ÷ roofline", job.operands());
+        Panel::times(comparison, job, axis)
+    });
+    svg(&divergence.to_string(), &times, &comparison.contenders(&jobs))
+}
+
+fn svg(title: &str, panels: &[Panel], contenders: &[&str]) -> Result<String, Box<dyn Error>> {
     let mut svg = String::new();
     {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let size = (WIDTH, HEIGHT * panels.len() as u32);
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         area.fill(&WHITE)?;
-        let area = area.margin(6, 0, 0, 0).titled(job.title(), (FONT, 22))?;
-        let (charts, legend) = area.split_horizontally(SIZE.0 - LEGEND);
-        let panels = charts.split_evenly((2, 1));
-        let times = Panel {
-            comparison,
-            job,
-            axis: "time ÷ roofline",
-            from: 1.0,
-            least: 0.5,
-            line: (1.0, BLACK),
-            of: Row::multiple,
-        };
-        times.draw(&panels[0])?;
-        let errors = Panel {
-            axis: "error [ulp]",
-            from: LEAST,
-            least: LEAST,
-            line: (CORRECT, RGBColor(60, 60, 60)),
-            of: |row| row.error.map_or(f64::INFINITY, |error| error.max(1.3 * LEAST)),
-            ..times
-        };
-        errors.draw(&panels[1])?;
-        let names = comparison.contenders(job);
-        draw_legend(&legend, names.iter().map(|name| (*name, color(name))))?;
+        let area = area.margin(6, 0, 0, 0).titled(title, (FONT, 22))?;
+        let (charts, legend) = area.split_horizontally(WIDTH - LEGEND);
+        for (panel, area) in panels.iter().zip(charts.split_evenly((panels.len(), 1))) {
+            panel.draw(&area)?;
+        }
+        let names = contenders.iter();
+        draw_legend(&legend, names.map(|name| (*name, color(name))))?;
         area.present()?;
     }
     Ok(svg)
@@ -56,7 +69,7 @@ pub fn svg(comparison: &Comparison, job: Job) -> Result<String, Box<dyn Error>> 
 struct Panel<'c> {
     comparison: &'c Comparison,
     job: Job,
-    axis: &'c str,
+    axis: String,
     /// Where bars begin, and where the axis does.
     from: f64,
     least: f64,
@@ -65,9 +78,15 @@ struct Panel<'c> {
     of: fn(&Row) -> f64,
 }
 
-impl Panel<'_> {
+impl<'c> Panel<'c> {
+    fn times(comparison: &'c Comparison, job: Job, axis: String) -> Self {
+        let (from, least, line) = (1.0, 0.5, (1.0, BLACK));
+        Panel { comparison, job, axis, from, least, line, of: Row::multiple }
+    }
+
     fn draw(&self, area: &Area) -> Result<(), Box<dyn Error>> {
-        let (shapes, contenders) = (&self.comparison.shapes, self.comparison.contenders(self.job));
+        let (shapes, contenders) =
+            (&self.comparison.shapes, self.comparison.contenders(&[self.job]));
         let rows = self.comparison.rows.iter().filter(|row| row.job == self.job.id());
         let finite = rows.map(self.of).filter(|value| value.is_finite());
         let most = 2.0 * finite.fold(10.0 * self.from, f64::max);
@@ -78,7 +97,7 @@ impl Panel<'_> {
             .build_cartesian_2d(0.0..shapes.len() as f64, (self.least..most).log_scale())?;
         chart
             .configure_mesh()
-            .y_desc(self.axis)
+            .y_desc(&self.axis)
             .axis_desc_style((FONT, 16))
             .label_style((FONT, 14))
             .y_label_formatter(&|y| tick(*y))

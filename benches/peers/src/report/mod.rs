@@ -14,7 +14,7 @@ use std::path::Path;
 
 use plotters::style::{BLACK, RGBColor};
 
-use crate::job::Job;
+use crate::job::{Job, OTHERS};
 use crate::record::{Comparison, Machine, Row, Scaling};
 use crate::timing::quartiles;
 
@@ -36,8 +36,11 @@ pub fn write(
     let chart = |name: &str, svg: String| fs::write(charts.join(format!("{name}.svg")), svg);
     let runs = ["f32", "f64"].map(|precision| comparison.in_precision(precision));
     let [single, double] = runs.each_ref().map(Comparison::middle);
-    for job in Job::ALL {
-        chart(job.id(), bars::svg(&single, job)?)?;
+    for job in Job::FORWARD {
+        chart(&job.id(), bars::job(&single, job)?)?;
+    }
+    for divergence in OTHERS {
+        chart(&tables::chart(divergence), bars::divergence(&single, divergence)?)?;
     }
     for (name, svg) in scaling::charts(scaling)? {
         chart(name, svg)?;
@@ -46,7 +49,8 @@ pub fn write(
         head(&single),
         tables::summary(&runs[0], &runs[1]),
         goals::text(comparison),
-        Job::ALL.map(|job| tables::job(&single, job)).concat(),
+        Job::FORWARD.map(|job| tables::job(&single, job)).concat(),
+        tables::others(&single),
         tables::in_double(&double),
         scaling::text(scaling),
         model::text(scaling),

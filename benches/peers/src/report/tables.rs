@@ -1,7 +1,9 @@
 //! Everybody on the same data, as tables.
 
+use kldiv::Divergence;
+
 use super::figures::{grouped, short, table, time};
-use crate::job::Job;
+use crate::job::{Job, OTHERS};
 use crate::record::{Comparison, Row, Shape};
 use crate::rivals::OURS;
 
@@ -32,10 +34,10 @@ impl Comparison {
         leads.min_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    /// Everybody who does a job, in the order of the record.
-    pub fn contenders(&self, job: Job) -> Vec<&str> {
+    /// Everybody who does one of the jobs, in the order of the record.
+    pub fn contenders(&self, jobs: &[Job]) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for row in self.rows.iter().filter(|row| row.job == job.id()) {
+        for row in self.rows.iter().filter(|row| jobs.iter().any(|job| row.job == job.id())) {
             if !names.contains(&row.contender.as_str()) {
                 names.push(&row.contender);
             }
@@ -90,8 +92,9 @@ pub fn summary(single: &Comparison, double: &Comparison) -> String {
         let name = format!("{}{precision}", job.title());
         line(&name, comparison, |shape| cell(comparison, job, shape).unwrap_or_default())
     };
-    let mut rows: Vec<Vec<String>> = Job::ALL.iter().map(|&job| row(single, job, "")).collect();
-    rows.extend(Job::done_in("f64").iter().map(|&job| row(double, job, ", `f64`")));
+    let rows = Job::done_in("f32").into_iter().map(|job| row(single, job, ""));
+    let in_double = Job::done_in("f64").into_iter().map(|job| row(double, job, ", `f64`"));
+    let rows: Vec<Vec<String>> = rows.chain(in_double).collect();
     format!(
         "## In short\n\nThe time of the fastest of all others, as a multiple of this crate's in the same run.\n\n{}",
         table(&head("", single), &rows)
@@ -103,40 +106,69 @@ pub fn job(comparison: &Comparison, job: Job) -> String {
     let (title, id) = (job.title(), job.id());
     format!(
         "## {}\n\n![{title}: time as a multiple of the roofline, and error, by shape](charts/{id}.svg)\n\n{}",
-        capitalized(title),
-        times_and_errors(comparison, job),
+        capitalized(&title),
+        times_and_errors(comparison, &[("", job)]),
     )
+}
+
+/// The divergences that are measured beside the forward one, each with its chart.
+pub fn others(comparison: &Comparison) -> String {
+    let of = |divergence: Divergence| {
+        let jobs = Job::of(divergence);
+        let names = jobs.map(|job| format!("{}: ", job.operands()));
+        let named: Vec<(&str, Job)> = names.iter().map(String::as_str).zip(jobs).collect();
+        format!(
+            "### `{divergence}`\n\n![{divergence}: time as a multiple of the roofline, by shape](charts/{}.svg)\n\n{}",
+            chart(divergence),
+            times_and_errors(comparison, &named),
+        )
+    };
+    format!(
+        "## Other divergences\n\nBatch means from log-probabilities of both sides, and from logits at T = 2 without and with \
+        the gradient. Those in Python compose them: `reverse` is `kl_div` with its operands exchanged, the logarithm of a mixture \
+        is `logsumexp` of two shifted log-probabilities, in JAX `logaddexp`, which is faster there. Errors are against `f64`; those of gradients are in ulp of \
+        the larger of the two probabilities, scaled as the gradient is.\n\n{}",
+        OTHERS.map(of).concat(),
+    )
+}
+
+/// The name of its chart.
+pub fn chart(divergence: Divergence) -> String {
+    divergence.to_string().replace(':', "-")
 }
 
 /// Without charts.
 pub fn in_double(comparison: &Comparison) -> String {
-    let job = |&job: &Job| {
-        format!("### {}, `f64`\n\n{}", capitalized(job.title()), times_and_errors(comparison, job))
+    let job = |job: Job| {
+        let table = times_and_errors(comparison, &[("", job)]);
+        format!("### {}, `f64`\n\n{table}", capitalized(&job.title()))
     };
     format!(
         "## In `f64`\n\nThe same numbers before they are rounded to `f32`, the roofline over twice the bytes, errors in \
         ulp of `f64`.\n\n{}",
-        Job::done_in("f64").iter().map(job).collect::<String>()
+        Job::done_in("f64").into_iter().map(job).collect::<String>()
     )
 }
 
-fn times_and_errors(comparison: &Comparison, job: Job) -> String {
-    let contenders = comparison.contenders(job);
-    let lines = |cell: &dyn Fn(&Row) -> String| -> Vec<Vec<String>> {
+/// Of jobs, each with what stands before its lines.
+fn times_and_errors(comparison: &Comparison, jobs: &[(&str, Job)]) -> String {
+    let lines = |(prefix, job): (&str, Job), cell: &dyn Fn(&Row) -> String| {
         let of = |contender: &&str| {
             let name = if *contender == OURS { "**kldiv**" } else { contender };
-            line(name, comparison, |shape| {
+            line(&format!("{prefix}{name}"), comparison, |shape| {
                 comparison.row(shape, job, contender).map_or(String::new(), cell)
             })
         };
-        contenders.iter().map(of).collect()
+        comparison.contenders(&[job]).iter().map(of).collect::<Vec<_>>()
     };
-    let roofline = line("the roofline takes", comparison, |shape| {
-        comparison.row(shape, job, OURS).map_or(String::new(), |row| time(row.roofline.median))
-    });
-    let mut times = vec![roofline];
-    times.extend(lines(&|row| short(row.multiple())));
-    let errors = lines(&|row| row.error.map_or("∞".to_owned(), short));
+    let (mut times, mut errors) = (Vec::new(), Vec::new());
+    for &(prefix, job) in jobs {
+        times.push(line(&format!("{prefix}the roofline takes"), comparison, |shape| {
+            comparison.row(shape, job, OURS).map_or(String::new(), |row| time(row.roofline.median))
+        }));
+        times.extend(lines((prefix, job), &|row| short(row.multiple())));
+        errors.extend(lines((prefix, job), &|row| row.error.map_or("∞".to_owned(), short)));
+    }
     table(&head("time, multiples of the roofline", comparison), &times)
         + &table(&head("error, ulp", comparison), &errors)
 }
@@ -148,7 +180,7 @@ pub fn readme(comparison: &Comparison) -> String {
     };
     let row = |shape: &Shape| {
         let both = |contender: &&str| {
-            let [a, b] = [Job::Probability, Job::LogTarget]
+            let [a, b] = [Job::Probability, Job::LogTarget(Divergence::Forward)]
                 .map(|job| cell(&shape.name, job, contender).unwrap_or("–".to_owned()));
             format!("{a} · {b}")
         };

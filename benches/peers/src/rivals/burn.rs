@@ -33,12 +33,12 @@ fn on<A: Number, D: Dimension + 'static, const RANK: usize>(
     problem: &Problem<A, D>,
 ) -> Box<dyn Contender<Problem<A, D>>> {
     let (x, t) = problem.operands.pair(job.target());
-    let device = if job == Job::LogitsGradient { device.autodiff() } else { device };
+    let device = if matches!(job, Job::LogitsGradient(_)) { device.autodiff() } else { device };
     let (x, t) = (tensor::<A, D, RANK>(x, &device), tensor::<A, D, RANK>(t, &device));
     let (axis, log) = (problem.axis.0, job.target() == Target::LogProbability);
     let criterion = KLDivLossConfig::new().with_log_target(log).init();
     match job {
-        Job::Probability | Job::LogTarget => value(name, move |_| {
+        Job::Probability | Job::LogTarget(_) => value(name, move |_| {
             criterion.forward(x.clone(), t.clone(), Reduction::BatchMean).into_scalar::<f64>()
         }),
         Job::Pointwise => contender(
@@ -46,10 +46,10 @@ fn on<A: Number, D: Dimension + 'static, const RANK: usize>(
             move |_| criterion.forward_no_reduction(x.clone(), t.clone()),
             |terms, _| Answer { value: None, array: Some(numbers(terms)) },
         ),
-        Job::Logits => {
+        Job::Logits(_) => {
             value(name, move |_| loss(&criterion, x.clone(), t.clone(), axis).into_scalar::<f64>())
         }
-        Job::LogitsGradient => contender(
+        Job::LogitsGradient(_) => contender(
             name,
             move |_| {
                 let x = x.clone().require_grad();

@@ -14,7 +14,7 @@ const RAYON: &str = "ndarray, rayon";
 
 pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
     match job {
-        Job::Probability | Job::LogTarget => vec![
+        Job::Probability | Job::LogTarget(_) => vec![
             value(MAPV, move |problem| mapv(problem, job.target()).sum() / rows(problem)),
             value(NAME, move |problem: &mut Problem<A, D>| {
                 problem.by_hand(Work::BatchMean, job.target())
@@ -34,7 +34,7 @@ pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
                 Zip::from(x).and(t).par_map_collect(|&x, &t| term(x, t))
             }),
         ],
-        Job::Logits => vec![
+        Job::Logits(_) => vec![
             value(NAME, Problem::logits_by_hand),
             value(RAYON, |problem: &mut Problem<A, D>| {
                 let (student, teacher) = problem.operands.pair(Target::LogProbability);
@@ -47,7 +47,7 @@ pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
                 sum / rows(problem)
             }),
         ],
-        Job::LogitsGradient => vec![
+        Job::LogitsGradient(_) => vec![
             written(NAME, |problem| Some(problem.gradient_by_hand())),
             written(RAYON, |problem| Some(gradient_in_parallel(problem))),
         ],

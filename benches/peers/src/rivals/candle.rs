@@ -18,7 +18,7 @@ pub fn of<A: Number, D: Dimension + 'static>(
     let (x, t) = problem.operands.pair(job.target());
     let (x, t, axis) = (tensor(x)?, tensor(t)?, problem.axis.0);
     let rows = x.dims()[0] as f64;
-    if job == Job::LogitsGradient {
+    if matches!(job, Job::LogitsGradient(_)) {
         let x = Var::from_tensor(&x)?;
         return Ok(vec![contender(
             NAME,
@@ -31,9 +31,9 @@ pub fn of<A: Number, D: Dimension + 'static>(
     }
     let run = move || match job {
         Job::Probability => terms(&x, &t)?.sum_all()? / rows,
-        Job::LogTarget => log_terms(&x, &t)?.sum_all()? / rows,
+        Job::LogTarget(_) => log_terms(&x, &t)?.sum_all()? / rows,
         Job::Pointwise => terms(&x, &t),
-        Job::Logits | Job::LogitsGradient => loss(&x, &t, axis, rows),
+        Job::Logits(_) | Job::LogitsGradient(_) => loss(&x, &t, axis, rows),
     };
     let read = move |found: Tensor, _: &_| match job {
         Job::Pointwise => Answer { value: None, array: Some(numbers(&found).expect("terms")) },

@@ -25,6 +25,9 @@ pub fn of<A: Number, D: Dimension + 'static>(
     problem: &Problem<A, D>,
 ) -> Contenders<A, D> {
     let mut all = ours::of(job);
+    if !job.is_forward() {
+        return all; // Of the others only those in Python compose it.
+    }
     all.extend(by_hand::of(job));
     all.extend(ndarray_stats::of(job, problem));
     #[cfg(feature = "numkong")]

@@ -1,10 +1,9 @@
 //! This crate.
 
-use kldiv::{BatchMean, KLDivLoss, KLDivWithLogitsLoss, Pointwise};
+use kldiv::{KLDivLoss, Pointwise};
 use ndarray::Dimension;
 
 use super::OURS;
-use crate::common::logits::TEMPERATURE;
 use crate::common::{Number, Problem, Target, Work};
 use crate::contender::{Contenders, array, both, value, written};
 use crate::job::Job;
@@ -13,9 +12,9 @@ pub const REUSED: &str = "kldiv, buffer reused";
 
 pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
     match job {
-        Job::Probability | Job::LogTarget => {
+        Job::Probability | Job::LogTarget(_) => {
             vec![value(OURS, move |problem: &mut Problem<A, D>| {
-                problem.ours(Work::BatchMean, job.target())
+                problem.divergence(job.divergence(), job.target())
             })]
         }
         Job::Pointwise => vec![
@@ -31,15 +30,18 @@ pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
                 None
             }),
         ],
-        Job::Logits => vec![value(OURS, Problem::<A, D>::logits_value)],
-        Job::LogitsGradient => vec![
-            both(OURS, |problem: &mut Problem<A, D>| {
-                let (student, teacher) = problem.operands.pair(Target::LogProbability);
-                let loss = KLDivWithLogitsLoss::new(BatchMean).axis(problem.axis);
-                let loss = loss.temperature(TEMPERATURE);
+        Job::Logits(divergence) => vec![value(OURS, move |problem: &mut Problem<A, D>| {
+            problem.logits_divergence(divergence)
+        })],
+        Job::LogitsGradient(divergence) => vec![
+            both(OURS, move |problem: &mut Problem<A, D>| {
+                let (student, teacher) = problem.logits();
+                let loss = problem.criterion().divergence(divergence);
                 loss.value_and_grad(student, teacher).expect("fitting operands")
             }),
-            written(REUSED, |problem: &mut Problem<A, D>| Some(problem.logits_with_gradient())),
+            written(REUSED, move |problem: &mut Problem<A, D>| {
+                Some(problem.logits_divergence_with_gradient(divergence))
+            }),
         ],
     }
 }

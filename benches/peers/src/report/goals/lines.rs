@@ -1,7 +1,9 @@
 //! The bars, and how each is read from a run.
 
+use kldiv::Divergence;
+
 use super::{Goals, Reached, Run};
-use crate::job::Job;
+use crate::job::{Job, OTHERS};
 use crate::python::PEERS;
 use crate::record::Comparison;
 use crate::rivals::OURS;
@@ -10,7 +12,10 @@ use crate::rivals::ours::REUSED;
 const ALL: [&str; 6] = ["tiny", "cifar", "many", "imagenet", "vocab", "segment"];
 /// Where the roofline is that of memory.
 const LARGE: [&str; 4] = ["many", "imagenet", "vocab", "segment"];
-const BATCH_MEANS: [Job; 2] = [Job::Probability, Job::LogTarget];
+const BATCH_MEANS: [Job; 2] = [Job::Probability, Job::LogTarget(Divergence::Forward)];
+/// Of the roofline, of batch means.
+const SHARES: [(&str, f64); 4] =
+    [("many", 0.6), ("imagenet", 0.45), ("vocab", 0.9), ("segment", 0.6)];
 
 /// Whom to be faster than.
 #[derive(Clone, Copy)]
@@ -30,18 +35,18 @@ const NUMKONG: Others = Others { name: "NumKong", are: |name| name.starts_with("
 impl Goals {
     pub fn all(&mut self) {
         for job in BATCH_MEANS {
-            let bars = [("many", 0.6), ("imagenet", 0.45), ("vocab", 0.9), ("segment", 0.6)];
-            self.of_the_roofline(job, OURS, bars);
+            self.of_the_roofline(job, OURS, SHARES);
             self.large(job);
             self.small(job);
         }
         self.of_the_roofline(Job::Pointwise, REUSED, LARGE.map(|shape| (shape, 0.9)));
         for shape in ALL {
-            self.ahead(Job::Logits, shape, 2.0, OURS, ANY);
+            self.ahead(Job::Logits(Divergence::Forward), shape, 2.0, OURS, ANY);
         }
         for shape in ALL {
-            self.ahead(Job::LogitsGradient, shape, 3.0, REUSED, ANY);
+            self.ahead(Job::LogitsGradient(Divergence::Forward), shape, 3.0, REUSED, ANY);
         }
+        self.others();
         self.double();
         self.halves("f16", |run| &run.f16);
         self.halves("bf16", |run| &run.bf16);
@@ -60,6 +65,37 @@ impl Goals {
     fn ahead(&mut self, job: Job, shape: &str, bar: f64, ours: &str, others: Others) {
         let (line, unit) = (format!("{}, {shape}", named(job, ours)), format!("× {}", others.name));
         self.ratio(line, bar, &unit, |run| run.single.times_as_long(shape, job, ours, others));
+    }
+
+    /// [`ahead`](Self::ahead) on some shapes, in one line.
+    fn all_ahead(
+        &mut self,
+        job: Job,
+        shapes: &[&'static str],
+        bar: f64,
+        ours: &str,
+        others: Others,
+    ) {
+        let unit = format!("× {}", others.name);
+        self.least(named(job, ours), (bar, &unit), shapes, |run, shape| {
+            run.single.times_as_long(shape, job, ours, others)
+        });
+    }
+
+    /// The divergences beside the forward one.
+    fn others(&mut self) {
+        for divergence in OTHERS {
+            let [log_target, logits, gradient] = Job::of(divergence);
+            let is_reverse = divergence == Divergence::Reverse;
+            if is_reverse {
+                self.of_the_roofline(log_target, OURS, SHARES);
+                self.all_ahead(log_target, &ALL, 1.0, OURS, COMPILED);
+            } else {
+                self.all_ahead(log_target, &LARGE, 3.0, OURS, PYTHON);
+            }
+            self.all_ahead(logits, &ALL, 2.0, OURS, ANY);
+            self.all_ahead(gradient, &ALL, if is_reverse { 2.0 } else { 3.0 }, REUSED, ANY);
+        }
     }
 
     fn large(&mut self, job: Job) {
@@ -84,12 +120,7 @@ impl Goals {
             });
             self.ahead(job, shape, bar, OURS, PYTHON);
         }
-        self.least(
-            job.title().to_owned(),
-            (1.0, &format!("× {}", BY_HAND.name)),
-            &ALL,
-            |run, shape| run.single.times_as_long(shape, job, OURS, BY_HAND),
-        );
+        self.all_ahead(job, &ALL, 1.0, OURS, BY_HAND);
     }
 
     fn double(&mut self) {
@@ -101,7 +132,7 @@ impl Goals {
                 run.double.of_the_roofline(shape, job, ours)
             });
         }
-        for &job in Job::done_in("f64") {
+        for job in Job::done_in("f64") {
             let line = format!("{}, `f64`", job.title());
             self.least(line, (1.0, &format!("× {}", ANY.name)), &ALL, |run, shape| {
                 run.double.times_as_long(shape, job, OURS, ANY)
@@ -147,7 +178,7 @@ impl Goals {
 fn named(job: Job, ours: &str) -> String {
     match ours {
         REUSED => job.title().replace(" into a new array", "") + ", into a reused buffer",
-        _ => job.title().to_owned(),
+        _ => job.title(),
     }
 }
 
