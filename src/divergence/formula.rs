@@ -26,7 +26,7 @@ pub struct Pair<T> {
 pub trait Formula: Copy + Send + Sync + 'static {
     /// Whether the term or its derivatives read q, or ln q without special care.
     const USES_Q: bool;
-    /// Whether e^(−D) must not overflow without special care: ln p and ln q then lie within half the range of the exponential.
+    /// Whether e^(−D) must not overflow without special care: ln p and ln q then lie within some half of the range of the exponential.
     const IS_NARROW: bool = false;
     /// Whether a class with p = 0 and a finite ln q needs no special care: D is then some finite number.
     const ALLOWS_ZERO_P: bool;

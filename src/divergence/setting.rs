@@ -144,6 +144,16 @@ impl Divergence {
         }
     }
 
+    /// The divergence that has the same value with the sides exchanged, if its formula is the simpler one.
+    #[inline]
+    pub(crate) fn exchanged(self) -> Option<Self> {
+        match self.simplest() {
+            Divergence::Reverse => Some(Divergence::Forward),
+            Divergence::SkewReverse(alpha) => Some(Divergence::Skew(alpha)),
+            _ => None,
+        }
+    }
+
     /// Checks the parameter.
     pub(crate) fn check(self) -> Result<(), Error> {
         let is_valid = match self {

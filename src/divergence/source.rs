@@ -134,24 +134,32 @@ impl Source for LogProbabilities {
     }
 }
 
+/// What a [narrow](Formula::IS_NARROW) formula takes without special care: the largest magnitude of ln q, and of a log target; the
+/// exponents of the least and the greatest target. No D exceeds the range of the exponential then, and the targets span at least
+/// as many floats as there are from 0 to that magnitude, so that one measure of irregularity serves both operands.
+#[inline(always)]
+fn narrow<T: Real>() -> (f64, [i32; 2]) {
+    if T::DIGITS == <f32 as Float>::DIGITS { (36.0, [-71, 62]) } else { (340.0, [-521, 511]) }
+}
+
 /// The largest magnitude of ln q, and of a log target, that needs no special care.
 #[inline(always)]
 fn reach<F: Formula, T: Real>() -> T {
-    T::LOWEST.abs() * T::from_f64(if F::IS_NARROW { 0.5 } else { 1.0 })
+    if F::IS_NARROW { T::from_f64(narrow::<T>().0) } else { T::LOWEST.abs() }
 }
 
-/// The smallest p that needs no special care: normal, or about e^(−[`reach`]).
+/// The least target that needs no special care.
 #[inline(always)]
 fn lowest_p<F: Formula, T: Real>() -> T {
-    let is_single = T::DIGITS == <f32 as Float>::DIGITS;
-    let narrow = T::from_f64(power_of_two(if is_single { -62 } else { -510 }));
-    if F::IS_NARROW { narrow } else { T::MIN_POSITIVE }
+    let [lowest, _] = narrow::<T>().1;
+    if F::IS_NARROW { T::from_f64(power_of_two(lowest)) } else { T::MIN_POSITIVE }
 }
 
-/// The largest p that needs no special care: finite, or about e^[`reach`].
+/// The greatest target that needs no special care.
 #[inline(always)]
 fn highest_p<F: Formula, T: Real>() -> T {
-    if F::IS_NARROW { T::ONE / lowest_p::<F, T>() } else { T::MAX }
+    let [_, highest] = narrow::<T>().1;
+    if F::IS_NARROW { T::from_f64(power_of_two(highest)) } else { T::MAX }
 }
 
 /// q = eˣ, or some number where the divergence does not read it.

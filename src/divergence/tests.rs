@@ -65,9 +65,10 @@ fn usual_pairs<K: Kernel, T: Draw>(kernel: K) {
 
     let inputs = [T::ZERO, T::ONE, T::MAX, T::INFINITY, T::NAN, T::MIN_POSITIVE, T::LOWEST];
     let usual = |t: &T| kernel.irregularity(T::ZERO, *t) <= kernel.regular_bound::<T>();
-    let targets =
-        [T::ZERO, T::ONE, T::MIN_POSITIVE, T::TINY, T::MAX, T::LOWEST, T::INFINITY, T::NAN];
-    let targets: Vec<_> = targets.into_iter().flat_map(|t| [t, -t]).filter(usual).collect();
+    let half = T::from_f64(0.5);
+    let targets = [T::ZERO, T::ONE, half, half + T::ONE, T::MIN_POSITIVE, T::TINY];
+    let targets = targets.into_iter().chain([T::MAX, T::LOWEST, T::INFINITY, T::NAN]);
+    let targets: Vec<_> = targets.flat_map(|t| [t, -t]).filter(usual).collect();
     assert!(targets.len() > 2 && !targets.iter().any(|t| t.is_nan()));
     for x in inputs.into_iter().flat_map(|x| [x, -x]) {
         for &t in &targets {

@@ -27,6 +27,12 @@ impl Request {
     ) -> ExactSum {
         match self.rule {
             Rule::LogProbabilities { form: Form { divergence, generalized }, log_target } => {
+                let mut matrices = matrices;
+                let exchanged = divergence.exchanged().filter(|_| log_target);
+                if exchanged.is_some() {
+                    matrices.swap_sides();
+                }
+                let divergence = exchanged.unwrap_or(divergence);
                 with_loops(divergence, generalized, log_target, |loops| {
                     match matrices.input.len() {
                         ..=MODERATE => {
@@ -55,6 +61,11 @@ impl Request {
     pub fn total_of<A: Number>(&self, operands: Operands<'_, A>) -> Option<f64> {
         let Rule::LogProbabilities { form, log_target } = self.rule else { return None };
         let Form { divergence, generalized } = form;
+        let Operands { input, target } = operands;
+        let (divergence, operands) = match divergence.exchanged().filter(|_| log_target) {
+            Some(exchanged) => (exchanged, Operands { input: target, target: input }),
+            None => (divergence, operands),
+        };
         Some(with_loops(divergence, generalized, log_target, |loops| match operands.input.len() {
             ..=SHORT => total(self, loops, operands, &mut scratch::<A::Real, SHORT>().0),
             _ => total(self, loops, operands, &mut scratch::<A::Real, TILE>().0),

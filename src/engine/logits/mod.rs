@@ -37,15 +37,15 @@ pub fn compute_matrices<A: Number>(
     };
     let Softmax { temperatures, target, factor } = softmax;
     let each = matrices.upstream.as_ref().is_some_and(|view| view.ncols() > 1);
-    // The reverse of two lanes of logits is KL of the other to the one.
-    let is_reverse = target == Target::Logits && form.divergence.simplest() == Divergence::Reverse;
+    let Form { divergence, generalized } = form;
+    let exchanged = divergence.exchanged().filter(|_| target == Target::Logits);
     let mut rates = Rates::new(temperatures);
     let mut matrices = matrices;
-    if is_reverse {
+    if exchanged.is_some() {
         rates.ratios.reverse();
         matrices.swap_sides();
     }
-    let Form { divergence, generalized } = form;
+    let divergence = exchanged.unwrap_or(divergence);
     let sides = [matrices.d_input.is_some(), matrices.d_target.is_some()];
     let outputs = sides != [false; 2] || (values == Values::Terms && matrices.value.is_some());
     let settings = Settings { level, arrangement, rates, outputs, sides, each, generalized };
@@ -59,7 +59,7 @@ pub fn compute_matrices<A: Number>(
             });
         });
     }
-    if is_reverse || divergence.simplest() == Divergence::Forward {
+    if divergence.simplest() == Divergence::Forward {
         return work.with_solver(LogitTarget::new(settings, classes));
     }
     with_pair_loops(divergence, false, |BothLoops(plain, plain_wide)| {
