@@ -68,6 +68,8 @@ struct Block<T> {
     terms: [T; TILE],
     /// ∂term/∂(ln q) and ∂term/∂(ln p).
     slopes: [[T; TILE]; 2],
+    /// Terms and slopes of the generalized form, while those of the plain one are computed.
+    kept: [[T; TILE]; 3],
 }
 
 impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
@@ -93,7 +95,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             divergences: zeros,
             slopes: [zeros; 2],
             upstream: [zeros; 2],
-            block: Box::new(Block { pairs, terms: tile, slopes: [tile; 2] }),
+            block: Box::new(Block { pairs, terms: tile, slopes: [tile; 2], kept: [tile; 3] }),
         }
     }
 
@@ -111,7 +113,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
     /// Computes the terms of a block that is filled, and the slopes with respect to the sides that are wanted.
     fn compute(&mut self, loops: &dyn PairLoops<T>, len: usize, [of_q, of_p]: [bool; 2]) {
         let (level, careful) = (self.settings.level, self.lanes.is_any_careful());
-        let Block { pairs, terms, slopes: [d_log_q, d_log_p] } = &mut *self.block;
+        let Block { pairs, terms, slopes: [d_log_q, d_log_p], .. } = &mut *self.block;
         let len = len.next_multiple_of(WIDTH);
         match of_q {
             true => {
@@ -133,13 +135,18 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         if sides == [false; 2] || tree(far) == 0.0 {
             return;
         }
-        let (terms, near) = (self.block.terms, self.block.slopes);
+        let rows = 0..len.next_multiple_of(WIDTH);
+        let Block { terms, slopes, kept, .. } = &mut *self.block;
+        for (kept, found) in kept.iter_mut().zip([&*terms, &slopes[0], &slopes[1]]) {
+            kept[rows.clone()].copy_from_slice(&found[rows.clone()]);
+        }
         self.compute(self.formulas.plain, len, sides);
-        self.block.terms = terms;
-        for (slopes, near) in self.block.slopes.iter_mut().zip(near) {
-            for (slopes, near) in
-                slopes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(near.as_chunks::<WIDTH>().0)
-            {
+        let Block { terms, slopes, kept: [kept_terms, near @ ..], .. } = &mut *self.block;
+        terms[rows.clone()].copy_from_slice(&kept_terms[rows.clone()]);
+        for (slopes, near) in slopes.iter_mut().zip(near) {
+            let near = near[rows.clone()].as_chunks::<WIDTH>().0;
+            let slopes = slopes[rows.clone()].as_chunks_mut::<WIDTH>().0;
+            for (slopes, near) in slopes.iter_mut().zip(near) {
                 for i in 0..WIDTH {
                     slopes[i] = if far[i] == 0.0 { near[i] } else { slopes[i] };
                 }
