@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::gradients::{d_input, d_target};
+use super::gradients::{Factors, d_input, d_target};
 use super::prefetch::Prefetch;
 use super::terms::{Operands, terms, terms_and_slopes};
 use crate::divergence::{
@@ -32,10 +32,10 @@ pub trait Loops<A: Number>: Sync {
         next: Prefetch<'_, A>,
         out: [&mut [A::Real]; 2],
     );
-    /// Computes ∂term/∂input.
-    fn d_input(&self, level: Level, tile: Operands<'_, A>, out: &mut [A::Real]);
-    /// Computes ∂term/∂target.
-    fn d_target(&self, level: Level, tile: Operands<'_, A>, out: &mut [A::Real]);
+    /// Computes ∂term/∂input, times the factors.
+    fn d_input(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]);
+    /// Computes ∂term/∂target, times the factors.
+    fn d_target(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]);
 }
 
 impl<K: Kernel, A: Number> Loops<A> for K {
@@ -68,12 +68,12 @@ impl<K: Kernel, A: Number> Loops<A> for K {
         terms_and_slopes(level, *self, tile, next, out, slopes);
     }
 
-    fn d_input(&self, level: Level, tile: Operands<'_, A>, out: &mut [A::Real]) {
-        d_input(level, *self, tile, out);
+    fn d_input(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]) {
+        d_input(level, *self, tile, factors, out);
     }
 
-    fn d_target(&self, level: Level, tile: Operands<'_, A>, out: &mut [A::Real]) {
-        d_target(level, *self, tile, out);
+    fn d_target(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]) {
+        d_target(level, *self, tile, factors, out);
     }
 }
 

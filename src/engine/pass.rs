@@ -256,19 +256,18 @@ impl<'p, 'v, A: Number> Pass<'p, 'v, A> {
         });
         let scale = self.results.request.scale;
         let factors = self.factors.of(scale, upstream, weights, &tile.rect);
-        let slopes = self.slopes.get(len);
         if let Some(gradient) = &mut matrices.d_input {
-            if !loops.is_d_input_costly() {
-                loops.d_input(level, operands, slopes);
-            }
+            let slopes = &mut self.slopes;
             write(gradient, &tile.rect, &mut self.gradient, |out| {
-                multiply(level, operands, slopes, factors, out);
+                match loops.is_d_input_costly() {
+                    true => multiply(level, operands, slopes.get(len), factors, out),
+                    false => loops.d_input(level, operands, factors, out),
+                }
             });
         }
         if let Some(gradient) = &mut matrices.d_target {
-            loops.d_target(level, operands, slopes);
             write(gradient, &tile.rect, &mut self.gradient, |out| {
-                multiply(level, operands, slopes, factors, out);
+                loops.d_target(level, operands, factors, out);
             });
         }
     }

@@ -10,7 +10,7 @@ use super::log_softmax::{Block, LogSoftmax, add_rows, times};
 use super::shift::Peaks;
 use super::{Arrangement, Row, WIDTH};
 use super::{Factors, Outputs, Overlap, Settings, Solver};
-use crate::elementwise::{Loops, Operands, Prefetch};
+use crate::elementwise::{Factors as OfEach, Loops, Operands, Prefetch};
 use crate::number::{Number, Real, tree};
 
 /// The pass that is under way.
@@ -89,7 +89,7 @@ impl<'l, T: Real + Number<Real = T>> SoftTarget<'l, T> {
         let block = &mut *self.block;
         let operands = Operands { input: &block.log_q[..len], target: &block.target[..len] };
         let slopes = &mut block.terms[..len];
-        self.loops.d_target(level, operands, slopes);
+        self.loops.d_target(level, operands, OfEach::Uniform(1.0), slopes);
         block.d_target(level, factors, out);
     }
 }
@@ -129,9 +129,10 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for SoftTarg
                 if self.settings.sides != [false; 2] {
                     add_rows(level, &mut self.slopes, &self.block.slopes[..len]);
                 }
-                for start in (0..len).step_by(WIDTH) {
-                    overlap.step(level, start);
-                }
+                level.run(
+                    #[inline(always)]
+                    || (0..len).step_by(WIDTH).for_each(|start| overlap.step(level, start)),
+                );
             }
         }
     }
