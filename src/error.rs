@@ -160,13 +160,13 @@ impl fmt::Display for Error {
             ),
             Error::InvalidTemperature { temperature } => write!(
                 f,
-                "temperature {temperature} must be above 0 and a normal number, and so must its inverse; with .times_temperature_squared(true) its square too"
+                "temperature {temperature} must be above 0 and a normal number, and so must its inverse; with .times_temperature_squared(true) its square too, or its product with .target_temperature(…)"
             ),
             Error::InvalidDivergence { name, parameter } => {
                 let range = match *name {
                     "symmetric" => "must be from 0 to 1",
                     "jensen-shannon" => {
-                        "must be above 0 and below 1; the limits are Divergence::Forward (0) and Divergence::Reverse (1)"
+                        "must be above 0 and below 1; for 0 use Divergence::Forward, for 1 Divergence::Reverse"
                     }
                     _ => "must be at least 0 and below 1",
                 };

@@ -28,6 +28,9 @@ use crate::target::Target;
 ///
 /// # Gradients
 ///
+/// With g = u·∂F/∂(ln q) and h = u·∂F/∂(ln p) of the terms F of any [divergence](Self::divergence):
+/// ∂/∂input = κ·(g − q·Σg)/τ, ∂/∂target = κ·(h − p·Σh)/τ for logits. For the default, KL(p ‖ q):
+///
 /// From ∂ln q_i/∂z_j = (δ_ij − q_j)/τ, with an upstream u for each term and κ = 1 or τ²:
 ///
 /// | | |
@@ -44,12 +47,12 @@ use crate::target::Target;
 ///
 /// # Conventions
 ///
-/// A logit of −∞ is a class of probability 0: its term is 0 where the target excludes it, +∞ where only the
-/// input does. A lane with a NaN or +∞ logit, or of −∞ only, gives NaN. Between two lanes of logits the divergence
-/// keeps its relative accuracy however close they are: sums are of p·(e^(−D) − 1 + D), whose terms do not
-/// cancel.
+/// A logit of −∞ is a class of probability 0: the term of KL(p ‖ q) is 0 where the target excludes it, +∞ where only the
+/// input does; [`Divergence`] has the others. A lane with a NaN or +∞ logit, or of −∞ only, gives NaN. Between two lanes of logits the divergence
+/// keeps its relative accuracy however close they are: sums are of generalized terms, for KL(p ‖ q) of p·(e^(−D) − 1 + D),
+/// which do not cancel.
 ///
-/// Where the input excludes classes that the target has, the loss is +∞. ∂/∂input stays finite then. ∂/∂target, for logits, is
+/// Where the input excludes classes that the target has, KL(p ‖ q) is +∞. ∂/∂input stays finite then. ∂/∂target, for logits, is
 /// the limit: +∞ at those classes, −∞ at the others that the target has, and 0 where it has none.
 ///
 /// # Example

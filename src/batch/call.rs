@@ -92,7 +92,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 
     /// The gradients of Σ upstream · output with respect to input and target.
     ///
-    /// With u the upstream of a term (over the divisor, times the weight):
+    /// With u the upstream of a term (over the divisor, times the weight), for KL(p ‖ q); [`Divergence`](crate::Divergence) has the
+    /// derivatives of the others:
     ///
     /// | | ∂/∂input | ∂/∂target |
     /// |---|---|---|

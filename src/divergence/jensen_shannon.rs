@@ -73,7 +73,8 @@ impl Formula for JensenShannon {
         if !CAREFUL {
             return term;
         }
-        let is_infinite = (p == T::INFINITY) | (q == T::INFINITY);
+        let is_infinite = ((p == T::INFINITY) | (q == T::INFINITY)) & (d != T::ZERO);
+        let term = if d == T::ZERO { T::ZERO } else { term };
         (if is_infinite { T::INFINITY } else { term }) + nan
     }
 

@@ -59,6 +59,20 @@ use crate::error::Error;
 /// with κ = −1 for `Reverse`, 2λ − 1 for `Symmetric`, 1 − α for `Skew` and α − 1 for `SkewReverse`; it is +∞ where one of the
 /// two is.
 ///
+/// # Accuracy
+///
+/// [Generalized](crate::KLDivLoss::generalized) terms of a log target, found in ulp of themselves, the worst of 10⁶ random pairs
+/// in `f32` and 10⁵ in `f64` with |D| up to 80, against 104 bits (`tests/family/terms.rs`):
+///
+/// | | `Forward` | `Reverse` | `Symmetric` | `Jeffreys` | `JensenShannon` | `Skew`, `SkewReverse` | `TotalVariation` |
+/// |---|--:|--:|--:|--:|--:|--:|--:|
+/// | near p = q, \|D\| ≤ 0.001 | 5 | 9 | 7 | 6 | 12 | 7 | 4 |
+/// | elsewhere | 5 | 9 | 7 | 6 | 23 | 19 | 4 |
+///
+/// Of α = 1 − 10⁻⁹ it is 31. Plain terms may cancel and are right to as many ulp of their summands. From logits against logits
+/// every divergence keeps its relative accuracy however close the two sides are: below 10⁻⁵ in `f32` for scores that differ by noise
+/// of 10⁻⁴ and more, up to 32,000 classes (`tests/family/near.rs`).
+///
 /// # As text
 ///
 /// As text they are `forward`, `reverse`, `symmetric:0.5`, `jeffreys`, `jensen-shannon:0.5`, `skew:0.1`, `skew-reverse:0.1`
@@ -144,12 +158,11 @@ impl Divergence {
         }
     }
 
-    /// The divergence that has the same value with the sides exchanged, if its formula is the simpler one.
+    /// The divergence that has the same value with the sides exchanged, if its loops are the faster ones.
     #[inline]
     pub(crate) fn exchanged(self) -> Option<Self> {
         match self.simplest() {
             Divergence::Reverse => Some(Divergence::Forward),
-            Divergence::SkewReverse(alpha) => Some(Divergence::Skew(alpha)),
             _ => None,
         }
     }

@@ -64,7 +64,7 @@ impl<T: Real> Mixture<T> {
     #[inline(always)]
     pub fn of<const CAREFUL: bool, const EVEN: bool>(shares: Shares, d: T) -> Self {
         let (s, rest) = (T::from_f64(shares.s), T::from_f64(shares.rest));
-        // Farther out e^(−D) overflows, or adds nothing to a share.
+        // Farther out e^(−D) overflows, or adds nothing to a share that is not tiny.
         let bound = -(T::LOWEST + T::from_f64(4.0));
         let low = if CAREFUL & (d < -bound) { -bound } else { d };
         let bounded = if CAREFUL & (low > bound) { bound } else { low };
@@ -86,6 +86,12 @@ impl<T: Real> Mixture<T> {
         let (log_p, log_q) = match CAREFUL {
             true if d == T::INFINITY => (T::from_f64(shares.logs[0]), d),
             true if d == -T::INFINITY => (-d, T::from_f64(shares.logs[1])),
+            // A share may be less than e^(−D) even there.
+            true if d > bound => {
+                let [of_s, of_rest] = shares.logs.map(T::from_f64);
+                let log = if of_s > of_rest - d { of_s } else { of_rest - d };
+                (log, log + d)
+            }
             true => (log + (low - d), less_x + (low - bounded)),
             false => (log, less_x),
         };
@@ -140,9 +146,10 @@ impl Formula for Skew {
         let plain = if weightless { T::ZERO } else { plain };
         let plain = if (p == T::ZERO) & !weightless { -T::INFINITY } else { plain };
         let generalized = if p == T::ZERO { rest * q } else { generalized };
-        let is_infinite = (p == T::INFINITY) | (q == T::INFINITY);
+        let is_infinite = ((p == T::INFINITY) | (q == T::INFINITY)) & (pair.log_ratio != T::ZERO);
         let generalized = if is_infinite { T::INFINITY } else { generalized };
-        (if self.generalized { generalized } else { plain }) + nan
+        let term = if self.generalized { generalized } else { plain };
+        (if pair.log_ratio == T::ZERO { T::ZERO } else { term }) + nan
     }
 
     #[inline(always)]

@@ -139,7 +139,7 @@ impl Source for LogProbabilities {
 /// as many floats as there are from 0 to that magnitude, so that one measure of irregularity serves both operands.
 #[inline(always)]
 fn narrow<T: Real>() -> (f64, [i32; 2]) {
-    if T::DIGITS == <f32 as Float>::DIGITS { (36.0, [-71, 62]) } else { (340.0, [-521, 511]) }
+    if T::DIGITS == <f32 as Float>::DIGITS { (36.0, [-68, 65]) } else { (340.0, [-521, 511]) }
 }
 
 /// The largest magnitude of ln q, and of a log target, that needs no special care.

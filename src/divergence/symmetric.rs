@@ -95,7 +95,9 @@ impl Formula for Symmetric {
         let grows = if self.has_forward() { T::INFINITY } else { apart };
         let term = if d == T::INFINITY { grows } else { term };
         let term = if d == -T::INFINITY { T::INFINITY } else { term };
-        term + nan
+        // Rounded to subnormal numbers it may be less than nothing; of two equal numbers that overflow it is nothing.
+        let vanishes = (self.generalized & (term < T::ZERO)) | (d == T::ZERO);
+        (if vanishes { T::ZERO } else { term }) + nan
     }
 
     #[inline(always)]

@@ -31,6 +31,7 @@ impl Formula for TotalVariation {
         let z = if is_near { -d } else { T::ZERO };
         let close = p * (z * z).mul_add(T::remainder(z), z);
         let difference = if is_near { close } else { p - q };
+        let difference = if CAREFUL & (d == T::ZERO) { d } else { difference };
         T::from_f64(0.5).mul_add(difference.abs(), nan)
     }
 

@@ -14,7 +14,8 @@ use crate::elementwise::{
 };
 use crate::exact::ExactSum;
 use crate::layout::{
-    Matrices, Reader, Scratch, Tile, all_tiles, dense, dense_mut, is_by_columns, read, steps, write,
+    Matrices, Reader, Scratch, Tile, all_tiles, dense, dense_mut, is_by_columns, read, steps,
+    with_next, write,
 };
 use crate::number::{Float, Level, Number};
 
@@ -346,13 +347,4 @@ fn weigh<T: Float>(level: Level, weights: Option<&[T]>, terms: &mut [T], spread:
         #[inline(always)]
         || terms.iter_mut().zip(&*spread).for_each(|(term, &weight)| *term = *term * weight),
     );
-}
-
-/// Each tile and the one after it.
-fn with_next(tiles: impl Iterator<Item = Tile>) -> impl Iterator<Item = (Tile, Option<Tile>)> {
-    let mut tiles = tiles.peekable();
-    std::iter::from_fn(move || {
-        let tile = tiles.next()?;
-        Some((tile, tiles.peek().cloned()))
-    })
 }

@@ -17,5 +17,5 @@ pub(crate) use output::{without, zeros};
 pub(crate) use plan::map_reduce;
 pub(crate) use pool::join;
 pub(crate) use rect::{Reader, Scratch, dense, dense_mut, read, write};
-pub(crate) use tiles::{Rect, Tile, all_tiles, is_by_columns, steps};
+pub(crate) use tiles::{Rect, Tile, all_tiles, is_by_columns, steps, with_next};
 pub(crate) use views::Matrices;

@@ -52,6 +52,15 @@ pub fn all_tiles(lanes: usize, classes: usize) -> impl Iterator<Item = Tile> {
     })
 }
 
+/// Each tile and the one after it.
+pub fn with_next(tiles: impl Iterator<Item = Tile>) -> impl Iterator<Item = (Tile, Option<Tile>)> {
+    let mut tiles = tiles.peekable();
+    std::iter::from_fn(move || {
+        let tile = tiles.next()?;
+        Some((tile, tiles.peek().cloned()))
+    })
+}
+
 /// Cuts a range into steps of this length; the last may be shorter.
 pub fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;

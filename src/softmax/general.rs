@@ -186,11 +186,12 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
                         let mut found = [T::ZERO; WIDTH];
                         for i in 0..WIDTH {
                             let own = slope[i] * factor[i];
-                            let all = slope[i].mul_add(factor[i], -(weight[i] * sum[i]));
+                            // 0 · ±∞ = 0.
+                            let vanishes = (weight[i] == T::ZERO) & !sum[i].is_nan();
+                            let others = if vanishes { T::ZERO } else { weight[i] * sum[i] };
                             // An infinite slope is the limit itself.
                             let is_limit = (own.abs() == T::INFINITY) & !weight[i].is_nan();
-                            let vanishes = (weight[i] == T::ZERO) & (own == T::ZERO);
-                            let all = if vanishes { T::ZERO } else { all };
+                            let all = slope[i].mul_add(factor[i], -others);
                             found[i] = if is_limit { own } else { all };
                         }
                         put_row(out, &found);

@@ -231,7 +231,7 @@ pub fn chain_rule<T: Real, O: Number<Real = T>>(
                     for i in 0..WIDTH {
                         let nan = a[i].is_nan() | b[i].is_nan();
                         let own = times(slopes[i].to_f64(), factors[i] * rate, nan);
-                        let others = weight(a[i]).to_f64() * sums[i];
+                        let others = times(weight(a[i]).to_f64(), sums[i], nan | sums[i].is_nan());
                         let is_limit = (own.abs() == f64::INFINITY) & !nan;
                         found[i] = if is_limit { own } else { own - others };
                     }

@@ -232,3 +232,28 @@ fn jensen_shannon_of_almost_equal_numbers() {
     let found = jensen_shannon([0.027501475, 0.055202297], [0.027537677, 0.055334348]);
     assert!((found - 4.539117887e-8).abs() < 1e-17, "{found:e}");
 }
+
+/// Shares far below every power of e that the fast loops compute.
+#[test]
+fn tiny_shares() {
+    use kldiv::{KLDivLoss, Sum};
+    use ndarray::array;
+
+    let criterion =
+        |alpha| KLDivLoss::new(Sum).log_target(true).divergence(Divergence::Skew(alpha));
+    for (x, expected) in [(-800.0, 744.440_071_921_381_3), (-720.0, 720.0)] {
+        let found = criterion(5e-324).forward(&array![x], &array![0.0_f64]).unwrap();
+        assert!((found - expected).abs() < 1e-12 * expected, "{found}");
+    }
+    let found = criterion(1e-38).forward(&array![-150.0_f32], &array![0.0_f32]).unwrap();
+    assert!((found - 87.498_23).abs() < 1e-5, "{found}");
+    // Two equal numbers, also where both overflow.
+    for divergence in crate::FAMILY {
+        let criterion = KLDivLoss::new(Sum).log_target(true).divergence(divergence);
+        assert_eq!(
+            criterion.forward(&array![100.0_f32], &array![100.0_f32]),
+            Ok(0.0),
+            "{divergence}"
+        );
+    }
+}

@@ -1,6 +1,8 @@
 //! Calls that once gave a wrong answer.
 
-use kldiv::{Error, KLDivWithLogitsLoss, Operand, PerDistribution, Pointwise, Sum, Target};
+use kldiv::{
+    Divergence, Error, KLDivWithLogitsLoss, Operand, PerDistribution, Pointwise, Sum, Target,
+};
 use ndarray::{Array1, Array2, array};
 
 /// A NaN is one whatever its other bits are, and beside −∞ on the other side too.
@@ -86,4 +88,28 @@ fn great_targets_and_extreme_factors() {
     let expected = 1e-195 * (q - 1.0);
     assert!((found.input[0] / expected - 1.0).abs() < 1e-14, "{}", found.input);
     assert!((found.input[1] / -expected - 1.0).abs() < 1e-14, "{}", found.input);
+}
+
+/// A class that the model excludes beside one that the target excludes: 0 · ∞ = 0 in the sum of the chain rule.
+#[test]
+fn different_masks_on_both_sides() {
+    let (none, all) = (-f64::INFINITY, f64::INFINITY);
+    let jeffreys = KLDivWithLogitsLoss::new(PerDistribution).divergence(Divergence::Jeffreys);
+    let (student, teacher) = (array![0.0, none, 0.0], array![none, 0.0, 0.0]);
+    let found = jeffreys.backward(&student, &teacher, &array(1.0)).unwrap();
+    assert_eq!(found.input.to_vec(), [all, -0.5, none]);
+    assert_eq!(found.target.to_vec(), [-0.5, all, none]);
+
+    let each = KLDivWithLogitsLoss::new(Pointwise).divergence(Divergence::Jeffreys);
+    let (student, teacher) = (array![0.0, 0.0, none], array![none, 0.0, none]);
+    let found = each.backward(&student, &teacher, &Array1::ones(3)).unwrap();
+    assert_eq!(found.input[2], 0.0);
+
+    let soft = KLDivWithLogitsLoss::new(PerDistribution).target(Target::Probabilities);
+    for divergence in [Divergence::Reverse, Divergence::Jeffreys, Divergence::Symmetric(0.3)] {
+        let criterion = soft.divergence(divergence);
+        let target = array![0.0, 1.0, 0.0];
+        let found = criterion.backward(&array![0.0, 0.0, none], &target, &array(1.0)).unwrap();
+        assert_eq!(found.input[2], 0.0, "{divergence}");
+    }
 }
