@@ -137,11 +137,12 @@ fn bound(divergence: Divergence) -> [f64; 2] {
         Divergence::Symmetric(share) if share > 0.1 => [6.5, 4.8],
         Divergence::Jeffreys => [5.6, 4.5],
         Divergence::TotalVariation => [4.0, 4.0],
-        Divergence::JensenShannon(share) if (0.2..0.8).contains(&share) => [25.0, 23.0],
-        Divergence::JensenShannon(_) => [10.5, 10.5],
-        Divergence::Skew(share) | Divergence::SkewReverse(share) if share < 0.9 => [20.0, 15.0],
-        Divergence::Skew(_) | Divergence::SkewReverse(_) => [34.0, 32.0],
-        // `Reverse`, and what is nearly that.
+        Divergence::Reverse => [5.2, 4.5],
+        Divergence::JensenShannon(share) if (0.2..0.8).contains(&share) => [33.0, 23.0],
+        Divergence::JensenShannon(_) => [15.5, 16.0],
+        Divergence::Skew(share) | Divergence::SkewReverse(share) if share < 0.9 => [23.0, 18.0],
+        Divergence::Skew(_) | Divergence::SkewReverse(_) => [38.5, 34.0],
+        // Nearly `Reverse`.
         _ => [8.9, 7.6],
     }
 }
