@@ -7,8 +7,8 @@ use common::layout::{LAYOUTS, Layout};
 use common::{Number, Operands, REDUCTIONS, Views, answers, bits};
 use kldiv::half::{bf16, f16};
 use kldiv::{
-    AnyReduction, BatchMean, DistributionMean, Element, Error, KLDivLoss, KLDivWithLogitsLoss,
-    Mean, PerDistribution, Pointwise, ScalarReduction, Sum, SumOver, Target,
+    AnyReduction, BatchMean, DistributionMean, Divergence, Element, Error, KLDivLoss,
+    KLDivWithLogitsLoss, Mean, PerDistribution, Pointwise, ScalarReduction, Sum, SumOver, Target,
 };
 use ndarray::{Array, Array2, ArrayD, ArrayRef, Axis, Dimension, Ix2, IxDyn, array};
 
@@ -267,4 +267,39 @@ fn losses_from_logits_are_those_of_the_same_numbers_in_single_precision() {
     // Enough lanes beside each other that some are copied while others are summed.
     check_logits::<f16>(&[10, 400], 0, AnyReduction::PerDistribution, Target::Logits);
     check_logits::<bf16>(&[10, 400], 0, AnyReduction::PerDistribution, Target::Logits);
+}
+
+fn every_divergence<A: Half>(divergence: Divergence, log_target: bool, classes: usize) {
+    let operands = Operands::<A>::random(&[9, classes], 1, log_target);
+    let (Operands { input, target, .. }, single) = (&operands, widened(&operands));
+    let given = KLDivLoss::new(Pointwise).divergence(divergence).log_target(log_target);
+    let terms = given.forward(input, target).unwrap();
+    let expected = given.forward(&single.input, &single.target).unwrap();
+    assert_eq!(bits(&terms), bits(&expected), "{divergence} {log_target} {classes}");
+    let kind = if log_target { Target::LogProbabilities } else { Target::Probabilities };
+    for kind in [Target::Logits, kind] {
+        let lanes = KLDivWithLogitsLoss::new(PerDistribution).divergence(divergence).target(kind);
+        let found = lanes.value_and_grad(input, target).unwrap();
+        let expected = lanes.value_and_grad(&single.input, &single.target).unwrap();
+        assert_eq!(bits(&found.0), bits(&expected.0), "{divergence} {kind:?} {classes}");
+        near(&format!("{divergence} {kind:?} {classes}"), &found.1, &expected.1);
+    }
+}
+
+#[test]
+fn every_divergence_is_that_of_the_same_numbers_in_single_precision() {
+    for name in [
+        "reverse",
+        "symmetric:0.3",
+        "jeffreys",
+        "jensen-shannon:0.5",
+        "skew:0.1",
+        "skew-reverse:0.1",
+        "total-variation",
+    ] {
+        for (log_target, classes) in [(false, 10), (true, 10), (false, 1030), (true, 1030)] {
+            every_divergence::<f16>(name.parse().unwrap(), log_target, classes);
+            every_divergence::<bf16>(name.parse().unwrap(), log_target, classes);
+        }
+    }
 }

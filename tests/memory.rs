@@ -4,7 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use kldiv::{
-    DistributionMean, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Pointwise, Sum, Target,
+    DistributionMean, Divergence, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Pointwise, Sum,
+    Target,
 };
 use ndarray::{Array1, Array2, Axis};
 
@@ -92,6 +93,8 @@ fn check_into(n: usize, classes: usize, axis: usize) {
     check(&at("partial"), n, 0, || sum.partial().unwrap());
     let generalized = KLDivLoss::new(Sum).axis(Axis(axis)).generalized(true);
     check(&at("generalized"), n, 0, || generalized.forward(&x, &t).unwrap());
+    let jensen_shannon = generalized.divergence(Divergence::JensenShannon(0.5));
+    check(&at("Jensen–Shannon"), n, 0, || jensen_shannon.forward(&x, &t).unwrap());
     let validated = KLDivLoss::new(Sum).axis(Axis(axis)).validated(1e-3);
     check(&at("validated"), n, 0, || validated.forward(&x, &t).unwrap_err());
     check(&at("gradient"), n, 0, || sum.value_and_grad_into(&mut first).unwrap());
@@ -116,6 +119,12 @@ fn check_logits(n: usize, classes: usize, axis: usize) {
         check_pieces(&at("sum"), n, 0, 3 * n, || sum.forward().unwrap());
         check_pieces(&at("gradient"), n, 0, 3 * n, || {
             sum.value_and_grad_into(&mut gradient).unwrap()
+        });
+        let jensen_shannon = KLDivWithLogitsLoss::new(Sum).axis(Axis(axis)).target(target);
+        let jensen_shannon = jensen_shannon.divergence(Divergence::JensenShannon(0.5));
+        let jensen_shannon = jensen_shannon.batch(&student, &teacher).unwrap();
+        check_pieces(&at("Jensen–Shannon"), n, 0, 3 * n, || {
+            jensen_shannon.value_and_grad_into(&mut gradient).unwrap()
         });
         let lanes = KLDivWithLogitsLoss::new(PerDistribution).axis(Axis(axis)).target(target);
         check_pieces(&at("divergences"), n, 4 * n / classes, 3 * n, || {

@@ -26,6 +26,8 @@ pub struct Pair<T> {
 pub trait Formula: Copy + Send + Sync + 'static {
     /// Whether the term or its derivatives read q, or ln q without special care.
     const USES_Q: bool;
+    /// Whether from logits the sums of a lane give the divergence and its gradients in closed form.
+    const HAS_CLOSED_FORM: bool = false;
     /// Whether e^(−D) must not overflow without special care: ln p and ln q then lie within some half of the range of the exponential.
     const IS_NARROW: bool = false;
     /// Whether a class with p = 0 and a finite ln q needs no special care: D is then some finite number.

@@ -27,6 +27,7 @@ pub struct GeneralizedForward;
 
 impl Formula for Forward {
     const USES_Q: bool = false;
+    const HAS_CLOSED_FORM: bool = true;
     const ALLOWS_ZERO_P: bool = true;
 
     #[inline(always)]
@@ -129,6 +130,7 @@ impl<T: Real> Powers<T> {
 
 impl Formula for GeneralizedForward {
     const USES_Q: bool = true;
+    const HAS_CLOSED_FORM: bool = true;
     const ALLOWS_ZERO_P: bool = true;
 
     #[inline(always)]

@@ -158,15 +158,6 @@ impl Divergence {
         }
     }
 
-    /// The divergence that has the same value with the sides exchanged, if its loops are the faster ones.
-    #[inline]
-    pub(crate) fn exchanged(self) -> Option<Self> {
-        match self.simplest() {
-            Divergence::Reverse => Some(Divergence::Forward),
-            _ => None,
-        }
-    }
-
     /// Checks the parameter.
     pub(crate) fn check(self) -> Result<(), Error> {
         let is_valid = match self {

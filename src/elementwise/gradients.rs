@@ -41,7 +41,7 @@ pub fn d_input<K: Kernel, A: Number>(
     factors: Factors<'_>,
     out: &mut [A],
 ) {
-    operands.derivatives(
+    operands.derivatives::<K>(
         level,
         #[inline(always)]
         |x, t| kernel.d_input::<_, true>(x, t),
@@ -58,7 +58,7 @@ pub fn d_target<K: Kernel, A: Number>(
     factors: Factors<'_>,
     out: &mut [A],
 ) {
-    operands.derivatives(
+    operands.derivatives::<K>(
         level,
         #[inline(always)]
         |x, t| kernel.d_target::<_, true>(x, t),
@@ -69,8 +69,11 @@ pub fn d_target<K: Kernel, A: Number>(
 
 impl<A: Number> Operands<'_, A> {
     /// Computes a derivative of each pair and multiplies it by its factor.
+    ///
+    /// The derivatives of a cheap kernel, one loop, have another one for a uniform factor, in which they need not be stored
+    /// (benches/LIMITS.md).
     #[inline(always)]
-    fn derivatives(
+    fn derivatives<K: Kernel>(
         &self,
         level: Level,
         derivative: impl Fn(A::Real, A::Real) -> A::Real,
@@ -80,7 +83,7 @@ impl<A: Number> Operands<'_, A> {
         level.run(
             #[inline(always)]
             || match factors {
-                Factors::Uniform(factor) => self.grouped_derivatives(
+                Factors::Uniform(factor) if !K::IN_TWO_LOOPS => self.grouped_derivatives(
                     derivative,
                     out,
                     #[inline(always)]
@@ -96,34 +99,33 @@ impl<A: Number> Operands<'_, A> {
         );
     }
 
-    /// Calls `put` with an index, operands, their derivatives and their places, [`DERIVATIVES`] at a time. The last of them may be
-    /// fewer.
+    /// Calls `put` with an index, operands, their derivatives and their places, [`DERIVATIVES`] at a time.
     #[inline(always)]
     fn grouped_derivatives(
         &self,
         derivative: impl Fn(A::Real, A::Real) -> A::Real,
         out: &mut [A],
-        put: impl Fn(usize, Operands<'_, A>, &[A::Real], &mut [A]),
+        put: impl Fn(usize, Operands<'_, A>, &[A::Real; DERIVATIVES], &mut [A; DERIVATIVES]),
     ) {
-        let (inputs, input) = self.input.as_chunks::<DERIVATIVES>();
-        let (targets, target) = self.target.as_chunks::<DERIVATIVES>();
-        let (outs, out) = out.as_chunks_mut::<DERIVATIVES>();
-        for (i, ((x, t), out)) in inputs.iter().zip(targets).zip(outs).enumerate() {
+        // The last ones are copied, so that the derivative is compiled once, for a fixed number.
+        let mut last = [[A::default(); DERIVATIVES]; 3];
+        let [last_input, last_target, last_out] = &mut last;
+        let operands = self.input.chunks(DERIVATIVES).zip(self.target.chunks(DERIVATIVES));
+        for (index, ((input, target), out)) in operands.zip(out.chunks_mut(DERIVATIVES)).enumerate()
+        {
+            let (input, target) = (whole(input, last_input), whole(target, last_target));
             let mut slopes = [A::Real::ZERO; DERIVATIVES];
             for i in 0..DERIVATIVES {
-                slopes[i] = derivative(x[i].widen(), t[i].widen());
+                slopes[i] = derivative(input[i].widen(), target[i].widen());
             }
-            put(i, Operands { input: x, target: t }, &slopes, out);
-        }
-        if !out.is_empty() {
-            let rest = Operands { input, target };
-            let mut slopes = [A::Real::ZERO; DERIVATIVES];
-            rest.each(
-                slopes.iter_mut(),
-                #[inline(always)]
-                |slope, x, t| *slope = derivative(x, t),
-            );
-            put(inputs.len(), rest, &slopes[..out.len()], out);
+            let group = Operands { input, target };
+            match <&mut [A; DERIVATIVES]>::try_from(&mut *out) {
+                Ok(out) => put(index, group, &slopes, out),
+                Err(_) => {
+                    put(index, group, &slopes, last_out);
+                    out.copy_from_slice(&last_out[..out.len()]);
+                }
+            }
         }
     }
 
@@ -144,6 +146,18 @@ impl<A: Number> Operands<'_, A> {
                 .each(out.iter_mut().zip(slopes).zip(factors), |((out, slope), &factors), x, t| {
                     *out = product::<A>(x, t, *slope, factors)
                 }),
+        }
+    }
+}
+
+/// The group, or a copy of one that is too short, with something behind it.
+#[inline(always)]
+fn whole<'a, A: Number>(group: &'a [A], copy: &'a mut [A; DERIVATIVES]) -> &'a [A; DERIVATIVES] {
+    match group.try_into() {
+        Ok(group) => group,
+        Err(_) => {
+            copy[..group.len()].copy_from_slice(group);
+            copy
         }
     }
 }

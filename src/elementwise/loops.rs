@@ -32,7 +32,7 @@ pub trait Loops<A: Number>: Sync {
         next: Prefetch<'_, A>,
         out: [&mut [A::Real]; 2],
     );
-    /// Computes ∂term/∂input, times the factors.
+    /// Computes ∂term/∂input, times the factors. Nothing where it is costly: it comes with the terms there.
     fn d_input(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]);
     /// Computes ∂term/∂target, times the factors.
     fn d_target(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]);
@@ -69,7 +69,9 @@ impl<K: Kernel, A: Number> Loops<A> for K {
     }
 
     fn d_input(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]) {
-        d_input(level, *self, tile, factors, out);
+        if !K::D_INPUT_IS_COSTLY {
+            d_input(level, *self, tile, factors, out);
+        }
     }
 
     fn d_target(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]) {

@@ -31,47 +31,42 @@ pub trait PairLoops<T: Real>: Sync {
 }
 
 impl<T: Real> Pairs<T> {
-    /// Calls `put` with the rows of p, q and D, whole ones, as many as there are places.
+    /// Writes what a function makes of each pair: `careful` or `fast`.
     #[inline(always)]
-    fn each<P>(&self, places: impl Iterator<Item = P>, put: impl Fn(P, [&[T; WIDTH]; 3])) {
-        let [p, q, d] =
-            [&self.p, &self.q, &self.log_ratio].map(|all| all.as_chunks::<WIDTH>().0.iter());
-        for (place, ((p, q), d)) in places.zip(p.zip(q).zip(d)) {
-            put(place, [p, q, d]);
+    fn put<const N: usize>(
+        &self,
+        level: Level,
+        is_careful: bool,
+        out: [&mut [T]; N],
+        careful: impl Fn(Pair<T>) -> [T; N],
+        fast: impl Fn(Pair<T>) -> [T; N],
+    ) {
+        level.run(
+            #[inline(always)]
+            || match is_careful {
+                true => self.put_with(out, careful),
+                false => self.put_with(out, fast),
+            },
+        );
+    }
+
+    /// Writes the numbers that a function makes of each pair, whole rows.
+    #[inline(always)]
+    fn put_with<const N: usize>(&self, out: [&mut [T]; N], make: impl Fn(Pair<T>) -> [T; N]) {
+        let [p, q, d] = [&self.p, &self.q, &self.log_ratio].map(|all| all.as_chunks().0);
+        for start in (0..out[0].len()).step_by(WIDTH) {
+            let rows = [p, q, d].map(|rows| &rows[start / WIDTH]);
+            let mut found = [[T::ZERO; WIDTH]; N];
+            for i in 0..WIDTH {
+                let made = make(pair(rows, i));
+                for n in 0..N {
+                    found[n][i] = made[n];
+                }
+            }
+            for n in 0..N {
+                out[n][start..start + WIDTH].copy_from_slice(&found[n]);
+            }
         }
-    }
-
-    /// Writes what a function makes of each pair.
-    #[inline(always)]
-    fn put(&self, out: &mut [T], make: impl Fn(Pair<T>) -> T) {
-        self.each(
-            out.as_chunks_mut::<WIDTH>().0.iter_mut(),
-            #[inline(always)]
-            |out, rows| {
-                let mut found = [T::ZERO; WIDTH];
-                for i in 0..WIDTH {
-                    found[i] = make(pair(rows, i));
-                }
-                *out = found;
-            },
-        );
-    }
-
-    /// Writes both numbers that a function makes of each pair.
-    #[inline(always)]
-    fn put_two(&self, [a, b]: [&mut [T]; 2], make: impl Fn(Pair<T>) -> (T, T)) {
-        let places = a.as_chunks_mut::<WIDTH>().0.iter_mut().zip(b.as_chunks_mut::<WIDTH>().0);
-        self.each(
-            places,
-            #[inline(always)]
-            |(a, b), rows| {
-                let mut found = [[T::ZERO; WIDTH]; 2];
-                for i in 0..WIDTH {
-                    (found[0][i], found[1][i]) = make(pair(rows, i));
-                }
-                [*a, *b] = found;
-            },
-        );
     }
 }
 
@@ -86,71 +81,55 @@ fn pair<T: Real>([p, q, d]: [&[T; WIDTH]; 3], i: usize) -> Pair<T> {
 impl<F: Formula, T: Real> PairLoops<T> for F {
     fn terms(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]) {
         let formula = *self;
-        level.run(
+        pairs.put(
+            level,
+            careful,
+            [out],
             #[inline(always)]
-            || match careful {
-                true => pairs.put(
-                    out,
-                    #[inline(always)]
-                    |pair| formula.term::<T, true>(pair),
-                ),
-                false => pairs.put(
-                    out,
-                    #[inline(always)]
-                    |pair| formula.term::<T, false>(pair),
-                ),
-            },
+            |pair| [formula.term::<T, true>(pair)],
+            #[inline(always)]
+            |pair| [formula.term::<T, false>(pair)],
         );
     }
 
     fn terms_and_d_log_q(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: [&mut [T]; 2]) {
         let formula = *self;
-        level.run(
+        pairs.put(
+            level,
+            careful,
+            out,
             #[inline(always)]
-            || match careful {
-                true => pairs.put_two(
-                    out,
-                    #[inline(always)]
-                    |pair| formula.term_and_d_log_q::<T, true>(pair),
-                ),
-                false => pairs.put_two(
-                    out,
-                    #[inline(always)]
-                    |pair| formula.term_and_d_log_q::<T, false>(pair),
-                ),
-            },
+            |pair| formula.term_and_d_log_q::<T, true>(pair).into(),
+            #[inline(always)]
+            |pair| formula.term_and_d_log_q::<T, false>(pair).into(),
         );
     }
 
     fn d_log_p(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]) {
         let formula = *self;
-        level.run(
+        pairs.put(
+            level,
+            careful,
+            [out],
             #[inline(always)]
-            || match careful {
-                true => pairs.put(
-                    out,
-                    #[inline(always)]
-                    |pair| formula.d_log_p::<T, true>(pair),
-                ),
-                false => pairs.put(
-                    out,
-                    #[inline(always)]
-                    |pair| formula.d_log_p::<T, false>(pair),
-                ),
-            },
+            |pair| [formula.d_log_p::<T, true>(pair)],
+            #[inline(always)]
+            |pair| [formula.d_log_p::<T, false>(pair)],
         );
     }
 }
 
 /// The loops of one divergence over the computing type and over `f64`.
+#[derive(Clone, Copy)]
 pub struct BothLoops<'l, T: Real>(pub &'l dyn PairLoops<T>, pub &'l dyn PairLoops<f64>);
 
-/// Calls `work` with the loops over pairs of a divergence, or of its generalized form.
+/// Calls `work` with the loops over pairs of a divergence, or of its generalized form. There are none, and none are compiled, where
+/// it has a [closed form](Formula::HAS_CLOSED_FORM).
 #[inline]
 pub fn with_pair_loops<T: Real, R>(
     divergence: Divergence,
     generalized: bool,
-    work: impl FnOnce(BothLoops<'_, T>) -> R,
+    work: impl FnOnce(Option<BothLoops<'_, T>>) -> R,
 ) -> R {
     divergence.with_formula(generalized, WithPairLoops { work, number: PhantomData })
 }
@@ -161,11 +140,14 @@ struct WithPairLoops<T, W> {
     number: PhantomData<T>,
 }
 
-impl<T: Real, R, W: FnOnce(BothLoops<'_, T>) -> R> Work for WithPairLoops<T, W> {
+impl<T: Real, R, W: FnOnce(Option<BothLoops<'_, T>>) -> R> Work for WithPairLoops<T, W> {
     type Output = R;
 
     #[inline]
     fn run<F: Formula>(self, formula: F) -> R {
-        (self.work)(BothLoops(&formula, &formula))
+        match F::HAS_CLOSED_FORM {
+            true => (self.work)(None),
+            false => (self.work)(Some(BothLoops(&formula, &formula))),
+        }
     }
 }

@@ -25,14 +25,11 @@ impl Request {
         matrices: Matrices<'_, A>,
         moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
+        if let Some(rule) = self.rule.exchanged() {
+            return Request { rule, ..*self }.compute(matrices.swapped(), moments);
+        }
         match self.rule {
             Rule::LogProbabilities { form: Form { divergence, generalized }, log_target } => {
-                let mut matrices = matrices;
-                let exchanged = divergence.exchanged().filter(|_| log_target);
-                if exchanged.is_some() {
-                    matrices.swap_sides();
-                }
-                let divergence = exchanged.unwrap_or(divergence);
                 with_loops(divergence, generalized, log_target, |loops| {
                     match matrices.input.len() {
                         ..=MODERATE => {
@@ -60,12 +57,12 @@ impl Request {
     /// [`Element::total`](crate::Element::total) calls it for each type.
     pub fn total_of<A: Number>(&self, operands: Operands<'_, A>) -> Option<f64> {
         let Rule::LogProbabilities { form, log_target } = self.rule else { return None };
+        if let Some(rule) = self.rule.exchanged() {
+            let Operands { input, target } = operands;
+            let operands = Operands { input: target, target: input };
+            return Request { rule, ..*self }.total_of(operands);
+        }
         let Form { divergence, generalized } = form;
-        let Operands { input, target } = operands;
-        let (divergence, operands) = match divergence.exchanged().filter(|_| log_target) {
-            Some(exchanged) => (exchanged, Operands { input: target, target: input }),
-            None => (divergence, operands),
-        };
         Some(with_loops(divergence, generalized, log_target, |loops| match operands.input.len() {
             ..=SHORT => total(self, loops, operands, &mut scratch::<A::Real, SHORT>().0),
             _ => total(self, loops, operands, &mut scratch::<A::Real, TILE>().0),

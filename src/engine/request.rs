@@ -25,6 +25,14 @@ pub struct Form {
     pub generalized: bool,
 }
 
+impl Form {
+    /// The form that gives the same with the sides exchanged, if its loops are the faster ones.
+    fn exchanged(self) -> Option<Form> {
+        let is_reverse = self.divergence.simplest() == Divergence::Reverse;
+        is_reverse.then_some(Form { divergence: Divergence::Forward, ..self })
+    }
+}
+
 /// What the operands hold, and the divergence that is computed of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
@@ -49,6 +57,21 @@ impl Rule {
     pub fn form(self) -> Form {
         match self {
             Rule::LogProbabilities { form, .. } | Rule::Logits { form, .. } => form,
+        }
+    }
+
+    /// The rule that gives the same with the sides exchanged, if its loops are the faster ones. Both sides must hold the same.
+    pub fn exchanged(self) -> Option<Rule> {
+        match self {
+            Rule::LogProbabilities { form, log_target: true } => {
+                Some(Rule::LogProbabilities { form: form.exchanged()?, log_target: true })
+            }
+            Rule::Logits { form, softmax } if softmax.target == Target::Logits => {
+                let [input, target] = softmax.temperatures;
+                let softmax = Softmax { temperatures: [target, input], ..softmax };
+                Some(Rule::Logits { form: form.exchanged()?, softmax })
+            }
+            _ => None,
         }
     }
 

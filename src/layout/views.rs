@@ -42,10 +42,11 @@ impl<'a, A: Number> Matrices<'a, A> {
         (a, b)
     }
 
-    /// Exchanges input and target, and their gradients.
-    pub fn swap_sides(&mut self) {
-        std::mem::swap(&mut self.input, &mut self.target);
-        std::mem::swap(&mut self.d_input, &mut self.d_target);
+    /// The same with input and target, and their gradients, exchanged.
+    pub fn swapped(self) -> Self {
+        let (input, target) = (self.target, self.input);
+        let (d_input, d_target) = (self.d_target, self.d_input);
+        Views { input, target, d_input, d_target, ..self }
     }
 }
 

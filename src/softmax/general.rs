@@ -58,7 +58,8 @@ pub struct GeneralTarget<'l, T: Real> {
     slopes: [Row<f64>; 2],
     /// Σg and Σh, where each class has its own factor.
     upstream: [Row<f64>; 2],
-    block: Box<Block<T>>,
+    /// Made when it is first filled: the passes that normalise need none.
+    block: Option<Box<Block<T>>>,
 }
 
 /// What is computed of a block.
@@ -72,6 +73,14 @@ struct Block<T> {
     kept: [[T; TILE]; 3],
 }
 
+/// The block, made now if it was not yet.
+fn made<T: Real>(block: &mut Option<Box<Block<T>>>) -> &mut Block<T> {
+    let tile = [T::ZERO; TILE];
+    let pairs = Pairs { p: tile, q: tile, log_ratio: tile };
+    let empty = || Box::new(Block { pairs, terms: tile, slopes: [tile; 2], kept: [tile; 3] });
+    block.get_or_insert_with(empty)
+}
+
 impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
     /// For no lanes of so many classes yet.
     pub fn new(
@@ -80,8 +89,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         settings: Settings,
         classes: usize,
     ) -> Self {
-        let (zeros, tile) = ([0.0; WIDTH], [T::ZERO; TILE]);
-        let pairs = Pairs { p: tile, q: tile, log_ratio: tile };
+        let zeros = [0.0; WIDTH];
         let of_lanes = Settings { outputs: true, each: true, ..settings };
         GeneralTarget {
             formulas,
@@ -95,7 +103,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             divergences: zeros,
             slopes: [zeros; 2],
             upstream: [zeros; 2],
-            block: Box::new(Block { pairs, terms: tile, slopes: [tile; 2], kept: [tile; 3] }),
+            block: None,
         }
     }
 
@@ -106,14 +114,14 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
 
     /// Computes p, q and D of a block.
     fn fill<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>) -> usize {
-        self.lanes.pairs(operands, &mut self.block.pairs);
+        self.lanes.pairs(operands, &mut made(&mut self.block).pairs);
         operands.input.len()
     }
 
     /// Computes the terms of a block that is filled, and the slopes with respect to the sides that are wanted.
     fn compute(&mut self, loops: &dyn PairLoops<T>, len: usize, [of_q, of_p]: [bool; 2]) {
         let (level, careful) = (self.settings.level, self.lanes.is_any_careful());
-        let Block { pairs, terms, slopes: [d_log_q, d_log_p], .. } = &mut *self.block;
+        let Block { pairs, terms, slopes: [d_log_q, d_log_p], .. } = made(&mut self.block);
         let len = len.next_multiple_of(WIDTH);
         match of_q {
             true => {
@@ -136,12 +144,12 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             return;
         }
         let rows = 0..len.next_multiple_of(WIDTH);
-        let Block { terms, slopes, kept, .. } = &mut *self.block;
+        let Block { terms, slopes, kept, .. } = made(&mut self.block);
         for (kept, found) in kept.iter_mut().zip([&*terms, &slopes[0], &slopes[1]]) {
             kept[rows.clone()].copy_from_slice(&found[rows.clone()]);
         }
         self.compute(self.formulas.plain, len, sides);
-        let Block { terms, slopes, kept: [kept_terms, near @ ..], .. } = &mut *self.block;
+        let Block { terms, slopes, kept: [kept_terms, near @ ..], .. } = made(&mut self.block);
         terms[rows.clone()].copy_from_slice(&kept_terms[rows.clone()]);
         for (slopes, near) in slopes.iter_mut().zip(near) {
             let near = near[rows.clone()].as_chunks::<WIDTH>().0;
@@ -163,9 +171,9 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
     }
 
     /// The gradients of one side of a block for one factor a lane.
-    fn gradients<O: Number<Real = T>>(&self, side: usize, factors: &Row<f64>, out: &mut [O]) {
+    fn gradients<O: Number<Real = T>>(&mut self, side: usize, factors: &Row<f64>, out: &mut [O]) {
         let Settings { level, rates, .. } = self.settings;
-        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = &*self.block;
+        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = made(&mut self.block);
         let (weights, slopes) =
             (if side == 0 { q } else { p }.as_chunks().0, slopes[side].as_chunks().0);
         let (mut factor, mut sum) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH]);
@@ -202,9 +210,10 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
     }
 
     /// The gradients of one side of a block where each class has its own factor.
-    fn gradients_each<O: Number<Real = T>>(&self, side: usize, factors: &[f64], out: &mut [O]) {
+    fn gradients_each<O: Number<Real = T>>(&mut self, side: usize, factors: &[f64], out: &mut [O]) {
         let Settings { level, rates, .. } = self.settings;
-        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = &*self.block;
+        let sums = self.of_lanes(self.upstream[side]);
+        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = made(&mut self.block);
         chain_rule(
             level,
             #[inline(always)]
@@ -212,7 +221,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             [if side == 0 { q } else { p }; 2],
             &slopes[side],
             (Factors::Each(factors), rates.each()[side]),
-            &self.of_lanes(self.upstream[side]),
+            &sums,
             out,
         );
     }
@@ -247,11 +256,10 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
         let (len, Settings { level, sides, .. }) = (self.fill(operands), self.settings);
         self.blocks += 1;
         self.compute_for_lanes(len);
-        add_rows(level, &mut self.sums[0], &self.block.terms[..len]);
-        for side in [0, 1] {
-            if sides[side] {
-                add_rows(level, &mut self.sums[side + 1], &self.block.slopes[side][..len]);
-            }
+        let Block { terms, slopes, .. } = made(&mut self.block);
+        add_rows(level, &mut self.sums[0], &terms[..len]);
+        for side in [0, 1].into_iter().filter(|&side| sides[side]) {
+            add_rows(level, &mut self.sums[side + 1], &slopes[side][..len]);
         }
     }
 
@@ -285,8 +293,8 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]) {
         let (len, Settings { level, rates, sides, .. }) = (self.fill(operands), self.settings);
         self.compute(self.asked(), len, sides);
-        let Block { pairs, slopes, .. } = &*self.block;
-        for side in [0, 1] {
+        let Block { pairs, slopes, .. } = made(&mut self.block);
+        for side in [0, 1].into_iter().filter(|&side| sides[side]) {
             let (sums, rate) = (&mut self.upstream[side], rates.each()[side]);
             add_upstream(level, [&pairs.p; 2], &slopes[side], (factors, rate), sums);
         }
@@ -304,7 +312,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
             self.fill(operands);
             if let Some(out) = out.terms {
                 self.compute(self.asked(), len, [false; 2]);
-                out.copy_from_slice(&self.block.terms[..len]);
+                out.copy_from_slice(&made(&mut self.block).terms[..len]);
             }
             match factors {
                 _ if wanted == [false; 2] => return,
@@ -323,7 +331,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
 
     fn fork(&self) -> Self {
         let lanes = Solver::<N>::fork(&self.lanes);
-        GeneralTarget { lanes, parts: Vec::new(), ..self.clone() }
+        GeneralTarget { lanes, parts: Vec::new(), block: None, ..*self }
     }
 
     fn absorb(&mut self, next: Self) {

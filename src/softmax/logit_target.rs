@@ -135,9 +135,7 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
             }
         }
     }
-}
 
-impl<T: Real + Number<Real = T>> LogitTarget<T> {
     /// Whether any lane is computed the careful way.
     pub fn is_any_careful(&self) -> bool {
         self.shift.all_and_any_careful().1

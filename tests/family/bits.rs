@@ -9,11 +9,11 @@ use super::common::{Number, Random, bits, same};
 use super::{FACES, FAMILY, Face, Settings};
 
 /// Operands of a face, weights, and an upstream for each class.
-struct Operands<A: Number> {
-    input: ArrayD<A>,
-    target: ArrayD<A>,
-    weights: ArrayD<A>,
-    upstream: ArrayD<A>,
+pub struct Operands<A: Number> {
+    pub input: ArrayD<A>,
+    pub target: ArrayD<A>,
+    pub weights: ArrayD<A>,
+    pub upstream: ArrayD<A>,
 }
 
 /// Few classes are excluded, so that there are stretches with and without.
@@ -38,7 +38,7 @@ fn operands<A: Number>(face: Face, shape: &[usize], axis: usize) -> Operands<A> 
 }
 
 /// What the operands give, each in a layout of its own: per lane and per class, values and gradients.
-fn answers<A: Number<Wide = A>>(
+pub fn answers<A: Number<Wide = A>>(
     settings: &Settings,
     operands: &Operands<A>,
     axis: usize,

@@ -13,6 +13,7 @@ mod lane;
 mod laws;
 mod laws_of_terms;
 mod near;
+mod pinned;
 mod settings;
 mod special;
 mod special_logits;

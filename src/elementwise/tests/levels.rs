@@ -76,10 +76,12 @@ fn all<A: Number<Real = A> + Real>(
     results.push(all_bits(&slopes));
     let factors = [Factors::Uniform(1.0 / 3.0), Factors::Uniform(-0.25), Factors::Each(&zeros)];
     for factor in factors.into_iter().chain([Factors::Each(&each), Factors::Split(&split)]) {
-        loops.d_input(level, chunk, factor, &mut out);
-        results.push(all_bits(&out));
         multiply(level, chunk, &slopes, factor, &mut out);
-        assert_eq!(all_bits(&out), results[results.len() - 1], "{factor:?}");
+        results.push(all_bits(&out));
+        if !loops.is_d_input_costly() {
+            loops.d_input(level, chunk, factor, &mut out);
+            assert_eq!(all_bits(&out), results[results.len() - 1], "{factor:?}");
+        }
         loops.d_target(level, chunk, factor, &mut out);
         results.push(all_bits(&out));
     }

@@ -12,8 +12,7 @@ use ndarray::ArrayView1;
 
 use super::request::{Form, Request, Softmax, Values};
 use super::results::Results;
-use crate::divergence::Divergence;
-use crate::elementwise::{BothLoops, with_loops, with_pair_loops};
+use crate::elementwise::{with_loops, with_pair_loops};
 use crate::layout::{Matrices, Scratch};
 use crate::number::{Float, Number};
 use crate::softmax::{
@@ -38,14 +37,7 @@ pub fn compute_matrices<A: Number>(
     let Softmax { temperatures, target, factor } = softmax;
     let each = matrices.upstream.as_ref().is_some_and(|view| view.ncols() > 1);
     let Form { divergence, generalized } = form;
-    let exchanged = divergence.exchanged().filter(|_| target == Target::Logits);
-    let mut rates = Rates::new(temperatures);
-    let mut matrices = matrices;
-    if exchanged.is_some() {
-        rates.ratios.reverse();
-        matrices.swap_sides();
-    }
-    let divergence = exchanged.unwrap_or(divergence);
+    let rates = Rates::new(temperatures);
     let sides = [matrices.d_input.is_some(), matrices.d_target.is_some()];
     let outputs = sides != [false; 2] || (values == Values::Terms && matrices.value.is_some());
     let settings = Settings { level, arrangement, rates, outputs, sides, each, generalized };
@@ -59,15 +51,14 @@ pub fn compute_matrices<A: Number>(
             });
         });
     }
-    if divergence.simplest() == Divergence::Forward {
-        return work.with_solver(LogitTarget::new(settings, classes));
-    }
-    with_pair_loops(divergence, false, |BothLoops(plain, plain_wide)| {
-        with_pair_loops(divergence, true, |BothLoops(generalized, generalized_wide)| {
-            let formulas = Formulas { plain, generalized };
-            let wide = Formulas { plain: plain_wide, generalized: generalized_wide };
+    with_pair_loops(divergence, false, |plain| match plain {
+        None => work.with_solver(LogitTarget::new(settings, classes)),
+        Some(plain) => with_pair_loops(divergence, true, |generalized| {
+            let generalized = generalized.unwrap_or(plain);
+            let formulas = Formulas { plain: plain.0, generalized: generalized.0 };
+            let wide = Formulas { plain: plain.1, generalized: generalized.1 };
             work.with_solver(GeneralTarget::new(formulas, wide, settings, classes));
-        });
+        }),
     });
 }
 

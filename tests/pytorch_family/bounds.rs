@@ -1,181 +1,64 @@
-//! The divergences of the family: PyTorch's answers, as `tests/fixtures/pytorch_family.py` wrote them.
+//! How far from torch's answers the library may be.
 
-mod common;
+use kldiv::{AnyReduction, Divergence, Target};
+use ndarray::{ArrayD, ArrayView1, Axis, Zip, arr0};
 
-use std::collections::BTreeSet;
-use std::fs::File;
-
-use common::Number;
-use kldiv::{AnyReduction, Batch, Divergence, KLDivLoss, KLDivWithLogitsLoss, Target};
-use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn, Zip, arr0};
-use ndarray_npy::NpzReader;
-
-const INPUT: usize = 0;
-const TARGET: usize = 1;
-const WEIGHTS: usize = 2;
-const UPSTREAM: usize = 3;
-const VALUE: usize = 4;
-const INPUT_GRADIENT: usize = 5;
-const TARGET_GRADIENT: usize = 6;
-
-/// One case; all rows have the shape of the operands.
-struct Case {
-    name: String,
-    axis: Axis,
-    divergence: Divergence,
-    generalized: bool,
-    from_logits: bool,
-    target: Target,
-    /// Of the input and the target.
-    temperatures: [f64; 2],
-    squared: bool,
-    reduction: AnyReduction,
-    rows: ArrayD<f64>,
-}
-
-fn cases<A: Number>() -> Vec<Case> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pytorch_family.npz");
-    let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
-    let names = npz.names().unwrap().into_iter().filter(|name| name.starts_with(A::NAME));
-    names.map(|name| Case::new(npz.by_name(&name).unwrap(), name)).collect()
-}
-
-impl Case {
-    /// The name is
-    /// precision/rank/axis/divergence/form/input/target/temperature/factor/values/weights/reduction.
-    fn new(rows: ArrayD<f64>, name: String) -> Case {
-        let facts: Vec<_> = name.split('/').collect();
-        let temperatures = facts[7].strip_prefix('T').unwrap();
-        let (of_input, of_target) =
-            temperatures.split_once(':').unwrap_or((temperatures, temperatures));
-        Case {
-            axis: Axis(facts[2].strip_prefix("axis").unwrap().parse().unwrap()),
-            divergence: facts[3].parse().unwrap(),
-            generalized: facts[4] == "generalized",
-            from_logits: facts[5] == "logits",
-            target: match facts[6] {
-                "logits" => Target::Logits,
-                "probabilities" => Target::Probabilities,
-                "log-probabilities" => Target::LogProbabilities,
-                unknown => panic!("{unknown}"),
-            },
-            temperatures: [of_input, of_target].map(|number| number.parse().unwrap()),
-            squared: facts[8] == "squared",
-            reduction: facts[11].parse().unwrap(),
-            rows,
-            name,
-        }
-    }
-
-    fn row(&self, row: usize) -> ArrayViewD<'_, f64> {
-        self.rows.index_axis(Axis(0), row)
-    }
-
-    fn full<A: Number>(&self, row: usize) -> ArrayD<A> {
-        self.row(row).mapv(A::of)
-    }
-
-    /// A row with the shape of what the reduction returns.
-    fn reduced<A: Number>(&self, row: usize) -> ArrayD<A> {
-        match self.reduction {
-            AnyReduction::Pointwise => self.full(row),
-            _ => arr0(A::of(*self.row(row).first().unwrap())).into_dyn(),
-        }
-    }
-
-    fn batch<'a, A: Number>(
-        &self,
-        input: &'a ArrayD<A>,
-        target: &'a ArrayD<A>,
-    ) -> Batch<'a, AnyReduction, A, IxDyn> {
-        if !self.from_logits {
-            let criterion = KLDivLoss::new(self.reduction)
-                .axis(self.axis)
-                .divergence(self.divergence)
-                .generalized(self.generalized)
-                .log_target(self.target == Target::LogProbabilities);
-            return criterion.batch(input, target).unwrap();
-        }
-        let criterion = KLDivWithLogitsLoss::new(self.reduction)
-            .axis(self.axis)
-            .divergence(self.divergence)
-            .generalized(self.generalized)
-            .target(self.target)
-            .temperature(self.temperatures[0])
-            .times_temperature_squared(self.squared);
-        let [of_input, of_target] = self.temperatures;
-        let criterion = match of_input == of_target {
-            true => criterion,
-            false => criterion.target_temperature(of_target),
-        };
-        criterion.batch(input, target).unwrap()
-    }
-
-    /// What a term is multiplied by: the temperatures, the weight, over the divisor.
-    fn factors(&self) -> ArrayD<f64> {
-        let weights = self.row(WEIGHTS);
-        let divisor = match self.reduction {
-            AnyReduction::BatchMean => weights.len_of(Axis(0)) as f64,
-            _ => 1.0,
-        };
-        let square = if self.squared { self.temperatures[0] * self.temperatures[1] } else { 1.0 };
-        weights.mapv(|weight| square * weight / divisor)
-    }
-}
+use crate::common::Number;
+use crate::fixtures::{Case, INPUT, TARGET, UPSTREAM};
 
 /// A number that is computed: the size of what is added up for it, and how wrong it may be, in units of rounding.
 #[derive(Clone, Copy, Default)]
-struct Computed {
-    size: f64,
-    error: f64,
+pub struct Computed {
+    pub size: f64,
+    pub error: f64,
 }
 
 impl Computed {
-    fn scaled(self, factor: f64) -> Computed {
+    pub fn scaled(self, factor: f64) -> Computed {
         Computed { size: factor * self.size, error: factor * self.error }
     }
 
-    fn plus(self, other: Computed) -> Computed {
+    pub fn plus(self, other: Computed) -> Computed {
         Computed { size: self.size + other.size, error: self.error + other.error }
     }
 }
 
 /// One class, and how wrong what is known of it may be, in units of rounding.
 #[derive(Clone, Copy)]
-struct Class {
-    p: f64,
-    q: f64,
+pub struct Class {
+    pub p: f64,
+    pub q: f64,
     /// D = ln p − ln q.
-    d: f64,
+    pub d: f64,
     /// The relative error of p.
-    p_error: f64,
+    pub p_error: f64,
     /// The relative error of q.
-    q_error: f64,
+    pub q_error: f64,
     /// The error of D.
-    d_error: f64,
+    pub d_error: f64,
     /// What ln(p/m) and ln(q/m) are wrong by, beside what D does to them.
-    mixture_error: f64,
+    pub mixture_error: f64,
 }
 
 /// A term and its derivatives.
 #[derive(Clone, Copy, Default)]
-struct Results {
-    term: Computed,
-    d_p: Computed,
-    d_log_p: Computed,
-    d_q: Computed,
-    d_log_q: Computed,
+pub struct Results {
+    pub term: Computed,
+    pub d_p: Computed,
+    pub d_log_p: Computed,
+    pub d_q: Computed,
+    pub d_log_q: Computed,
 }
 
 impl Results {
-    fn scaled(self, factor: f64) -> Results {
+    pub fn scaled(self, factor: f64) -> Results {
         let Results { term, d_p, d_log_p, d_q, d_log_q } = self;
         let [term, d_p, d_log_p, d_q, d_log_q] =
             [term, d_p, d_log_p, d_q, d_log_q].map(|computed| computed.scaled(factor));
         Results { term, d_p, d_log_p, d_q, d_log_q }
     }
 
-    fn plus(self, other: Results) -> Results {
+    pub fn plus(self, other: Results) -> Results {
         Results {
             term: self.term.plus(other.term),
             d_p: self.d_p.plus(other.d_p),
@@ -186,14 +69,14 @@ impl Results {
     }
 
     /// The results of the pair (q, p).
-    fn swapped(self) -> Results {
+    pub fn swapped(self) -> Results {
         let Results { term, d_p, d_log_p, d_q, d_log_q } = self;
         Results { term, d_p: d_q, d_log_p: d_log_q, d_q: d_p, d_log_q: d_log_p }
     }
 }
 
 impl Class {
-    fn swapped(self) -> Class {
+    pub fn swapped(self) -> Class {
         let Class { p, q, d, p_error, q_error, .. } = self;
         Class { p: q, q: p, d: -d, p_error: q_error, q_error: p_error, ..self }
     }
@@ -208,7 +91,7 @@ impl Class {
     ///
     /// The derivative of P with respect to D is (1−s)·q/m, that of ln(q/m) is −s·p/m. So p·q/m is as wrong as p and ln(q/m), or
     /// as q and ln(p/m), whichever is less. Each result is rounded by one unit of what is added up for it.
-    fn one_direction(self, s: f64, generalized: bool) -> Results {
+    pub fn one_direction(self, s: f64, generalized: bool) -> Results {
         let Class { p, q, d, p_error, q_error, d_error, mixture_error } = self;
         // m/p − 1, and m/p without its cancellation.
         let (excess, m) = ((1.0 - s) * (-d).exp_m1(), s + (1.0 - s) * (-d).exp());
@@ -248,7 +131,7 @@ impl Class {
     }
 
     /// Any of the family: a·KL(p ‖ m) + b·KL(q ‖ n) with m = (1−s)·q + s·p, n = (1−r)·p + r·q.
-    fn results(self, divergence: Divergence, generalized: bool) -> Results {
+    pub fn results(self, divergence: Divergence, generalized: bool) -> Results {
         let [a, s, b, r] = match divergence {
             Divergence::Reverse => [0.0, 0.0, 1.0, 0.0],
             Divergence::Symmetric(lambda) => [lambda, 0.0, 1.0 - lambda, 0.0],
@@ -264,7 +147,7 @@ impl Class {
     }
 
     /// ½·|p − q|, from D where p and q are close, with derivatives ±½.
-    fn total_variation(self) -> Results {
+    pub fn total_variation(self) -> Results {
         let Class { p, q, p_error, q_error, d_error, .. } = self;
         let difference = (p - q).abs();
         let error = (difference * p_error + q * d_error).min(p * p_error + q * q_error);
@@ -279,7 +162,7 @@ impl Class {
     }
 
     /// What torch makes of it: the generalized form adds multiples of p and q that are at most they themselves.
-    fn results_of_torch(self, divergence: Divergence, generalized: bool) -> Results {
+    pub fn results_of_torch(self, divergence: Divergence, generalized: bool) -> Results {
         let Class { p, q, p_error, q_error, .. } = self;
         let plain = self.results(divergence, false);
         if !generalized {
@@ -293,7 +176,7 @@ impl Class {
 }
 
 /// φ(x) = e^(−x) − 1 + x.
-fn phi(x: f64) -> f64 {
+pub fn phi(x: f64) -> f64 {
     if x.abs() < 1e-3 { x * x * (0.5 - x / 6.0 + x * x / 24.0) } else { (-x).exp_m1() + x }
 }
 
@@ -304,7 +187,7 @@ fn phi(x: f64) -> f64 {
 /// large. From logits to logits q may be computed from p, and D counted from the middle of its lane. At one temperature D is
 /// the difference of logits, divided and shifted: as wrong as the largest of its lane says. At two temperatures each logit is
 /// divided and rounded first.
-fn classes(case: &Case) -> [ArrayD<Class>; 2] {
+pub fn classes(case: &Case) -> [ArrayD<Class>; 2] {
     let [of_input, of_target] = case.temperatures;
     let to_logits = case.target == Target::Logits;
     let divisor = if to_logits { of_target } else { 1.0 };
@@ -359,7 +242,7 @@ fn classes(case: &Case) -> [ArrayD<Class>; 2] {
 }
 
 /// Of each lane, in its place: a number.
-fn lanewise(
+pub fn lanewise(
     array: &ArrayD<f64>,
     axis: Axis,
     number: impl Fn(ArrayView1<'_, f64>) -> f64,
@@ -372,7 +255,7 @@ fn lanewise(
     result
 }
 
-fn log_softmax(logits: &ArrayD<f64>, axis: Axis) -> ArrayD<f64> {
+pub fn log_softmax(logits: &ArrayD<f64>, axis: Axis) -> ArrayD<f64> {
     let log_sum = lanewise(logits, axis, |lane| {
         let max = lane.fold(f64::NEG_INFINITY, |max, &z| z.max(max));
         max + lane.iter().map(|z| (z - max).exp()).sum::<f64>().ln()
@@ -381,15 +264,15 @@ fn log_softmax(logits: &ArrayD<f64>, axis: Axis) -> ArrayD<f64> {
 }
 
 /// How wrong results may be, in units of rounding: of the library, or of torch.
-struct Bounds {
-    value: ArrayD<f64>,
-    input: ArrayD<f64>,
-    target: ArrayD<f64>,
+pub struct Bounds {
+    pub value: ArrayD<f64>,
+    pub input: ArrayD<f64>,
+    pub target: ArrayD<f64>,
 }
 
 impl Bounds {
     /// ∂z_j = (g_j − q_j·Σg)/τ, with g the derivatives with respect to ln q; the target's alike.
-    fn new(case: &Case, classes: &ArrayD<Class>, results: &ArrayD<Results>) -> Bounds {
+    pub fn new(case: &Case, classes: &ArrayD<Class>, results: &ArrayD<Results>) -> Bounds {
         let factors = case.factors();
         let of = |result: fn(&Results) -> Computed, factor: &ArrayD<f64>| {
             Zip::from(results)
@@ -434,7 +317,7 @@ impl Bounds {
 ///
 /// One operation rounds by half an epsilon and an elementary function by one, on numbers that are each counted once: three
 /// epsilons a unit cover them all, and seven tenths of that is seen. Torch's half an epsilon a unit is counted double.
-fn tolerances<A: Number>(case: &Case) -> Bounds {
+pub fn tolerances<A: Number>(case: &Case) -> Bounds {
     let [ours, torchs] = classes(case);
     let divergence = case.divergence;
     // These two are their own generalized form.
@@ -461,69 +344,4 @@ fn tolerances<A: Number>(case: &Case) -> Bounds {
         input: both(ours.input, torchs.input),
         target: both(ours.target, torchs.target),
     }
-}
-
-fn assert_close<A: Number>(
-    what: &str,
-    ours: &ArrayD<A>,
-    torch: &ArrayD<f64>,
-    bounds: &ArrayD<f64>,
-) {
-    assert_eq!(ours.shape(), torch.shape(), "{what}");
-    for ((ours, &torch), &bound) in ours.iter().map(|a| a.to()).zip(torch).zip(bounds) {
-        let close = (ours - torch).abs() <= bound;
-        assert!(close, "{what}: {ours:e}, torch {torch:e}, bound {bound:e}");
-    }
-}
-
-fn check<A: Number<Wide = A>>(case: &Case) {
-    let [input, target] = [INPUT, TARGET].map(|row| case.full::<A>(row));
-    let weights = case.row(WEIGHTS).index_axis_move(case.axis, 0).mapv(A::of);
-    let batch = case.batch(&input, &target).weights(&weights).unwrap();
-    let value = batch.forward().unwrap();
-    let (same, gradient) = batch.value_and_grad().unwrap();
-    let gradients = batch.backward(&case.reduced::<A>(UPSTREAM)).unwrap();
-    assert_eq!(value, same, "{}", case.name);
-
-    let what = |of: &str| format!("{of}, {}", case.name);
-    let bounds = tolerances::<A>(case);
-    let [d_input, d_target] = [INPUT_GRADIENT, TARGET_GRADIENT].map(|row| case.row(row).to_owned());
-    assert_close(&what("value"), &value, &case.reduced(VALUE), &bounds.value);
-    assert_close(&what("input's gradient"), &gradients.input, &d_input, &bounds.input);
-    assert_close(&what("target's gradient"), &gradients.target, &d_target, &bounds.target);
-    if value.ndim() == 0 {
-        let upstream = *case.row(UPSTREAM).first().unwrap();
-        let bound = bounds.input / upstream.abs();
-        assert_close(&what("gradient"), &gradient, &(d_input / upstream), &bound);
-    }
-}
-
-#[test]
-fn f32_is_pytorchs() {
-    cases::<f32>().iter().for_each(check::<f32>);
-}
-
-#[test]
-fn f64_is_pytorchs() {
-    cases::<f64>().iter().for_each(check::<f64>);
-}
-
-#[test]
-fn the_fixtures_cover_every_divergence_form_and_pair_of_operands() {
-    let cases: Vec<_> = cases::<f32>().into_iter().chain(cases::<f64>()).collect();
-    let kinds = |weights: &str, places: &[usize]| {
-        let names = cases.iter().map(|case| case.name.split('/').collect::<Vec<_>>());
-        let names = names.filter(|words| words[10] == weights);
-        let kinds = names.map(|words| places.iter().map(|&place| words[place]).collect::<Vec<_>>());
-        kinds.map(|words| words.join("/")).collect::<BTreeSet<_>>().len()
-    };
-    // Eight divergences in two forms, and total variation; two targets of log-probabilities, and of logits three at
-    // three temperatures and one at two.
-    let (forms, settings) = (8 * 2 + 1, 2 + 3 * 3 + 2);
-    assert_eq!(kinds("plain", &[3, 4, 5, 6, 7, 8, 9]), forms * settings * 3);
-    assert_eq!(kinds("plain", &[0, 3, 4, 5, 6, 7, 8]), 2 * forms * settings);
-    assert_eq!(kinds("plain", &[0, 3, 4, 9]), 2 * forms * 3);
-    assert_eq!(kinds("plain", &[0, 3, 11, 1]), 2 * 9 * 3 * 3);
-    assert_eq!(kinds("weighted", &[3, 11]), 9 * 3);
-    assert_eq!(cases.len(), forms * settings * 4 + 9 * 3);
 }
