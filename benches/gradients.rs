@@ -9,20 +9,18 @@
 //! beside that. Every answer is compared with one in `f64` before anything is timed. `RAYON_NUM_THREADS` sets the
 //! threads.
 
-mod common;
-#[path = "common/timed.rs"]
 mod timed;
 
 use std::hint::black_box;
 
-use common::logits::{TEMPERATURE, log_softmax};
-use common::{Measure, Number, Problem, Shape, Target};
 use criterion::{Criterion, SamplingMode};
 use kldiv::{BatchMean, Error, KLDivLoss, KLDivWithLogitsLoss, Pointwise};
+use kldiv_bench::logits::{TEMPERATURE, log_softmax};
+use kldiv_bench::{Measure, Number, Problem, Shape, Target};
 use ndarray::{Array, Dimension, Zip};
 
 fn main() {
-    common::measure_all(&mut Timed(timed::criterion()));
+    kldiv_bench::measure_all(&mut Timed(timed::criterion()));
 }
 
 struct Timed(Criterion);
@@ -59,7 +57,7 @@ impl Measure for Timed {
 }
 
 /// The gradient of the input is the problem's output; that of the target is kept here.
-struct Both<A, D: Dimension> {
+struct Both<A: Number, D: Dimension> {
     problem: Problem<A, D>,
     target: Array<A, D>,
     upstream: Array<A, D>,

@@ -9,25 +9,19 @@
 //! are. Each answer is compared with that of the same numbers as `f32` before anything is timed.
 //! `RAYON_NUM_THREADS` sets the threads.
 
-mod common;
-
 use std::fmt::Debug;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{Shape, Target, Work, roofline};
 use kldiv::half::{bf16, f16};
 use kldiv::{BatchMean, Element, Error, KLDivLoss, PerDistribution, Pointwise};
-use ndarray::{Array, ArrayD, Axis, IxDyn, RemoveAxis};
-use ndarray_rand::RandomExt;
-use ndarray_rand::rand_distr::StandardNormal;
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
 
-/// How long one row may take, and how often at least; shorter work is repeated until it takes so long.
-const BUDGET: Duration = Duration::from_millis(500);
-const ROUNDS: usize = 9;
-const SAMPLE: Duration = Duration::from_micros(100);
+use kldiv_bench::rounds::{Effort, Timed, in_turn};
+use kldiv_bench::{Shape, Target, Work, log_probabilities, roofline};
+use ndarray::{ArrayD, Axis, IxDyn, RemoveAxis};
+
+/// For one row.
+const EFFORT: Effort = Effort { budget: Duration::from_millis(500), rounds: (9, 1001) };
 
 fn main() {
     let once = std::env::args().any(|argument| argument == "--test");
@@ -39,28 +33,32 @@ fn main() {
     println!("|---|---|---|--:|--:|--:|--:|--:|--:|--:|");
     for shape in Shape::chosen() {
         for target in Target::ALL {
-            print_rows(&shape, target, if once { Duration::ZERO } else { BUDGET });
+            print_rows(
+                &shape,
+                target,
+                if once { Effort { rounds: (1, 1), ..EFFORT } } else { EFFORT },
+            );
         }
     }
 }
 
-fn print_rows(shape: &Shape, target: Target, budget: Duration) {
-    let halves: (Problem<f16>, Problem<bf16>) =
-        (Problem::new(shape, target), Problem::new(shape, target));
-    let (mut f16s, mut bf16s) = halves;
-    let mut singles = Problem::<f32>::new(shape, target);
+fn print_rows(shape: &Shape, target: Target, effort: Effort) {
+    let singles = Problem::<f32>::new(shape, target);
+    let operands = [&singles.input, &singles.target].map(|array| array.to_owned());
+    let (f16s, bf16s) = (Problem::<f16>::new(shape, target), Problem::<bf16>::new(shape, target));
     f16s.check();
     bf16s.check();
-    let operands = [&singles.input, &singles.target].map(|array| array.to_owned());
+    let mut all = (operands, singles, f16s, bf16s);
+    type All = ([ArrayD<f32>; 2], Problem<f32>, Problem<f16>, Problem<bf16>);
     for work in Work::ALL {
-        let mut loops: [&mut dyn FnMut(); 4] = [
-            &mut || read(&operands),
-            &mut || singles.run(work).unwrap(),
-            &mut || f16s.run(work).unwrap(),
-            &mut || bf16s.run(work).unwrap(),
+        let loops: [Timed<'_, All, ()>; 4] = [
+            &|all| read(&all.0),
+            &|all| all.1.run(work).expect("a pair"),
+            &|all| all.2.run(work).expect("a pair"),
+            &|all| all.3.run(work).expect("a pair"),
         ];
-        let [read, f32, f16, bf16] =
-            medians(&mut loops, budget).map(|time| shape.elements() as f64 / time / 1e9);
+        let [read, f32, f16, bf16] = in_turn(&mut all, loops, effort)
+            .map(|times| shape.elements() as f64 / times.median() / 1e9);
         let (name, target, work) = (&shape.name, target.name(), work.name());
         let ratios = format!("{:.2} | {:.2}", f16 / f32, bf16 / f32);
         println!(
@@ -97,8 +95,8 @@ impl<A: Element<Loss = f32> + Debug> Problem<A> {
         Problem {
             axis,
             log_target,
-            input: log_softmax(shape, 1).mapv(A::narrow),
-            target: log_softmax(shape, 2).mapv(|y| A::narrow(probability(y))),
+            input: log_probabilities::<IxDyn>(shape, 1).mapv(A::narrow),
+            target: log_probabilities::<IxDyn>(shape, 2).mapv(|y| A::narrow(probability(y))),
             gradient: ArrayD::default(dim.clone()),
             divergences: ArrayD::zeros(dim.remove_axis(axis)),
             terms: ArrayD::zeros(dim),
@@ -154,37 +152,4 @@ impl<A: Element<Loss = f32> + Debug> Problem<A> {
         };
         assert!(found.iter().zip(&wide).all(|(found, &wide)| right(found.widen(), wide)));
     }
-}
-
-fn log_softmax(shape: &Shape, seed: u64) -> ArrayD<f64> {
-    let mut random = SmallRng::seed_from_u64(seed);
-    let mut scores = Array::random_using(IxDyn(&shape.lengths), StandardNormal, &mut random);
-    for mut lane in scores.lanes_mut(Axis(shape.axis)) {
-        let sum: f64 = lane.iter().map(|score: &f64| score.exp()).sum();
-        lane -= sum.ln();
-    }
-    scores
-}
-
-/// Seconds of each loop.
-fn medians(loops: &mut [&mut dyn FnMut(); 4], budget: Duration) -> [f64; 4] {
-    let timed = |work: &mut dyn FnMut(), repeats: u32| {
-        let start = Instant::now();
-        (0..repeats).for_each(|_| work());
-        start.elapsed().as_secs_f64() / f64::from(repeats)
-    };
-    timed(loops[0], 1);
-    let repeats = (SAMPLE.as_secs_f64() / timed(loops[0], 1)) as u32 + 1;
-    let mut seconds = [const { Vec::new() }; 4];
-    let start = Instant::now();
-    let rounds = if budget.is_zero() { 1 } else { ROUNDS };
-    while seconds[0].len() < rounds || start.elapsed() < budget {
-        for (work, seconds) in loops.iter_mut().zip(&mut seconds) {
-            seconds.push(timed(*work, repeats));
-        }
-    }
-    seconds.map(|mut seconds| {
-        seconds.sort_by(f64::total_cmp);
-        seconds[seconds.len() / 2]
-    })
 }

@@ -10,13 +10,11 @@
 //! merely reads as many, and the bytes a second. Each loss is compared with one in `f64` before anything is timed. Without
 //! `KLDIV_SHAPE` the shapes are tiny, imagenet and segment. `RAYON_NUM_THREADS` sets the threads.
 
-mod common;
-
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::{Shape, roofline};
 use kldiv::{BatchMean, Error, KLDivLoss, KLDivWithLogitsLoss};
+use kldiv_bench::{Shape, roofline};
 use ndarray::{Array, ArrayD, Axis, IxDyn, Zip};
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::StandardNormal;

@@ -8,16 +8,14 @@
 //! A sum over distributions is reached through the public face: a batch of one class, whose terms are its
 //! divergences. "read" is the roofline. Throughput counts the two operands, read once. `RAYON_NUM_THREADS` sets the threads.
 
-mod common;
-#[path = "common/timed.rs"]
 mod timed;
 
 use std::env;
 use std::hint::black_box;
 
-use common::{Shape, roofline};
 use criterion::Criterion;
 use kldiv::{KLDivLoss, Partial, PerDistribution, Sum};
+use kldiv_bench::{Shape, roofline};
 use ndarray::{Array1, Array2};
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::Uniform;

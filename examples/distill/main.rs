@@ -10,8 +10,6 @@
 //! cargo run --release --example distill -- --all # compares four divergences
 //! ```
 
-mod data;
-mod network;
 mod plot;
 mod report;
 mod training;
@@ -25,13 +23,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use kldiv::Divergence;
+use kldiv_digits::{CLASSES, Digits, Network};
 use plotters::style::RGBColor;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
 
-use data::{CLASSES, Digits};
-use network::Network;
 use plot::Curve;
 use training::{History, Objective, Training};
 
@@ -98,12 +95,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let divergences = arguments.divergences();
     let (path, mut file) = output(arguments.path)?;
-    let digits = Digits::load()?;
+    let digits = Digits::load();
     println!(
         "{} digits, {SEEDS} seeds: {TEACHER_IMAGES} train the teacher, {STUDENT_IMAGES} of these \
          the students, {} are held out.",
-        digits.len(),
-        digits.len() - TEACHER_IMAGES,
+        digits.count(),
+        digits.count() - TEACHER_IMAGES,
     );
 
     let bar = progress_bar(1 + divergences.len());

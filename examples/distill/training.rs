@@ -2,12 +2,10 @@
 
 use indicatif::ProgressBar;
 use kldiv::{BatchMean, Divergence, Error, KLDivWithLogitsLoss, Target};
+use kldiv_digits::{Digits, Network};
 use ndarray::{Array2, Axis};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-
-use crate::data::Digits;
-use crate::network::Network;
 
 const BATCH: usize = 20;
 const RATE: f32 = 1e-3;
@@ -84,7 +82,7 @@ impl Training<'_> {
 
     /// One pass over the images in a random order; the mean loss met on the way.
     fn epoch(&self, network: &mut Network, rng: &mut StdRng) -> Result<f64, Error> {
-        let mut order: Vec<usize> = (0..self.digits.len()).collect();
+        let mut order: Vec<usize> = (0..self.digits.count()).collect();
         order.shuffle(rng);
         let mut sum = 0.0;
         for batch in order.chunks(BATCH) {
@@ -93,7 +91,7 @@ impl Training<'_> {
                 .step(&images, RATE, |logits| self.objective.value_and_grad(batch, logits))?;
             sum += f64::from(loss) * batch.len() as f64;
         }
-        Ok(sum / self.digits.len() as f64)
+        Ok(sum / self.digits.count() as f64)
     }
 }
 
@@ -108,7 +106,7 @@ fn accuracy(network: &Network, digits: &Digits) -> f64 {
         .zip(digits.labels.rows())
         .filter(|(logits, label)| label[largest(logits.iter())] == 1.0)
         .count();
-    correct as f64 / digits.len() as f64
+    correct as f64 / digits.count() as f64
 }
 
 fn largest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use kldiv::half::{bf16, f16};
 use ndarray::Dimension;
 
-use crate::common::{self, Measure, Number, Problem, Shape};
 use crate::contender::{Contender, Contenders, value};
 use crate::job::Job;
 use crate::oracle::Expected;
@@ -17,6 +16,7 @@ use crate::rivals::{self, OURS, half, ours};
 use crate::scaling::pool;
 use crate::timing::{Effort, Seconds, in_turn};
 use crate::{cli::Options, machine};
+use kldiv_bench::{Measure, Number, Problem, Shape, for_each_precision};
 
 /// The crates whose versions are told, where they are built.
 const CRATES: [(&str, bool); 7] = [
@@ -54,7 +54,7 @@ pub fn run(options: &Options, runs: usize) -> Result<Comparison, Box<dyn Error>>
     for (run, shape) in (0..runs).flat_map(|run| Shape::chosen().into_iter().map(move |s| (run, s)))
     {
         comparison.run = run;
-        common::for_each_precision(&shape, &mut comparison);
+        for_each_precision(&shape, &mut comparison);
         if let Some(error) = comparison.failed {
             return Err(error.into());
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ndarray::{Array, Dimension};
 
-use crate::common::{Number, Problem};
+use kldiv_bench::{Number, Problem};
 
 /// What was found, in any precision: a loss, an array, or both.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use kldiv::Divergence;
 
-use crate::common::Target;
+use kldiv_bench::{Given, Target, Task};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Job {
@@ -47,6 +47,16 @@ impl Job {
             | Job::Logits(divergence)
             | Job::LogitsGradient(divergence) => divergence,
         }
+    }
+
+    /// The same in terms of the library; that of the terms has the sum of them.
+    pub fn task(self) -> Task {
+        let given = match self {
+            Job::Logits(_) | Job::LogitsGradient(_) => Given::Logits,
+            _ => Given::Pair(self.target()),
+        };
+        let gradient = matches!(self, Job::LogitsGradient(_));
+        Task { divergence: self.divergence(), given, gradient }
     }
 
     pub fn is_forward(self) -> bool {

@@ -8,13 +8,12 @@ use std::time::Instant;
 use crate::record::Machine;
 
 pub fn describe() -> Machine {
-    let level = format!("{:?}", fearless_simd::Level::new());
     Machine {
         date: said("date", &["-u", "+%Y-%m-%d"]),
         processor: field("model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
         threads: rayon::current_num_threads(),
         caches: caches(),
-        level: level.split('(').next().unwrap_or(&level).to_owned(),
+        level: kldiv_bench::roofline::level(),
         compiler: said("rustc", &["--version"]),
         system: said("uname", &["-sm"]),
     }

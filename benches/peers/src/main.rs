@@ -3,11 +3,8 @@
 //! `benches/peers/run.sh` does all of it.
 
 mod cli;
-#[path = "../../common/mod.rs"]
-mod common;
 mod compare;
 mod contender;
-mod double;
 mod job;
 mod machine;
 mod oracle;

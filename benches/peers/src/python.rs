@@ -14,9 +14,9 @@ use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::common::{Number, Problem, Shape};
 use crate::contender::{Answer, Contender, Contenders};
 use crate::job::Job;
+use kldiv_bench::{Number, Problem, Real, Shape};
 
 pub const LIBRARIES: [&str; 3] = ["torch", "jax", "scipy"];
 /// As the script calls them.

@@ -7,7 +7,6 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::common;
 use crate::timing::Seconds;
 
 /// When and on what.
@@ -29,8 +28,8 @@ pub struct Shape {
     pub axis: usize,
 }
 
-impl From<common::Shape> for Shape {
-    fn from(common::Shape { name, lengths, axis }: common::Shape) -> Shape {
+impl From<kldiv_bench::Shape> for Shape {
+    fn from(kldiv_bench::Shape { name, lengths, axis }: kldiv_bench::Shape) -> Shape {
         Shape { name, lengths, axis }
     }
 }

@@ -9,11 +9,11 @@ use kldiv::{KLDivLoss, Sum};
 use ndarray::{Dimension, Ix2, Ix3};
 
 use crate::cli::Options;
-use crate::common::{Problem, Shape, Target, Work};
 use crate::contender::{Contender, value};
 use crate::machine;
 use crate::record::{Point, Scaling};
 use crate::timing::{Effort, Seconds, in_turn};
+use kldiv_bench::{Problem, Shape, Target, Work};
 
 pub const SIZE: &str = "size";
 pub const ONE_THREAD: &str = "size, one thread";

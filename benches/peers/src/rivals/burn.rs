@@ -5,10 +5,10 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ndarray::{Array, Dimension};
 
-use crate::common::logits::TEMPERATURE;
-use crate::common::{Number, Problem, Target};
 use crate::contender::{self, Answer, Contender, Contenders, contender, value};
 use crate::job::Job;
+use kldiv_bench::logits::TEMPERATURE;
+use kldiv_bench::{Number, Problem, Target};
 
 pub fn of<A: Number, D: Dimension + 'static>(
     job: Job,

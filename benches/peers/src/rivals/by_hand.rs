@@ -2,11 +2,11 @@
 
 use ndarray::{Array, ArrayView1, Dimension, Zip};
 
-use crate::common::by_hand::term;
-use crate::common::logits::TEMPERATURE;
-use crate::common::{Number, Problem, Target, Work};
 use crate::contender::{Contenders, array, value, written};
 use crate::job::Job;
+use kldiv_bench::by_hand::term;
+use kldiv_bench::logits::TEMPERATURE;
+use kldiv_bench::{Number, Problem, Target, Work};
 
 pub const NAME: &str = "ndarray, Zip";
 const MAPV: &str = "ndarray, mapv";

@@ -4,10 +4,10 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::ops::log_softmax;
 use ndarray::{Array, Dimension};
 
-use crate::common::logits::TEMPERATURE;
-use crate::common::{Number, Problem};
 use crate::contender::{self, Answer, Contenders, contender};
 use crate::job::Job;
+use kldiv_bench::logits::TEMPERATURE;
+use kldiv_bench::{Number, Problem};
 
 const NAME: &str = "candle";
 

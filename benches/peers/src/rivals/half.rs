@@ -4,9 +4,9 @@ use kldiv::{BatchMean, Element, KLDivLoss};
 use ndarray::{Array, Dimension};
 
 use super::OURS;
-use crate::common::{Number, Problem, Target};
 use crate::contender::{Contenders, value};
 use crate::job::Job;
+use kldiv_bench::{Number, Problem, Target};
 
 /// The batch mean, which must be that of the same numbers in `f32`.
 pub fn of<H, A, D>(job: Job, problem: &Problem<A, D>) -> Contenders<A, D>

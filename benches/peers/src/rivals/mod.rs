@@ -13,9 +13,9 @@ pub mod ours;
 
 use ndarray::{Array, Dimension};
 
-use crate::common::{Number, Problem};
 use crate::contender::Contenders;
 use crate::job::Job;
+use kldiv_bench::{Number, Problem};
 
 /// This crate's name in the record.
 pub const OURS: &str = "kldiv";

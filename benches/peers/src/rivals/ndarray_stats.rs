@@ -4,9 +4,9 @@ use ndarray::Dimension;
 use ndarray_stats::EntropyExt;
 
 use super::probabilities;
-use crate::common::{Number, Problem, Target};
 use crate::contender::{Contenders, value};
 use crate::job::Job;
+use kldiv_bench::{Number, Problem, Target};
 
 pub fn of<A: Number, D: Dimension + 'static>(
     job: Job,

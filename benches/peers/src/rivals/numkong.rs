@@ -7,9 +7,9 @@ use numkong::KullbackLeibler;
 use rayon::prelude::*;
 
 use super::probabilities;
-use crate::common::{Number, Problem, Target};
 use crate::contender::{Contenders, value};
 use crate::job::Job;
+use kldiv_bench::{Number, Problem, Target};
 
 pub const NAME: &str = "NumKong, rayon";
 

@@ -4,18 +4,16 @@ use kldiv::{KLDivLoss, Pointwise};
 use ndarray::Dimension;
 
 use super::OURS;
-use crate::common::{Number, Problem, Target, Work};
 use crate::contender::{Contenders, array, both, value, written};
 use crate::job::Job;
+use kldiv_bench::{Number, Problem, Target, Work};
 
 pub const REUSED: &str = "kldiv, buffer reused";
 
 pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
     match job {
         Job::Probability | Job::LogTarget(_) => {
-            vec![value(OURS, move |problem: &mut Problem<A, D>| {
-                problem.divergence(job.divergence(), job.target())
-            })]
+            vec![value(OURS, move |problem: &mut Problem<A, D>| job.task().ours(problem))]
         }
         Job::Pointwise => vec![
             array(OURS, |problem: &mut Problem<A, D>| {
@@ -30,18 +28,16 @@ pub fn of<A: Number, D: Dimension + 'static>(job: Job) -> Contenders<A, D> {
                 None
             }),
         ],
-        Job::Logits(divergence) => vec![value(OURS, move |problem: &mut Problem<A, D>| {
-            problem.logits_divergence(divergence)
-        })],
+        Job::Logits(_) => {
+            vec![value(OURS, move |problem: &mut Problem<A, D>| job.task().ours(problem))]
+        }
         Job::LogitsGradient(divergence) => vec![
             both(OURS, move |problem: &mut Problem<A, D>| {
                 let (student, teacher) = problem.logits();
                 let loss = problem.criterion().divergence(divergence);
                 loss.value_and_grad(student, teacher).expect("fitting operands")
             }),
-            written(REUSED, move |problem: &mut Problem<A, D>| {
-                Some(problem.logits_divergence_with_gradient(divergence))
-            }),
+            written(REUSED, move |problem: &mut Problem<A, D>| Some(job.task().ours(problem))),
         ],
     }
 }

@@ -4,10 +4,10 @@ use kldiv::{BatchMean, KLDivLoss};
 use ndarray::{Array2, ArrayView2, Ix2, ShapeBuilder, Zip, s};
 
 use super::{At, LAYOUT, Sweep, problem};
-use crate::common::by_hand::term;
-use crate::common::{Problem, Target};
 use crate::contender::{Contender, value};
 use crate::timing::in_turn;
+use kldiv_bench::by_hand::term;
+use kldiv_bench::{Problem, Target};
 
 /// A pair of views, and as many elements for the roofline.
 struct Pair<'a> {

@@ -1,0 +1,110 @@
+//! What is asked for on the command line.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use kldiv::Divergence;
+use kldiv_bench::{Given, Shape, Target, Task};
+
+use crate::failure::{Code, Failure};
+
+/// Measure batched losses on this machine: speed and errors, beside the loop by hand and what memory allows.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Lengths of the arrays, such as 512x32000 or 8x21x256x256 [default: six usual ones]
+    #[arg(value_name = "SHAPE")]
+    pub shapes: Vec<String>,
+    /// The axis along which the classes lie [default: the last]
+    #[arg(long, requires = "shapes")]
+    pub axis: Option<usize>,
+    /// Both sides are logits, divided by a temperature of 2
+    #[arg(long, conflicts_with = "log_target")]
+    pub logits: bool,
+    /// The target holds log-probabilities, as the input does
+    #[arg(long)]
+    pub log_target: bool,
+    /// The batch mean and its gradient, into memory that is reused [default: the batch mean alone]
+    #[arg(long)]
+    pub gradient: bool,
+    /// forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation
+    #[arg(long = "divergence", value_name = "NAME", default_values_t = [Divergence::Forward])]
+    pub divergences: Vec<Divergence>,
+    /// What the arrays hold
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub dtype: Dtype,
+    /// Numbers of threads, such as 1,2,8 [default: those of the machine]
+    #[arg(long, value_delimiter = ',')]
+    pub threads: Vec<usize>,
+    /// How long each measurement takes, if three rounds do not take longer
+    #[arg(long, default_value_t = 1.0)]
+    pub seconds: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The type of the elements.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Dtype {
+    F32,
+    F64,
+    F16,
+    Bf16,
+}
+
+impl Dtype {
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::F32 => "f32",
+            Dtype::F64 => "f64",
+            Dtype::F16 => "f16",
+            Dtype::Bf16 => "bf16",
+        }
+    }
+}
+
+impl Options {
+    pub(super) fn shapes(&self) -> Result<Vec<Shape>, Failure> {
+        if self.shapes.is_empty() {
+            return Ok(Shape::usual());
+        }
+        let shape = |text: &String| Shape::parse(text, self.axis).map_err(usage);
+        self.shapes.iter().map(shape).collect()
+    }
+
+    pub(super) fn given(&self) -> Given {
+        match (self.logits, self.log_target) {
+            (true, _) => Given::Logits,
+            (false, true) => Given::Pair(Target::LogProbability),
+            (false, false) => Given::Pair(Target::Probability),
+        }
+    }
+
+    pub(super) fn tasks(&self) -> impl Iterator<Item = Task> {
+        let (given, gradient) = (self.given(), self.gradient);
+        self.divergences.iter().map(move |&divergence| Task { divergence, given, gradient })
+    }
+
+    pub(super) fn budget(&self) -> Result<Duration, Failure> {
+        Duration::try_from_secs_f64(self.seconds)
+            .map_err(|_| usage(format!("--seconds {}: give a number of 0 or more", self.seconds)))
+    }
+
+    /// A pool for each number of threads.
+    pub(super) fn pools(&self) -> Result<Vec<rayon::ThreadPool>, Failure> {
+        let machine = [rayon::current_num_threads()];
+        let counts = if self.threads.is_empty() { &machine[..] } else { &self.threads };
+        let pool = |&count: &usize| match count {
+            0 => Err(usage("--threads 0: give numbers of 1 or more, such as 1,2,8".to_owned())),
+            count => rayon::ThreadPoolBuilder::new()
+                .num_threads(count)
+                .build()
+                .map_err(|error| Failure::new(format!("--threads {count}: {error}"))),
+        };
+        counts.iter().map(pool).collect()
+    }
+}
+
+fn usage(line: String) -> Failure {
+    Failure::new(line).with(Code::Usage)
+}

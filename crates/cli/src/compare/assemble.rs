@@ -1,0 +1,112 @@
+//! The report of a tally.
+
+use super::inputs::{Inputs, Labels};
+use super::measure::Measure;
+use super::options::Options;
+use crate::formats::Type;
+use crate::report::model;
+use crate::report::model::{Candidate, Deviating, Estimate, Operand, Report};
+use crate::statistics::{CandidateTally, Deviations, Mean, Tally};
+
+pub fn report(inputs: &Inputs, measure: &Measure, options: &Options, tally: &Tally) -> Report {
+    let operand = |file: usize| operand(inputs, measure, file, tally.deviations[file]);
+    let labels = inputs.labels.as_ref().map(|labels| match labels {
+        Labels::File(file) => file.name.clone(),
+        Labels::Tokens { name, .. } => format!("the tokens in {name}"),
+    });
+    let candidate = |(i, found): (usize, &CandidateTally)| Candidate {
+        operand: operand(i + 1),
+        divergences: (measure.divergences.iter().zip(&found.divergences))
+            .map(|(divergence, found)| {
+                (divergence.to_string(), found.summary(|position| measure.index(position)))
+            })
+            .collect(),
+        same_top: found.same_top.estimate(),
+        acceptance: found.acceptance.estimate(),
+        labels: labels.is_some().then(|| of_labels(measure, &tally.base, found)),
+    };
+    Report {
+        rows: tally.rows,
+        left_out: tally.left_out,
+        classes: measure.shape[measure.axis.0] as u64,
+        constant_rows: tally.constant_rows,
+        shape: measure.shape.clone(),
+        axis: measure.axis.0,
+        computed_in: if inputs.is_single() { "f32" } else { "f64" },
+        temperatures: measure.temperatures,
+        weights: options.weights.clone(),
+        reference: operand(0),
+        candidates: tally.candidates.iter().enumerate().map(candidate).collect(),
+        notes: notes(inputs, measure, tally),
+        labels,
+    }
+}
+
+fn operand(inputs: &Inputs, measure: &Measure, file: usize, deviations: Deviations) -> Operand {
+    let array = &inputs.operands[file];
+    Operand {
+        file: array.name.clone(),
+        format: array.format,
+        dtype: array.dtype.to_string(),
+        holds: measure.holds(file).name(),
+        is_found: measure.files[file].is_found,
+        deviating: deviations.first.map(|(position, mass)| Deviating {
+            rows: deviations.rows,
+            first: measure.index(position),
+            mass: f64::from_bits(mass),
+        }),
+    }
+}
+
+/// What the labels say, to first order in the errors, as llama.cpp's perplexity tool computes it.
+fn of_labels(measure: &Measure, base: &Mean, found: &CandidateTally) -> model::Labels {
+    let [base, own, log_ratio] =
+        [base, &found.labels.log_loss, &found.labels.log_ratio].map(Mean::estimate);
+    // Var(a − b) = Var a + Var b − 2·Cov(a, b), each of a mean.
+    let [of_base, of_own, of_ratio] =
+        [base, own, log_ratio].map(|mean| mean.standard_error.powi(2));
+    let covariance = (of_base + of_own - of_ratio) / 2.0;
+    let exp = |Estimate { mean, standard_error }: Estimate| Estimate {
+        mean: mean.exp(),
+        standard_error: mean.exp() * standard_error,
+    };
+    let [perplexity, base_perplexity] = [exp(own), exp(base)];
+    let of_difference = perplexity.standard_error.powi(2) + base_perplexity.standard_error.powi(2)
+        - 2.0 * perplexity.mean * base_perplexity.mean * covariance;
+    let squared = found.labels.delta_p_squared.estimate();
+    let rms = squared.mean.sqrt();
+    model::Labels {
+        perplexity,
+        base_perplexity,
+        correlation: covariance / (own.standard_error * base.standard_error),
+        log_ratio,
+        ratio: exp(log_ratio),
+        difference: Estimate {
+            mean: perplexity.mean - base_perplexity.mean,
+            standard_error: of_difference.max(0.0).sqrt(),
+        },
+        delta_p: found.labels.delta_p.summary(|position| measure.index(position)),
+        delta_p_rms: Estimate { mean: rms, standard_error: squared.standard_error / (2.0 * rms) },
+    }
+}
+
+fn notes(inputs: &Inputs, measure: &Measure, tally: &Tally) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (i, array) in inputs.operands.iter().enumerate() {
+        if array.dtype == Type::Log16 && measure.holds(i) == super::holds::Holds::Logits {
+            notes.push(format!(
+                "{} holds logarithms of 16 bits, clamped 16 below the greatest of a row. Their probabilities add up to 1 within a few \
+                 thousandths only, so they were normalised again; what was lost when they were stored is lost.",
+                array.name
+            ));
+        }
+    }
+    if tally.constant_rows > 0 {
+        notes.push(format!(
+            "{} rows hold one number only in every file, which is what data looks like that was never written. They count, and draw the \
+             means towards 0; leave them out with --weights if they are not meant.",
+            tally.constant_rows
+        ));
+    }
+    notes
+}

@@ -1,0 +1,265 @@
+//! What is computed of one block of rows.
+
+use kldiv::{Divergence, Error};
+use ndarray::{ArrayD, Axis, Zip};
+
+use super::checks::check;
+use super::holds::Holds;
+use super::inputs::{Block, Inputs, index};
+use super::labels::Labels;
+use super::options::Options;
+use super::pair::Pair;
+use super::rows::{Rows, position};
+use super::top::{is_constant, top};
+use crate::failure::{Code, Failure};
+use crate::formats::{Array, Float, Type};
+use crate::statistics::{CandidateTally, EXACT_ROWS, Tally};
+
+/// What is computed, and of what.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    pub axis: Axis,
+    /// The lengths of all axes of the files.
+    pub shape: Vec<usize>,
+    /// The reference, then the candidates.
+    pub files: Vec<File>,
+    pub divergences: Vec<Divergence>,
+    /// What the candidates' logits are divided by, and the reference's.
+    pub temperatures: [f64; 2],
+    pub tolerance: f64,
+    /// Whether rows that are no distributions are counted, rather than the end.
+    pub keep_going: bool,
+    /// Whether the numbers of each row are kept.
+    pub is_kept: bool,
+}
+
+/// A file that is compared.
+#[derive(Clone, Debug)]
+pub struct File {
+    pub name: String,
+    /// What it holds, once that is known.
+    pub holds: Option<Holds>,
+    /// Whether that was found out, rather than said by the user.
+    pub is_found: bool,
+    /// Whether its logits are logarithms of probabilities that add up to 1 but for rounding, as in base files of llama.cpp. The
+    /// probability of a label is then the stored one, as llama.cpp's own tool has it.
+    is_near_log: bool,
+}
+
+impl Measure {
+    pub fn new(inputs: &Inputs, options: &Options) -> Measure {
+        let said = [options.reference_holds, options.candidate_holds];
+        let file = |(i, operand): (usize, &Array)| {
+            let said = said[i.min(1)].known();
+            // Logarithms of 16 bits add up to 1 within a few thousandths: they are normalised again.
+            let of_format = (operand.dtype == Type::Log16).then_some(Holds::Logits);
+            File {
+                name: operand.name.clone(),
+                holds: said.or(of_format),
+                is_found: said.is_none(),
+                is_near_log: operand.dtype == Type::Log16,
+            }
+        };
+        let of_reference = options.reference_temperature.unwrap_or(options.temperature);
+        Measure {
+            axis: Axis(inputs.axis),
+            shape: inputs.shape().to_vec(),
+            files: inputs.operands.iter().enumerate().map(file).collect(),
+            divergences: options.divergences(),
+            temperatures: [options.temperature, of_reference],
+            tolerance: options.tolerance,
+            keep_going: options.keep_going,
+            is_kept: inputs.rows() <= EXACT_ROWS,
+        }
+    }
+
+    /// Whether it is known what each file holds.
+    pub fn is_known(&self) -> bool {
+        self.files.iter().all(|file| file.holds.is_some())
+    }
+
+    /// Finds out what the files hold of which that is not known, from their first block.
+    pub fn find_holds<A: Float>(&mut self, block: &Block<A>) -> Result<(), Failure> {
+        let rows = Rows::new(block, &self.shape, self.axis.0)?;
+        for (file, operand) in self.files.iter_mut().zip(&block.operands) {
+            if file.holds.is_none() {
+                let mask = rows.mask.as_ref();
+                file.holds = Some(Holds::of(operand, self.axis, self.tolerance, mask)?);
+            }
+        }
+        self.check_temperatures()
+    }
+
+    /// Only logits are divided by a temperature.
+    pub fn check_temperatures(&self) -> Result<(), Failure> {
+        for (i, file) in self.files.iter().enumerate() {
+            let temperature = self.temperatures[usize::from(i == 0)];
+            let holds = self.holds(i);
+            if temperature != 1.0 && holds != Holds::Logits {
+                let side = if i == 0 { "reference" } else { "candidate" };
+                let line = format!(
+                    "{} holds {holds}, and a temperature divides logits; leave it out, or give --{side}-holds logits",
+                    file.name
+                );
+                return Err(Failure::new(line).with(Code::Usage));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a file holds.
+    pub fn holds(&self, file: usize) -> Holds {
+        self.files[file].holds.unwrap_or(Holds::Logits)
+    }
+
+    /// Adds what is found of a block to the tally. Probabilities of candidates become their logarithms.
+    pub fn block<A: Float>(&self, block: &mut Block<A>, tally: &mut Tally) -> Result<(), Failure> {
+        for (i, candidate) in block.operands.iter_mut().enumerate().skip(1) {
+            if self.holds(i) == Holds::Probabilities {
+                candidate.par_mapv_inplace(|p| p.ln());
+            }
+        }
+        let rows = Rows::new(block, &self.shape, self.axis.0)?;
+        let [reference, candidates @ ..] = &block.operands[..] else { return Ok(()) };
+        tally.rows += rows.positions.len() as u64;
+        tally.left_out += rows.all - rows.positions.len() as u64;
+        tally.constant_rows += self.constant_rows(&block.operands, &rows);
+        if self.is_kept {
+            tally.positions.extend(rows.positions.iter().map(|&position| position as u32));
+        }
+        let tops = top(reference, self.axis);
+        let place = |position| self.index(position);
+        let labels = block.labels.as_ref();
+        let labels = labels.map(|labels| Labels::new(labels, reference, self.axis, &rows, place));
+        let labels = labels.transpose()?;
+        let base = match &labels {
+            Some(labels) => {
+                let base = labels.log_loss(
+                    reference,
+                    self.holds_of_labels(0),
+                    self.axis,
+                    self.temperatures[1],
+                )?;
+                tally.base.add(&base, labels.weights())?;
+                if self.is_kept {
+                    tally.labelled.extend(labels.positions.iter().map(|&position| position as u32));
+                }
+                base
+            }
+            None => Vec::new(),
+        };
+        for (i, input) in candidates.iter().enumerate() {
+            let pair = Pair {
+                input,
+                target: reference,
+                holds: [self.holds_now(i + 1), self.holds(0)],
+                mask: rows.mask.as_ref(),
+                axis: self.axis,
+                temperatures: self.temperatures,
+            };
+            let all = self.divergences(&pair, block, i + 1, tally)?;
+            let found = &mut tally.candidates[i];
+            self.add(&pair, &all, &rows, found)?;
+            let same = Zip::from(&tops)
+                .and(&top(input, self.axis))
+                .map_collect(|a, b| f32::from(u8::from(a == b)));
+            found.same_top.add(&rows.pick(&same), rows.weights.as_ref())?;
+            if let Some(labels) = &labels {
+                let loss = labels.log_loss(
+                    input,
+                    self.holds_of_labels(i + 1),
+                    self.axis,
+                    self.temperatures[0],
+                )?;
+                labels.add([&loss, &base], &mut found.labels, self.is_kept)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of a row, the class axis left out.
+    pub fn index(&self, position: u64) -> Vec<u64> {
+        index(&self.shape, self.axis.0, position)
+    }
+
+    /// What a file holds once probabilities of candidates have become their logarithms.
+    fn holds_now(&self, file: usize) -> Holds {
+        match self.holds(file) {
+            Holds::Probabilities if file > 0 => Holds::LogProbabilities,
+            holds => holds,
+        }
+    }
+
+    /// The same, as the probabilities of labels are computed from it.
+    fn holds_of_labels(&self, file: usize) -> Holds {
+        let is_divided = self.temperatures[usize::from(file == 0)] != 1.0;
+        if self.files[file].is_near_log && !is_divided {
+            Holds::LogProbabilities
+        } else {
+            self.holds_now(file)
+        }
+    }
+
+    /// All divergences of each row of a candidate. The first call checks that both sides are distributions.
+    fn divergences<A: Float>(
+        &self,
+        pair: &Pair<'_, A>,
+        block: &Block<A>,
+        candidate: usize,
+        tally: &mut Tally,
+    ) -> Result<Vec<ArrayD<A>>, Failure> {
+        let [first, others @ ..] = &self.divergences[..] else { return Ok(Vec::new()) };
+        let checked = pair.divergence(*first, Some(self.tolerance));
+        let is_proper = checked.as_ref().is_ok_and(|found| !found.iter().any(|d| d.is_nan()));
+        if !is_proper || pair.holds == [Holds::LogProbabilities, Holds::Logits] {
+            let position =
+                |index: &[usize]| position(&block.window, &self.shape, self.axis.0, index);
+            let (reference, candidates) = tally.deviations.split_at_mut(1);
+            let found = [&mut candidates[candidate - 1], &mut reference[0]];
+            check(self, pair, position, found, candidate)?;
+        }
+        let first = match checked {
+            Err(Error::NotADistribution { .. }) => pair.divergence(*first, None)?,
+            checked => checked?,
+        };
+        let mut all = vec![first];
+        for divergence in others {
+            all.push(pair.divergence(*divergence, None)?);
+        }
+        Ok(all)
+    }
+
+    /// Adds the divergences of each row, and 1 − total variation.
+    fn add<A: Float>(
+        &self,
+        pair: &Pair<'_, A>,
+        all: &[ArrayD<A>],
+        rows: &Rows,
+        found: &mut CandidateTally,
+    ) -> Result<(), Error> {
+        let weights = rows.weights.as_ref();
+        for (quantity, values) in found.divergences.iter_mut().zip(all) {
+            quantity.add(&rows.positions, &rows.pick(values), weights, self.is_kept)?;
+        }
+        let is_variation = |divergence: &Divergence| *divergence == Divergence::TotalVariation;
+        let variation = match self.divergences.iter().position(is_variation) {
+            Some(at) => rows.pick(&all[at]),
+            None => rows.pick(&pair.divergence(Divergence::TotalVariation, None)?),
+        };
+        let accepted: Vec<f64> = variation.iter().map(|variation| 1.0 - variation).collect();
+        found.acceptance.add(&accepted, weights)
+    }
+
+    /// How many rows hold one number only in every file.
+    fn constant_rows<A: Float>(&self, operands: &[ArrayD<A>], rows: &Rows) -> u64 {
+        let [reference, candidates @ ..] = operands else { return 0 };
+        let mut constant = Zip::from(reference.lanes(self.axis)).par_map_collect(is_constant);
+        for candidate in candidates {
+            Zip::from(&mut constant)
+                .and(candidate.lanes(self.axis))
+                .for_each(|constant, lane| *constant = *constant && is_constant(lane));
+        }
+        let constant = constant.mapv(|constant| f32::from(u8::from(constant)));
+        rows.pick(&constant).iter().filter(|constant| **constant != 0.0).count() as u64
+    }
+}

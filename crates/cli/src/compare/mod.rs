@@ -1,0 +1,189 @@
+//! `kldiv compare`: one pass over the reference, any number of candidates.
+//!
+//! The way: [`inputs`] are files that fit each other, [`blocks`] says how they are cut, [`reader`] reads ahead, [`holds`] finds out
+//! what they hold, [`measure`] computes, [`state`] remembers, [`assemble`] makes a report of the tally, [`outputs`] writes it.
+
+mod assemble;
+mod blocks;
+mod checks;
+pub mod holds;
+pub mod inputs;
+mod labels;
+mod measure;
+pub mod options;
+mod outputs;
+mod pair;
+pub mod reader;
+pub mod rows;
+pub mod state;
+mod thresholds;
+pub mod top;
+
+use std::ops::Range;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::failure::{Code, Failure};
+use crate::formats::{Float, fnv};
+use crate::statistics::{EXACT_ROWS, Tally};
+use inputs::Inputs;
+use measure::Measure;
+use options::Options;
+use state::State;
+
+use crate::ranks::Ranks;
+
+/// So many numbers say what a file holds, or eight slabs.
+const FIRST: usize = 1 << 18;
+
+/// Compares, reports, and fails where a threshold does.
+pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
+    check(&options, ranks)?;
+    if options.reference.is_none() {
+        outputs::make_digits(&mut options)?;
+    }
+    let mut inputs = Inputs::open(&options)?;
+    outputs::check_places(&options, inputs.labels.as_ref())?;
+    if options.csv.is_some() && inputs.rows() > EXACT_ROWS {
+        let line = format!(
+            "--csv: numbers of rows are kept up to {EXACT_ROWS} rows; compare parts of the files"
+        );
+        return Err(Failure::new(line).with(Code::Usage));
+    }
+    let (measure, tally) = match inputs.is_single() {
+        true => compare::<f32>(&mut inputs, &options, ranks)?,
+        false => compare::<f64>(&mut inputs, &options, ranks)?,
+    };
+    // Of many processes the first alone knows everything.
+    let Some(tally) = tally else { return Ok(()) };
+    let report = assemble::report(&inputs, &measure, &options, &tally);
+    outputs::write(&options, &report, &measure, &tally)?;
+    let nans: u64 = tally
+        .candidates
+        .iter()
+        .flat_map(|found| &found.divergences)
+        .map(|found| found.nans())
+        .sum();
+    if nans > 0 && !options.allow_nan {
+        let line =
+            format!("{nans} divergences are NaN; mend the files, or allow them with --allow-nan");
+        return Err(Failure::new(line).with(Code::NotDistributions));
+    }
+    match thresholds::failed(&options, &tally) {
+        failed if failed.is_empty() => Ok(()),
+        failed => Err(Failure::new(failed.join("; ")).with(Code::Threshold)),
+    }
+}
+
+/// What can be refused before a file is opened.
+fn check(options: &Options, ranks: &Ranks) -> Result<(), Failure> {
+    thresholds::check_names(options)?;
+    let usage = |line: String| Err(Failure::new(line).with(Code::Usage));
+    for (name, value) in [
+        ("--temperature", Some(options.temperature)),
+        ("--reference-temperature", options.reference_temperature),
+    ] {
+        if value.is_some_and(|value| !(value.is_normal() && value > 0.0)) {
+            return usage(format!("{name} must be a number above 0"));
+        }
+    }
+    if !(options.tolerance.is_finite() && options.tolerance >= 0.0) {
+        return usage("--tolerance must be a number of at least 0".to_owned());
+    }
+    if Duration::try_from_secs_f64(options.save_every).is_err() {
+        return usage("--save-every must be a number of seconds".to_owned());
+    }
+    let stdin = options.files().filter(|name| *name == "-").count();
+    if options.resume.is_some() && stdin > 0 {
+        return usage(
+            "--resume needs files; standard input cannot be read from the middle".to_owned(),
+        );
+    }
+    if ranks.place().1 > 1 && (options.resume.is_some() || stdin > 0 || options.reference.is_none())
+    {
+        let line = "of many processes each reads its own part: give them files, and no --resume";
+        return usage(line.to_owned());
+    }
+    if let Some(plot) = &options.plot {
+        outputs::is_png(plot)?;
+    }
+    if stdin > 1 {
+        return usage(
+            "- is standard input, which can be read once; give files for the others".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// What is measured, and what was found; of many processes the first alone has the latter.
+fn compare<A: Float>(
+    inputs: &mut Inputs,
+    options: &Options,
+    ranks: &Ranks,
+) -> Result<(Measure, Option<Tally>), Failure> {
+    let fingerprint = inputs.fingerprint(options)?;
+    // Shares as well: rows would be left out, or counted twice.
+    ranks.check_same(fnv(fingerprint.content, format!("{:?}", options.shares()).as_bytes()))?;
+    let pause = Duration::try_from_secs_f64(options.save_every).unwrap_or_default();
+    let state = options.resume.as_ref();
+    let mut state = state.map(|path| State::open(path, fingerprint, pause)).transpose()?;
+    let before = state.as_ref().map(State::load).transpose()?.flatten();
+    let mut part = ranks.part(inputs.blocks.slabs(), options.shares())?;
+    let (done, tally) = before.map_or((part.start, None), |(done, tally)| (done, Some(tally)));
+    part.start = done.min(part.end);
+    let bar = progress_bar(inputs, &part, options.quiet || ranks.place().1 > 1);
+    let (bytes, end) = (inputs.bytes_per_slab(), part.end);
+    let result = pass::<A>(inputs, options, part, tally, |left, tally| {
+        // After the last block nothing is left, wherever that starts.
+        let done = if left.is_empty() { end } else { left.start };
+        bar.set_position(done as u64 * bytes);
+        state.as_mut().map_or(Ok(()), |state| state.save(&left, tally))
+    });
+    bar.finish_and_clear();
+    let (measure, tally) = result?;
+    Ok((measure, ranks.merged(tally)?))
+}
+
+/// Block after block of these slabs, each told what is left.
+fn pass<A: Float>(
+    inputs: &mut Inputs,
+    options: &Options,
+    slabs: Range<usize>,
+    tally: Option<Tally>,
+    mut after: impl FnMut(Range<usize>, &Tally) -> Result<(), Failure>,
+) -> Result<(Measure, Tally), Failure> {
+    let mut measure = Measure::new(inputs, options);
+    // The first block of all decides for every process, and after a restart. Standard input cannot be read twice.
+    if !measure.is_known() && !inputs.has_stdin() {
+        let mut again = Inputs::open(options)?;
+        let few = FIRST / again.elements_per_slab().max(1);
+        let first = 0..again.blocks.slabs().min(few.max(8));
+        measure.find_holds(&again.read::<A>(first, &mut Vec::new())?.0)?;
+    }
+    let mut tally =
+        tally.unwrap_or_else(|| Tally::new(options.candidates.len(), measure.divergences.len()));
+    reader::each_block::<A>(inputs, slabs, |block, left| {
+        if !measure.is_known() {
+            measure.find_holds(block)?;
+        }
+        measure.block(block, &mut tally)?;
+        after(left, &tally)
+    })?;
+    Ok((measure, tally))
+}
+
+/// On a terminal only, and with the rate and the time that is left.
+fn progress_bar(inputs: &Inputs, part: &Range<usize>, quiet: bool) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let bytes = inputs.bytes_per_slab();
+    let style = "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(part.end as u64 * bytes).with_style(style);
+    let bar = bar.with_position(part.start as u64 * bytes);
+    bar.reset_eta();
+    bar
+}

@@ -1,0 +1,158 @@
+//! The arguments of `kldiv compare`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use kldiv::Divergence;
+
+use super::holds::Holds;
+use super::thresholds::{FailAbove, FailQuantile};
+
+/// How far candidates are from a reference, row by row: one pass over all files, in bounded memory.
+///
+/// A file is an array of numbers, with the classes along one axis (the last, or --axis): file.npy, file.npz:name,
+/// file.safetensors:tensor, a base file of llama.cpp (llama-perplexity --kl-divergence-base), or - for a .npy on standard input.
+/// All must have the same shape; types may differ. Divergences are in nats, from the reference p and the candidate q: forward
+/// is KL(p ‖ q), reverse KL(q ‖ p).
+///
+/// Exit codes: 0 fine, 1 an error, 2 wrong arguments, 3 a threshold failed, 4 rows that are no distributions.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// What is compared with: the teacher, the full model [default: a pair made from handwritten digits]
+    #[arg(requires = "candidates")]
+    pub reference: Option<String>,
+    /// What is compared: students, quantised models
+    #[arg(value_name = "CANDIDATE")]
+    pub candidates: Vec<String>,
+    /// What the reference holds
+    #[arg(long, value_name = "WHAT", default_value = "auto", help_heading = "What the files hold")]
+    pub reference_holds: Expected,
+    /// What the candidates hold
+    #[arg(long, value_name = "WHAT", default_value = "auto", help_heading = "What the files hold")]
+    pub candidate_holds: Expected,
+    /// How far the probabilities of a row may be from 1 in sum
+    #[arg(long, default_value_t = 1e-3, help_heading = "What the files hold")]
+    pub tolerance: f64,
+    /// Go on where rows are no distributions, and report how many and where
+    #[arg(long, help_heading = "What the files hold")]
+    pub keep_going: bool,
+    /// End with 0 although divergences are NaN
+    #[arg(long, help_heading = "What the files hold")]
+    pub allow_nan: bool,
+    /// Read numpy's 2-byte void type, |V2, as bfloat16
+    #[arg(long, help_heading = "What the files hold")]
+    pub bf16: bool,
+    /// The axis along which the classes lie [default: the last]
+    #[arg(long, help_heading = "What the files hold")]
+    pub axis: Option<usize>,
+    /// A divergence: forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation; may
+    /// be repeated [default: forward and reverse]
+    #[arg(long, value_name = "NAME", value_parser = Divergence::from_str, help_heading = "What is computed")]
+    pub divergence: Vec<Divergence>,
+    /// What logits are divided by
+    #[arg(long, value_name = "T", default_value_t = 1.0, help_heading = "What is computed")]
+    pub temperature: f64,
+    /// What the reference's logits are divided by [default: the same]
+    #[arg(long, value_name = "T", help_heading = "What is computed")]
+    pub reference_temperature: Option<f64>,
+    /// One weight a row: an array without the class axis; rows of weight 0 are left out
+    #[arg(long, value_name = "FILE", help_heading = "What is computed")]
+    pub weights: Option<String>,
+    /// The true class of each row, for perplexity: integers in an array without the class axis, −100 where there is none; base
+    /// files of llama.cpp have theirs
+    #[arg(long, value_name = "FILE", help_heading = "What is computed")]
+    pub labels: Option<String>,
+    /// Print the report as JSON
+    #[arg(long, help_heading = "What is written")]
+    pub json: bool,
+    /// Write the numbers of every row
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
+    pub csv: Option<PathBuf>,
+    /// Draw histograms and quantiles, as SVG or PNG by the ending of the name
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
+    pub plot: Option<PathBuf>,
+    /// Write the report as a page for a browser, in one file
+    #[arg(long, value_name = "FILE.html", help_heading = "What is written")]
+    pub report: Option<PathBuf>,
+    /// Print nothing but errors, and no progress
+    #[arg(long, help_heading = "What is written")]
+    pub quiet: bool,
+    /// Fail (3) where a candidate's mean is above this: 0.01, or reverse=0.01; may be repeated
+    #[arg(long, value_name = "[NAME=]MEAN", help_heading = "For pipelines")]
+    pub fail_above: Vec<FailAbove>,
+    /// Fail (3) where a quantile is above this: 99:0.1 for the 99th per cent, or reverse=99:0.1; may be repeated
+    #[arg(long, value_name = "[NAME=]PERCENT:VALUE", help_heading = "For pipelines")]
+    pub fail_quantile: Vec<FailQuantile>,
+    /// Keep the state of the work in this file, and go on where it says; a file STATE.lock beside it keeps other runs away
+    ///
+    /// A state is refused where it is of another version of this program, of other settings, or of other files: known by
+    /// shape, type, length, time of last change and 64 samples of 16 KiB. An edit between the samples by someone who puts the time
+    /// back goes unnoticed.
+    #[arg(long, value_name = "STATE", help_heading = "For pipelines")]
+    pub resume: Option<PathBuf>,
+    /// Seconds between two saves of the state
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, help_heading = "For pipelines")]
+    pub save_every: f64,
+    /// Bytes of each file that are read at a time, or one row where that has more
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, help_heading = "For pipelines")]
+    pub block_bytes: usize,
+    /// How the rows are shared among the processes of MPI, such as 5,1,0,2 [default: evenly]
+    #[cfg(feature = "mpi")]
+    #[arg(long, value_delimiter = ',', help_heading = "For pipelines")]
+    pub shares: Vec<usize>,
+}
+
+/// What the user says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Expected {
+    /// To be found out from the first block
+    Auto,
+    /// Scores, of which the softmax gives probabilities
+    Logits,
+    LogProbabilities,
+    Probabilities,
+}
+
+impl Expected {
+    /// What it holds, unless that is to be found out.
+    pub fn known(self) -> Option<Holds> {
+        match self {
+            Expected::Auto => None,
+            Expected::Logits => Some(Holds::Logits),
+            Expected::LogProbabilities => Some(Holds::LogProbabilities),
+            Expected::Probabilities => Some(Holds::Probabilities),
+        }
+    }
+}
+
+impl Options {
+    /// How the rows are shared among the processes.
+    pub fn shares(&self) -> &[usize] {
+        #[cfg(feature = "mpi")]
+        return &self.shares;
+        #[cfg(not(feature = "mpi"))]
+        &[]
+    }
+
+    /// Every file that is read.
+    pub fn files(&self) -> impl Iterator<Item = &String> {
+        let operands = self.reference.iter().chain(&self.candidates);
+        operands.chain(&self.weights).chain(&self.labels)
+    }
+
+    /// The divergences that are asked for, each once.
+    pub fn divergences(&self) -> Vec<Divergence> {
+        let mut all = self.divergence.clone();
+        if all.is_empty() {
+            all = vec![Divergence::Forward, Divergence::Reverse];
+        }
+        let mut once = Vec::new();
+        all.into_iter().for_each(|divergence| {
+            if !once.contains(&divergence) {
+                once.push(divergence);
+            }
+        });
+        once
+    }
+}

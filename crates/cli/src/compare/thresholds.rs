@@ -1,0 +1,103 @@
+//! Limits that a pipeline sets: `--fail-above`, `--fail-quantile`.
+
+use std::str::FromStr;
+
+use kldiv::Divergence;
+
+use super::options::Options;
+use crate::failure::{Code, Failure};
+use crate::statistics::Tally;
+
+/// No mean may be above this: `0.01`, or `reverse=0.01`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailAbove {
+    divergence: Option<Divergence>,
+    limit: f64,
+}
+
+/// No such quantile may be above this: `99:0.1`, or `reverse=99:0.1`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailQuantile {
+    divergence: Option<Divergence>,
+    percent: f64,
+    limit: f64,
+}
+
+impl FromStr for FailAbove {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FailAbove, String> {
+        let (divergence, limit) = named(text)?;
+        Ok(FailAbove { divergence, limit: number(limit)? })
+    }
+}
+
+impl FromStr for FailQuantile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FailQuantile, String> {
+        let (divergence, rest) = named(text)?;
+        let (percent, limit) = rest.split_once(':').ok_or("give PERCENT:VALUE, such as 99:0.1")?;
+        let percent = number(percent)?;
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(format!("{percent} is no share of 0 to 100 per cent"));
+        }
+        Ok(FailQuantile { divergence, percent, limit: number(limit)? })
+    }
+}
+
+/// The divergence before `=`, if there is one, and the rest.
+fn named(text: &str) -> Result<(Option<Divergence>, &str), String> {
+    let Some((name, rest)) = text.split_once('=') else { return Ok((None, text)) };
+    Ok((Some(name.parse().map_err(|error: kldiv::Error| error.to_string())?), rest))
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| !number.is_nan());
+    number.ok_or_else(|| format!("{text:?} is no number"))
+}
+
+/// Refuses a limit of a divergence that is not computed, before anything is read.
+pub fn check_names(options: &Options) -> Result<(), Failure> {
+    let named = options.fail_above.iter().filter_map(|limit| limit.divergence);
+    let named = named.chain(options.fail_quantile.iter().filter_map(|limit| limit.divergence));
+    let all = options.divergences();
+    for divergence in named {
+        if !all.contains(&divergence) {
+            let line = format!(
+                "a limit of {divergence}, which is not computed; add --divergence {divergence}"
+            );
+            return Err(Failure::new(line).with(Code::Usage));
+        }
+    }
+    Ok(())
+}
+
+/// Which limits fail, a sentence each. A limit without a name is one of the first divergence. NaN is above every limit.
+pub fn failed(options: &Options, tally: &Tally) -> Vec<String> {
+    let divergences = options.divergences();
+    let place = |named: Option<Divergence>| {
+        named.and_then(|named| divergences.iter().position(|&other| other == named)).unwrap_or(0)
+    };
+    let mut failed = Vec::new();
+    for (name, candidate) in options.candidates.iter().zip(&tally.candidates) {
+        let mut check = |what: String, found: f64, limit: f64| {
+            if found > limit || found.is_nan() {
+                failed.push(format!("{name}: {what} is {found}, above {limit}"));
+            }
+        };
+        for limit in &options.fail_above {
+            let at = place(limit.divergence);
+            let found = candidate.divergences[at].mean();
+            check(format!("the mean {} divergence", divergences[at]), found, limit.limit);
+        }
+        for limit in &options.fail_quantile {
+            let at = place(limit.divergence);
+            let found = candidate.divergences[at].quantile(limit.percent / 100.0);
+            let what =
+                format!("the quantile {} % of the {} divergence", limit.percent, divergences[at]);
+            check(what, found, limit.limit);
+        }
+    }
+    failed
+}

@@ -1,0 +1,50 @@
+//! How a run ends other than well: one line, and an exit code.
+
+use std::fmt;
+
+/// The exit codes of the program; 0 is that of a run that found nothing wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Code {
+    /// A file that cannot be read or written, files that do not fit each other, and whatever else is none of the others.
+    Error = 1,
+    /// Arguments that make no sense.
+    Usage = 2,
+    /// A threshold of `--fail-above` or `--fail-quantile`, or NaN.
+    Threshold = 3,
+    /// Operands that are no distributions.
+    NotDistributions = 4,
+}
+
+/// Why a run ended: one line that says what, and how to mend it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pub code: Code,
+    pub line: String,
+}
+
+impl Failure {
+    /// An error of the code 1.
+    pub fn new(line: impl Into<String>) -> Failure {
+        Failure { code: Code::Error, line: line.into() }
+    }
+
+    /// The same with another code.
+    pub fn with(self, code: Code) -> Failure {
+        Failure { code, ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    /// One line, whatever an error of a library has to say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<kldiv::Error> for Failure {
+    fn from(error: kldiv::Error) -> Failure {
+        Failure::new(error.to_string())
+    }
+}

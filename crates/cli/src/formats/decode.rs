@@ -1,0 +1,107 @@
+//! Stored numbers, turned into those that are computed in.
+
+use bytemuck::Pod;
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+use super::Type;
+
+/// `f32` or `f64`: what is computed in.
+pub trait Float:
+    kldiv::Element<Loss = Self> + ndarray::NdFloat + Pod + From<f32> + Into<f64>
+{
+    /// The stored type that is read without any conversion.
+    const TYPE: Type;
+
+    /// The same number.
+    fn from_single(number: f32) -> Self;
+
+    /// Converts numbers of the type. Narrower types are exact, wider ones are rounded. `from` is aligned for them.
+    #[doc(hidden)]
+    fn convert(dtype: Type, from: &[u8], to: &mut [Self]);
+}
+
+/// Numbers that one task converts.
+const TASK: usize = 1 << 15;
+
+/// Converts tasks of numbers in parallel.
+fn in_parallel<S: Pod + Sync, A: Send>(
+    from: &[u8],
+    to: &mut [A],
+    convert: impl Fn(&[S], &mut [A]) + Sync,
+) {
+    let from: &[S] = bytemuck::cast_slice(from);
+    from.par_chunks(TASK).zip(to.par_chunks_mut(TASK)).for_each(|(from, to)| convert(from, to));
+}
+
+/// Converts each number by itself.
+fn each<S: Pod + Sync, A: Send>(from: &[u8], to: &mut [A], convert: impl Fn(S) -> A + Sync) {
+    in_parallel(from, to, |from: &[S], to| {
+        from.iter().zip(to).for_each(|(from, to)| *to = convert(*from));
+    });
+}
+
+macro_rules! float {
+    ($float:ident, $dtype:expr, $from_halves:ident) => {
+        impl Float for $float {
+            const TYPE: Type = $dtype;
+
+            fn from_single(number: f32) -> $float {
+                $float::from(number)
+            }
+
+            fn convert(dtype: Type, from: &[u8], to: &mut [$float]) {
+                match dtype {
+                    Type::Bool | Type::U8 => each(from, to, |n: u8| n as $float),
+                    Type::I8 => each(from, to, |n: i8| n as $float),
+                    Type::I16 => each(from, to, |n: i16| n as $float),
+                    Type::I32 => each(from, to, |n: i32| n as $float),
+                    Type::I64 => each(from, to, |n: i64| n as $float),
+                    Type::U16 | Type::Log16 => each(from, to, |n: u16| n as $float),
+                    Type::U32 => each(from, to, |n: u32| n as $float),
+                    Type::U64 => each(from, to, |n: u64| n as $float),
+                    Type::F16 => in_parallel(from, to, |from: &[f16], to| from.$from_halves(to)),
+                    Type::Bf16 => in_parallel(from, to, |from: &[bf16], to| from.$from_halves(to)),
+                    Type::F32 => each(from, to, |n: f32| n as $float),
+                    Type::F64 => each(from, to, |n: f64| n as $float),
+                }
+            }
+        }
+    };
+}
+
+float!(f32, Type::F32, convert_to_f32_slice);
+float!(f64, Type::F64, convert_to_f64_slice);
+
+/// Converts integers and booleans. `None` for a type that is neither.
+pub fn integers(dtype: Type, from: &[u8], to: &mut [i64]) -> Option<()> {
+    match dtype {
+        Type::Bool | Type::U8 => each(from, to, |n: u8| i64::from(n)),
+        Type::I8 => each(from, to, |n: i8| i64::from(n)),
+        Type::I16 => each(from, to, |n: i16| i64::from(n)),
+        Type::I32 => each(from, to, |n: i32| i64::from(n)),
+        Type::I64 => each(from, to, |n: i64| n),
+        Type::U16 => each(from, to, |n: u16| i64::from(n)),
+        Type::U32 => each(from, to, |n: u32| i64::from(n)),
+        // No label is that large: whoever looks for it finds that it is out of range.
+        Type::U64 => each(from, to, |n: u64| i64::try_from(n).unwrap_or(i64::MAX)),
+        Type::F16 | Type::Bf16 | Type::F32 | Type::F64 | Type::Log16 => return None,
+    }
+    Some(())
+}
+
+/// Reverses the bytes of each number of `size` bytes.
+pub fn swap_bytes(bytes: &mut [u8], size: usize) {
+    fn swap<const SIZE: usize>(bytes: &mut [u8]) {
+        bytes.par_chunks_mut(SIZE * TASK).for_each(|bytes| {
+            bytes.as_chunks_mut::<SIZE>().0.iter_mut().for_each(|number| number.reverse());
+        });
+    }
+    match size {
+        2 => swap::<2>(bytes),
+        4 => swap::<4>(bytes),
+        8 => swap::<8>(bytes),
+        _ => {}
+    }
+}

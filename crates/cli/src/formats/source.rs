@@ -1,0 +1,126 @@
+//! Where bytes come from: a part of a file, or a stream.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Problem, cannot_read, cut_off};
+
+/// A part of a file. All parts share one handle, so an archive of a thousand arrays needs one.
+#[derive(Clone, Debug)]
+pub struct Part {
+    file: Arc<Mutex<File>>,
+    start: u64,
+    pub length: u64,
+    position: u64,
+}
+
+impl Part {
+    pub fn whole(file: File) -> io::Result<Part> {
+        let length = file.metadata()?.len();
+        Ok(Part { file: Arc::new(Mutex::new(file)), start: 0, length, position: 0 })
+    }
+
+    /// A part of this part. `None` if it ends beyond the end.
+    pub fn part(&self, start: u64, length: u64) -> Option<Part> {
+        let end = start.checked_add(length)?;
+        (end <= self.length).then(|| Part {
+            file: self.file.clone(),
+            start: self.start + start,
+            length,
+            position: 0,
+        })
+    }
+
+    pub fn read_at(&mut self, offset: u64, to: &mut [u8]) -> io::Result<()> {
+        self.position = offset;
+        self.read_exact(to)
+    }
+}
+
+impl Read for Part {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let left = self.length.saturating_sub(self.position);
+        let len = usize::try_from(left).map_or(to.len(), |left| left.min(to.len()));
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.start + self.position))?;
+        let read = file.read(&mut to[..len])?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Part {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        // Beyond the end nothing is read. The bound keeps `start + position` from overflowing.
+        let position = position.filter(|&position| position <= i64::MAX as u64);
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+/// Bytes that can be read once, in their order: standard input, or a deflated member.
+pub struct Stream {
+    pub reader: Box<dyn Read + Send>,
+    /// How many bytes have been read.
+    pub position: u64,
+    /// How many bytes the header promises.
+    pub end: u64,
+}
+
+impl Stream {
+    fn read_at(&mut self, offset: u64, to: &mut [u8]) -> Result<(), Problem> {
+        let Some(skipped) = offset.checked_sub(self.position) else {
+            return Err(OUT_OF_ORDER.into());
+        };
+        let skipped = io::copy(&mut (&mut self.reader).take(skipped), &mut io::sink());
+        self.position += skipped.map_err(|error| cannot_read(&error))?;
+        self.fill(to)?;
+        if self.position == self.end { self.check_end() } else { Ok(()) }
+    }
+
+    fn fill(&mut self, mut to: &mut [u8]) -> Result<(), Problem> {
+        while !to.is_empty() {
+            match self.reader.read(to) {
+                Ok(0) => return Err(cut_off(self.end - self.position)),
+                Ok(read) => {
+                    self.position += read as u64;
+                    to = &mut to[read..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(cannot_read(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// There must be nothing after the last number.
+    fn check_end(&mut self) -> Result<(), Problem> {
+        let read = self.reader.read(&mut [0]).map_err(|error| cannot_read(&error))?;
+        let more = "has more bytes than its header says; write it again";
+        if read == 0 { Ok(()) } else { Err(more.into()) }
+    }
+}
+
+/// A window behind those read before.
+const OUT_OF_ORDER: &str = "is a stream, which cannot be read backwards or in Fortran order; give a .npy file, \
+     or save it with np.savez(…) instead of np.savez_compressed(…) and as np.ascontiguousarray(a)";
+
+pub enum Source {
+    File(Part),
+    Stream(Stream),
+}
+
+impl Source {
+    pub fn read_at(&mut self, offset: u64, to: &mut [u8]) -> Result<(), Problem> {
+        match self {
+            Source::File(part) => part.read_at(offset, to).map_err(|error| cannot_read(&error)),
+            Source::Stream(stream) => stream.read_at(offset, to),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! `kldiv inspect`: what a file is, and what it seems to hold.
+
+use std::fmt::Write;
+
+use clap::Args;
+use kldiv::{KLDivLoss, OperandReport, Sum};
+use ndarray::{ArrayD, Axis, Zip};
+use serde_json::{Value, json};
+
+use crate::compare::holds::Holds;
+use crate::compare::inputs::Inputs;
+use crate::compare::reader::each_block;
+use crate::compare::rows::position;
+use crate::compare::top::is_constant;
+use crate::failure::Failure;
+use crate::formats::{Array, Float, Type, entries};
+
+/// What files are: format, shape, type, the arrays within; what they seem to hold, the sums of their rows, NaN and infinities,
+/// and rows that hold one number only.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Files, or arrays within files: file.npz:name
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// The axis along which the classes lie [default: the last]
+    #[arg(long)]
+    axis: Option<usize>,
+    /// How far the probabilities of a row may be from 1 in sum
+    #[arg(long, default_value_t = 1e-3)]
+    tolerance: f64,
+    /// Read numpy's 2-byte void type, |V2, as bfloat16
+    #[arg(long)]
+    bf16: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Bytes that are read at a time, or one row where that has more
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
+    block_bytes: usize,
+}
+
+/// What was found in the rows of an array.
+struct Found {
+    holds: Holds,
+    rows: u64,
+    /// Rows that do not add up to 1, the position of that farthest from it, and its sum.
+    improper: u64,
+    worst: Option<(u64, f64)>,
+    /// NaN, +∞ and −∞.
+    not_finite: [u64; 3],
+    constant_rows: u64,
+    /// The least and the greatest finite number.
+    range: [f64; 2],
+}
+
+/// Inspects every file; the first that cannot be read is the failure, after the others have been told.
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let (mut told, mut first) = (Vec::new(), None);
+    for file in &options.files {
+        let arrays = match Array::open(file, options.bf16) {
+            Ok(array) => vec![(file.clone(), Ok(array))],
+            // An archive of many.
+            Err(failure) => match entries(file, options.bf16) {
+                Ok(entries) if entries.len() > 1 => entries,
+                _ => vec![(file.clone(), Err(failure))],
+            },
+        };
+        for (name, array) in arrays {
+            let result = array.and_then(|array| describe(name.clone(), array, options));
+            match result {
+                Ok((text, value)) => {
+                    if !options.json {
+                        print(&text)?;
+                    }
+                    told.push(value);
+                }
+                Err(failure) => {
+                    if !options.json {
+                        print(&format!("{failure}\n"))?;
+                    }
+                    told.push(json!({ "file": name, "error": failure.to_string() }));
+                    first.get_or_insert(failure);
+                }
+            }
+        }
+    }
+    if options.json {
+        print(&format!("{}\n", json!({ "arrays": told })))?;
+    }
+    first.map_or(Ok(()), Err)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let written = std::io::stdout().lock().write_all(text.as_bytes());
+    written.map_err(|error| Failure::new(format!("cannot print: {error}; make room where it goes")))
+}
+
+/// An array in words and as JSON.
+fn describe(name: String, array: Array, options: &Options) -> Result<(String, Value), Failure> {
+    let Array { format, dtype, shape, .. } = &array;
+    let order = if array.is_fortran { ", in Fortran order" } else { "" };
+    let mut text = format!("{name}: {format}, {dtype}, shape {shape:?}{order}\n");
+    let mut value = json!({
+        "file": name, "format": format, "dtype": dtype.to_string(), "shape": shape, "fortran_order": array.is_fortran,
+    });
+    // Labels or weights, a single number, or nothing at all have no rows of classes.
+    if !dtype.is_float() || shape.is_empty() || shape.contains(&0) {
+        return Ok((text, value));
+    }
+    let tokens = array.tokens().map(<[i32]>::len);
+    let is_single = *dtype != Type::F64;
+    let mut inputs = Inputs::of_one(array, options.axis, options.block_bytes)?;
+    let found = match is_single {
+        true => Found::of::<f32>(&mut inputs, options)?,
+        false => Found::of::<f64>(&mut inputs, options)?,
+    };
+    let classes = inputs.shape()[inputs.axis];
+    found.tell(&mut text, &inputs, options.tolerance);
+    if let Some(tokens) = tokens {
+        let _ = writeln!(text, "  tokens         {tokens}, one for each row");
+    }
+    let [nan, infinite, minus_infinite] = found.not_finite;
+    let worst = found
+        .worst
+        .map(|(position, sum)| json!({ "index": inputs.index(position), "sum": number(sum) }));
+    let more = json!({
+        "rows": found.rows, "classes": classes, "axis": inputs.axis, "seems_to_hold": found.holds.name(),
+        "improper_rows": found.improper, "worst_row": worst, "constant_rows": found.constant_rows,
+        "not_finite": { "NaN": nan, "inf": infinite, "-inf": minus_infinite },
+        "min": number(found.range[0]), "max": number(found.range[1]), "tokens": tokens,
+    });
+    if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
+        value.extend(more);
+    }
+    Ok((text, value))
+}
+
+/// JSON knows neither NaN nor ∞.
+fn number(number: f64) -> Value {
+    if number.is_finite() { json!(number) } else { json!(number.to_string()) }
+}
+
+impl Found {
+    fn of<A: Float>(inputs: &mut Inputs, options: &Options) -> Result<Found, Failure> {
+        let (axis, slabs) = (Axis(inputs.axis), inputs.blocks.slabs());
+        let shape = inputs.shape().to_vec();
+        let of_format = inputs.operands[0].dtype == Type::Log16;
+        let mut found: Option<Found> = None;
+        each_block::<A>(inputs, 0..slabs, |block, _| {
+            let array = &block.operands[0];
+            // As the input it is asked for log-probabilities, as the target for probabilities.
+            let both = KLDivLoss::new(Sum).axis(axis).validated(options.tolerance);
+            let diagnosis = both.batch(array, array)?.diagnose();
+            if found.is_none() {
+                let holds = match of_format {
+                    true => Holds::Logits,
+                    false => Holds::of(array, axis, options.tolerance, None)?,
+                };
+                found = Some(Found::nothing(holds));
+            }
+            let Some(found) = &mut found else { return Ok(()) };
+            let report = match found.holds {
+                Holds::LogProbabilities => &diagnosis.input,
+                _ => &diagnosis.target,
+            };
+            let place = |index: &[usize]| position(&block.window, &shape, axis.0, index);
+            found.add(array, axis, report, place);
+            Ok(())
+        })?;
+        Ok(found.unwrap_or(Found::nothing(Holds::Logits)))
+    }
+
+    fn nothing(holds: Holds) -> Found {
+        Found {
+            holds,
+            rows: 0,
+            improper: 0,
+            worst: None,
+            not_finite: [0; 3],
+            constant_rows: 0,
+            range: [f64::INFINITY, f64::NEG_INFINITY],
+        }
+    }
+
+    fn add<A: Float>(
+        &mut self,
+        array: &ArrayD<A>,
+        axis: Axis,
+        report: &OperandReport,
+        place: impl Fn(&[usize]) -> u64,
+    ) {
+        self.rows += (array.len() / array.len_of(axis)) as u64;
+        self.not_finite[0] += report.nan as u64;
+        self.not_finite[1] += report.plus_infinity as u64;
+        self.not_finite[2] += report.minus_infinity as u64;
+        let constant = Zip::from(array.lanes(axis)).par_map_collect(is_constant);
+        self.constant_rows += constant.iter().filter(|constant| **constant).count() as u64;
+        let both = |[low, high]: [A; 2], x: A| {
+            if x.is_finite() { [low.min(x), high.max(x)] } else { [low, high] }
+        };
+        let [low, high] =
+            array.iter().fold([A::infinity(), A::neg_infinity()], |ends, &x| both(ends, x));
+        self.range = [self.range[0].min(low.into()), self.range[1].max(high.into())];
+        // Logits add up to anything.
+        if self.holds == Holds::Logits {
+            return;
+        }
+        self.improper += report.improper as u64;
+        let far = |sum: f64| if sum.is_nan() { f64::INFINITY } else { (sum - 1.0).abs() };
+        if let Some(worst) = &report.worst
+            && self.worst.is_none_or(|(_, sum)| far(worst.mass) > far(sum))
+        {
+            self.worst = Some((place(&worst.index), worst.mass));
+        }
+    }
+
+    fn tell(&self, text: &mut String, inputs: &Inputs, tolerance: f64) {
+        let Found { holds, rows, improper, constant_rows, .. } = self;
+        let [nan, infinite, minus_infinite] = self.not_finite;
+        let classes = inputs.shape()[inputs.axis];
+        let mut line = |name: &str, what: String| {
+            let _ = writeln!(text, "  {name:<14} {what}");
+        };
+        line("rows", format!("{rows} of {classes} classes, along axis {}", inputs.axis));
+        let sums = match (holds, self.worst) {
+            (Holds::Logits, _) => String::new(),
+            (_, None) => format!(": every row adds up to 1 within {tolerance}"),
+            (_, Some((position, sum))) => {
+                let index = inputs.index(position);
+                format!(
+                    ": but {improper} rows do not add up to 1 within {tolerance}, the farthest {index:?} to {sum}"
+                )
+            }
+        };
+        line("seems to hold", format!("{holds}{sums}"));
+        let [low, high] = self.range;
+        line("numbers", format!("{low} to {high}; {nan} NaN, {infinite} +∞, {minus_infinite} −∞"));
+        line("constant rows", format!("{constant_rows}"));
+    }
+}
