@@ -174,7 +174,7 @@ impl fmt::Display for Error {
             }
             Error::UnknownDivergence { name } => write!(
                 f,
-                "unknown divergence {name:?}; one of forward, reverse, symmetric:λ, jeffreys, jensen-shannon:β, skew:α, skew-reverse:α, total-variation, with a number for the letter"
+                "unknown divergence {name:?}; one of forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation, where a number behind a colon is a parameter that must be given"
             ),
             Error::UnknownReduction { name } => write!(
                 f,

@@ -22,9 +22,9 @@ pub struct Options {
     /// Files, or arrays within files: file.npz:name
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
-    /// The axis along which the classes lie [default: the last]
-    #[arg(long)]
-    axis: Option<usize>,
+    /// The axis along which the classes lie, from 0; -1 is the last [default: -1]
+    #[arg(long, allow_negative_numbers = true)]
+    axis: Option<isize>,
     /// How far the probabilities of a row may be from 1 in sum
     #[arg(long, default_value_t = 1e-3)]
     tolerance: f64,

@@ -37,7 +37,7 @@ digits='kldiv-digits/teacher.npy kldiv-digits/student.npy'
 labelled="$digits --labels kldiv-digits/labels.npy"
 small='--block-bytes 1000'
 tokens="$fixtures/base_even.kld $fixtures/other_even.kld $fixtures/base_even.kld --divergence jeffreys"
-for arguments in "$labelled $small" "$digits $small --axis 0 --keep-going --allow-nan" "$tokens --block-bytes 9999"; do
+for arguments in "$labelled $small" "$digits $small --axis 0 --reference-holds logits --keep-going --allow-nan" "$tokens --block-bytes 9999"; do
     # shellcheck disable=SC2086
     "$one" compare $arguments --json --csv one.csv >one
     for ranks in 1 2 3 5 7 '2 --shares 1,20' '4 --shares 5,1,0,2'; do

@@ -1,5 +1,6 @@
 //! The report of a tally.
 
+use super::holds::Holds;
 use super::inputs::{Inputs, Labels};
 use super::measure::Measure;
 use super::options::Options;
@@ -92,14 +93,31 @@ fn of_labels(measure: &Measure, base: &Mean, found: &CandidateTally) -> model::L
 
 fn notes(inputs: &Inputs, measure: &Measure, tally: &Tally) -> Vec<String> {
     let mut notes = Vec::new();
-    for (i, array) in inputs.operands.iter().enumerate() {
-        if array.dtype == Type::Log16 && measure.holds(i) == super::holds::Holds::Logits {
-            notes.push(format!(
-                "{} holds logarithms of 16 bits, clamped 16 below the greatest of a row. Their probabilities add up to 1 within a few \
-                 thousandths only, so they were normalised again; what was lost when they were stored is lost.",
-                array.name
-            ));
-        }
+    let of_llama =
+        |i: &usize| inputs.operands[*i].dtype == Type::Log16 && measure.holds(*i) == Holds::Logits;
+    let names: Vec<&str> =
+        (0..inputs.operands.len()).filter(of_llama).map(|i| &inputs.operands[i].name[..]).collect();
+    if !names.is_empty() {
+        notes.push(format!(
+            "Of llama.cpp, logarithms of 16 bits, clamped 16 below the greatest of a row: {}. Their probabilities add up to 1 within a \
+             few thousandths only, so they were normalised again. What llama-perplexity prints of the logits themselves differs from \
+             about the fourth digit on.",
+            names.join(", ")
+        ));
+    }
+    let has_zeros = |i: &usize| {
+        measure.holds(*i) == Holds::Probabilities && inputs.operands[*i].dtype == Type::F16
+    };
+    let infinite = tally
+        .candidates
+        .iter()
+        .flat_map(|found| &found.divergences)
+        .any(|found| found.infinities() > 0);
+    if infinite && (0..inputs.operands.len()).any(|i| has_zeros(&i)) {
+        notes.push(
+            "Some divergences are infinite. Probabilities below 6e-8 are 0 in f16; log-probabilities or logits in f16 keep them."
+                .to_owned(),
+        );
     }
     if tally.constant_rows > 0 {
         notes.push(format!(

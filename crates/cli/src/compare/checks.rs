@@ -59,7 +59,11 @@ fn cause(holds: Holds, mass: f64, looks_like: Option<Holds>, is_reference: bool)
         (Holds::Logits, _) => "a logit is NaN or +∞, or all are −∞; leave such rows out with --weights, or count them with \
                                --keep-going --allow-nan"
             .to_owned(),
-        (_, Some(other)) if mass.is_finite() && mass != 0.0 => {
+        (_, Some(other))
+            if mass.is_finite()
+                && mass != 0.0
+                && (other != Holds::Logits || (mass - 1.0).abs() > 0.5) =>
+        {
             format!("these rows look like {other}; give --{side}-holds {other}, or write the file again")
         }
         _ if mass == 0.0 => "a row of zeros looks like data that was never written; write it, leave it out with --weights, or count \

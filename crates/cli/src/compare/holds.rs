@@ -5,6 +5,7 @@ use std::fmt;
 use kldiv::{KLDivLoss, Sum};
 use ndarray::{ArrayD, Axis};
 
+use super::top::is_constant;
 use crate::formats::Float;
 
 /// What the numbers of a file are.
@@ -35,8 +36,12 @@ impl Holds {
     ) -> Result<Holds, kldiv::Error> {
         // As the input it is asked for log-probabilities, as the target for probabilities.
         let both = KLDivLoss::new(Sum).axis(axis).validated(tolerance).batch(block, block)?;
-        let mask = mask.map(|mask| mask.mapv(Into::<A>::into));
-        let found = mask.as_ref().map_or(Ok(both), |mask| both.weights(mask))?.diagnose();
+        let weights = mask.map(|mask| mask.mapv(Into::<A>::into));
+        let found = weights.as_ref().map_or(Ok(both), |mask| both.weights(mask))?.diagnose();
+        if found.distributions == 0 && mask.is_some() {
+            // Nothing counts, and so nothing is lost.
+            return Holds::of(block, axis, tolerance, None);
+        }
         let is_most = |improper: usize| 2 * improper < found.distributions;
         Ok(match () {
             () if is_most(found.target.improper) => Holds::Probabilities,
@@ -44,6 +49,38 @@ impl Holds {
             () => Holds::Logits,
         })
     }
+}
+
+/// Numbers that look like probabilities or their logarithms, but are not quite: what they look like. To take them for logits would
+/// give figures that mean nothing.
+pub fn doubt<A: Float>(block: &ArrayD<A>, axis: Axis, tolerance: f64) -> Option<String> {
+    let rows = block.lanes(axis).into_iter().filter(|row| !is_constant(*row));
+    let rows: Vec<Vec<f64>> = rows.map(|row| row.iter().map(|&x| x.into()).collect()).collect();
+    let first = rows.first()?;
+    let sums = |of: fn(f64) -> f64| rows.iter().map(move |row| row.iter().map(|&x| of(x)).sum());
+    let are_one = |of| sums(of).all(|sum: f64| (sum - 1.0).abs() <= tolerance);
+    let sum: f64 = first.iter().sum();
+    let is_positive = rows.iter().flatten().all(|x| *x >= 0.0);
+    if is_positive && rows.iter().flatten().all(|x| *x <= 1.0) {
+        return Some(format!(
+            "its numbers are from 0 to 1, but its rows do not add up to 1, the first to {sum:.4}; do the classes lie along another --axis, \
+             or are some left out?"
+        ));
+    }
+    if is_positive
+        && rows.len() > 1
+        && sums(|x| x).all(|other: f64| (other - sum).abs() <= tolerance * sum)
+    {
+        return Some(format!("its rows add up to {sum:.4} each; divide its numbers by that."));
+    }
+    for (base, of) in [("2", f64::exp2 as fn(f64) -> f64), ("10", |x| 10.0_f64.powf(x))] {
+        if are_one(of) {
+            return Some(format!(
+                "it holds logarithms to the base {base}; multiply them by ln {base}."
+            ));
+        }
+    }
+    None
 }
 
 impl fmt::Display for Holds {
@@ -56,6 +93,20 @@ impl fmt::Display for Holds {
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn what_is_not_quite_a_distribution_is_doubted() {
+        let p = array![[0.25_f32, 0.5, 0.25], [0.8, 0.1, 0.1], [0.2, 0.2, 0.6]].into_dyn();
+        let doubt = |block: ArrayD<f32>, axis| doubt(&block, Axis(axis), 1e-3).unwrap_or_default();
+        assert!(doubt(p.clone(), 0).contains("another --axis"));
+        assert!(doubt(&p * 0.9, 1).contains("the first to 0.9000"));
+        assert!(doubt(&p * 100.0, 1).contains("add up to 100.0000"));
+        assert!(doubt(p.mapv(f32::log2), 1).contains("base 2"));
+        assert!(doubt(p.mapv(f32::log10), 1).contains("base 10"));
+        assert_eq!(doubt(p.ln() + 2.0, 1), "");
+        assert_eq!(doubt(&p * 7.0 - 2.0, 1), "");
+        assert_eq!(doubt(p * 0.0, 1), "");
+    }
 
     #[test]
     fn masses_decide() {

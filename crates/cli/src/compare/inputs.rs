@@ -66,7 +66,10 @@ impl Inputs {
         let weights = options.weights.as_deref().map(open).transpose()?;
         let labels = match options.labels.as_deref().map(open).transpose()? {
             Some(file) => Some(Labels::File(file)),
-            None => operands.iter().find_map(tokens),
+            None => {
+                check_texts(&operands)?;
+                operands.iter().find_map(tokens)
+            }
         };
         let label_file = match &labels {
             Some(Labels::File(file)) => Some(file),
@@ -84,7 +87,7 @@ impl Inputs {
     /// One array alone.
     pub fn of_one(
         array: Array,
-        axis: Option<usize>,
+        axis: Option<isize>,
         block_bytes: usize,
     ) -> Result<Inputs, Failure> {
         let axis = class_axis(&array, axis)?;
@@ -178,6 +181,23 @@ impl Inputs {
     }
 }
 
+/// Base files of llama.cpp of different texts have rows that have nothing to do with each other.
+fn check_texts(operands: &[Array]) -> Result<(), Failure> {
+    let mut texts = operands.iter().filter_map(|operand| Some((operand, operand.tokens()?)));
+    let Some((first, tokens)) = texts.next() else { return Ok(()) };
+    for (other, others) in texts {
+        if let Some(row) = tokens.iter().zip(others).position(|(a, b)| a != b) {
+            let line = format!(
+                "{} is of another text than {}: row {row} predicts token {}, not {}; write both from the same text, with the same \
+                 tokens, or give --labels if that is meant",
+                other.name, first.name, others[row], tokens[row]
+            );
+            return Err(Failure::new(line));
+        }
+    }
+    Ok(())
+}
+
 /// The tokens of a base file of llama.cpp.
 fn tokens(operand: &Array) -> Option<Labels> {
     let tokens = operand.tokens()?.iter().map(|&token| i64::from(token)).collect();
@@ -185,17 +205,19 @@ fn tokens(operand: &Array) -> Option<Labels> {
 }
 
 /// The one that was asked for, or the last; an error where there is none.
-fn class_axis(reference: &Array, axis: Option<usize>) -> Result<usize, Failure> {
+fn class_axis(reference: &Array, axis: Option<isize>) -> Result<usize, Failure> {
     let (name, shape) = (&reference.name, &reference.shape);
     let Some(last) = shape.len().checked_sub(1) else {
         let line = format!("{name} holds a single number; give an array with an axis of classes");
         return Err(Failure::new(line));
     };
-    let axis = axis.unwrap_or(last);
-    if axis > last {
-        let line = format!("--axis {axis}: {name} has axes 0 to {last}, and the shape {shape:?}");
+    let asked = axis.unwrap_or(-1);
+    // From the end, as numpy counts.
+    let axis = if asked < 0 { asked + shape.len() as isize } else { asked };
+    let Some(axis) = usize::try_from(axis).ok().filter(|axis| *axis <= last) else {
+        let line = format!("--axis {asked}: {name} has axes 0 to {last}, and the shape {shape:?}");
         return Err(Failure::new(line).with(Code::Usage));
-    }
+    };
     if shape.contains(&0) {
         return Err(Failure::new(format!("{name} holds nothing: its shape is {shape:?}")));
     }

@@ -4,7 +4,7 @@ use kldiv::{Divergence, Error};
 use ndarray::{ArrayD, Axis, Zip};
 
 use super::checks::check;
-use super::holds::Holds;
+use super::holds::{Holds, doubt};
 use super::inputs::{Block, Inputs, index};
 use super::labels::Labels;
 use super::options::Options;
@@ -81,11 +81,22 @@ impl Measure {
     /// Finds out what the files hold of which that is not known, from their first block.
     pub fn find_holds<A: Float>(&mut self, block: &Block<A>) -> Result<(), Failure> {
         let rows = Rows::new(block, &self.shape, self.axis.0)?;
-        for (file, operand) in self.files.iter_mut().zip(&block.operands) {
-            if file.holds.is_none() {
-                let mask = rows.mask.as_ref();
-                file.holds = Some(Holds::of(operand, self.axis, self.tolerance, mask)?);
+        for (i, (file, operand)) in self.files.iter_mut().zip(&block.operands).enumerate() {
+            if file.holds.is_some() {
+                continue;
             }
+            let holds = Holds::of(operand, self.axis, self.tolerance, rows.mask.as_ref())?;
+            if holds == Holds::Logits
+                && let Some(doubt) = doubt(operand, self.axis, self.tolerance)
+            {
+                let side = if i == 0 { "reference" } else { "candidate" };
+                let line = format!(
+                    "{}: {doubt} If that is meant, say what it holds: --{side}-holds logits, or probabilities with --tolerance",
+                    file.name
+                );
+                return Err(Failure::new(line).with(Code::NotDistributions));
+            }
+            file.holds = Some(holds);
         }
         self.check_temperatures()
     }

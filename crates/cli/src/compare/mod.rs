@@ -105,9 +105,7 @@ fn check(options: &Options, ranks: &Ranks) -> Result<(), Failure> {
         let line = "of many processes each reads its own part: give them files, and no --resume";
         return usage(line.to_owned());
     }
-    if let Some(plot) = &options.plot {
-        outputs::is_png(plot)?;
-    }
+    outputs::check_endings(options)?;
     if stdin > 1 {
         return usage(
             "- is standard input, which can be read once; give files for the others".to_owned(),

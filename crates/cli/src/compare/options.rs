@@ -43,9 +43,9 @@ pub struct Options {
     /// Read numpy's 2-byte void type, |V2, as bfloat16
     #[arg(long, help_heading = "What the files hold")]
     pub bf16: bool,
-    /// The axis along which the classes lie [default: the last]
-    #[arg(long, help_heading = "What the files hold")]
-    pub axis: Option<usize>,
+    /// The axis along which the classes lie, from 0; -1 is the last [default: -1]
+    #[arg(long, allow_negative_numbers = true, help_heading = "What the files hold")]
+    pub axis: Option<isize>,
     /// A divergence: forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation; may
     /// be repeated [default: forward and reverse]
     #[arg(long, value_name = "NAME", value_parser = Divergence::from_str, help_heading = "What is computed")]
@@ -81,7 +81,7 @@ pub struct Options {
     /// Fail (3) where a candidate's mean is above this: 0.01, or reverse=0.01; may be repeated
     #[arg(long, value_name = "[NAME=]MEAN", help_heading = "For pipelines")]
     pub fail_above: Vec<FailAbove>,
-    /// Fail (3) where a quantile is above this: 99:0.1 for the 99th per cent, or reverse=99:0.1; may be repeated
+    /// Fail (3) where a quantile is above this: 99:0.1 for the 99th per cent, 0.1%:0.001, or reverse=99:0.1; may be repeated
     #[arg(long, value_name = "[NAME=]PERCENT:VALUE", help_heading = "For pipelines")]
     pub fail_quantile: Vec<FailQuantile>,
     /// Keep the state of the work in this file, and go on where it says; a file STATE.lock beside it keeps other runs away

@@ -102,6 +102,22 @@ fn place(path: &Path) -> PathBuf {
     there.or_else(|_| meant()).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Refuses names that say something else than what is written.
+pub fn check_endings(options: &Options) -> Result<(), Failure> {
+    if let Some(plot) = &options.plot {
+        is_png(plot)?;
+    }
+    let is_page =
+        |path: &PathBuf| path.extension().is_some_and(|ending| ending == "html" || ending == "htm");
+    match &options.report {
+        Some(path) if !is_page(path) => {
+            let line = format!("--report {}: give a name that ends in .html", path.display());
+            Err(Failure::new(line).with(Code::Usage))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether the plot is a PNG; an error where its name says neither that nor SVG.
 pub fn is_png(plot: &Path) -> Result<bool, Failure> {
     let ending = plot.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);

@@ -38,7 +38,14 @@ impl FromStr for FailQuantile {
     fn from_str(text: &str) -> Result<FailQuantile, String> {
         let (divergence, rest) = named(text)?;
         let (percent, limit) = rest.split_once(':').ok_or("give PERCENT:VALUE, such as 99:0.1")?;
-        let percent = number(percent)?;
+        let has_sign = percent.ends_with('%');
+        let percent = number(percent.trim_end_matches('%'))?;
+        if percent > 0.0 && percent < 1.0 && !has_sign {
+            let share = 100.0 * percent;
+            return Err(format!(
+                "{percent} is below one per cent; write {percent}%, or {share} if the {share}th is meant"
+            ));
+        }
         if !(0.0..=100.0).contains(&percent) {
             return Err(format!("{percent} is no share of 0 to 100 per cent"));
         }

@@ -27,7 +27,10 @@ impl Array {
             (Contents::One(_), Some(_)) => {
                 Err(failure(name, format!("is one array, and holds none by a name; give {path}")))
             }
-            (Contents::Archive(entries), member) => choose(name, path, member, entries),
+            (Contents::Archive(entries), member) => {
+                // Under its full name, whichever was meant.
+                return choose(name, path, member, entries);
+            }
         }?;
         Ok(array.named(name))
     }

@@ -14,7 +14,7 @@ pub fn text(report: &Report) -> String {
     for (name, fact) in contents::facts(report) {
         text += &wrapped(&format!("{name:<13}"), &fact);
     }
-    text += &format!("\n{}\n\n", contents::caption(report));
+    text += &format!("\n{}\n", wrapped("", &contents::caption(report)));
     text += &contents::overview(report).lines(WIDTH);
     text += &format!("\n{}", contents::predictions(report).lines(WIDTH));
     for candidate in &report.candidates {

@@ -59,6 +59,11 @@ impl Quantity {
         self.sketch.not_finite()[0]
     }
 
+    /// How many are +∞.
+    pub fn infinities(&self) -> u64 {
+        self.sketch.not_finite()[1]
+    }
+
     /// What is told; `index` turns a position into an index.
     pub fn summary(&self, index: impl Fn(u64) -> Vec<u64>) -> Summary {
         let sorted = self.sorted();

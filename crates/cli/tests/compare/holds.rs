@@ -158,3 +158,19 @@ fn constant_rows_are_counted() {
     assert!(report["notes"].to_string().contains("never written"));
     assert_eq!(room.json(&["p0.npy", "zq.npy"])["constant_rows"], 0);
 }
+
+/// Numbers from 0 to 1 that do not add up to 1 are hardly logits.
+#[test]
+fn what_is_not_quite_a_distribution_is_not_taken_for_logits() {
+    let (room, [_, p]) = room("doubt");
+    write_npy(room.path("part.npy"), &(&p * 0.9)).unwrap();
+    let (code, error) = room.refusal(&["part.npy", "lq.npy"]);
+    assert!(code == 4 && error.contains("part.npy: its numbers are from 0 to 1"), "{error}");
+    let told = ["part.npy", "lq.npy", "--reference-holds", "probabilities", "--tolerance", "0.2"];
+    assert_eq!(room.json(&told)["reference"]["holds"], "probabilities");
+    let (code, error) = room.refusal(&told[..4]);
+    assert!(code == 4 && error.contains("--tolerance") && !error.contains("logits"), "{error}");
+    let (code, error) = room.refusal(&["p.npy", "lq.npy", "--axis", "0"]);
+    assert!(code == 4 && error.contains("another --axis"), "{error}");
+    assert_eq!(room.json(&["p.npy", "lq.npy", "--axis", "-1"])["rows"], 60);
+}

@@ -84,3 +84,17 @@ fn what_the_tool_leaves_of_a_short_text_says_so() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && error.contains("too short"), "{error}");
 }
+
+/// Rows of different texts have nothing to do with each other.
+#[test]
+fn files_of_other_texts_are_refused() {
+    let room = Room::new("llama-texts");
+    let base = fixture("kld/base_even.kld");
+    let mut other = fs::read(fixture("kld/other_even.kld")).unwrap();
+    // The header of 20 bytes, 33 tokens a chunk; row 5 predicts token 16 + 5 + 1.
+    other[20 + 4 * 22] ^= 1;
+    fs::write(room.path("other.kld"), other).unwrap();
+    let (code, error) = room.refusal(&[&base, "other.kld"]);
+    assert!(code == 1 && error.contains("other.kld is of another text"), "{error}");
+    assert!(error.contains("row 5 predicts token"), "{error}");
+}

