@@ -1,11 +1,11 @@
-//! How a run ends other than well: one line, and an exit code.
+//! Why a run failed: one line, and an exit code.
 
 use std::fmt;
 
 /// The exit codes of the program; 0 is that of a run that found nothing wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Code {
-    /// A file that cannot be read or written, files that do not fit each other, and whatever else is none of the others.
+    /// A file that cannot be read or written, files that do not fit each other, and all that the other codes do not name.
     Error = 1,
     /// Arguments that make no sense.
     Usage = 2,
@@ -26,6 +26,11 @@ impl Failure {
     /// An error of the code 1.
     pub fn new(line: impl Into<String>) -> Failure {
         Failure { code: Code::Error, line: line.into() }
+    }
+
+    /// Arguments that make no sense.
+    pub fn usage(line: impl Into<String>) -> Failure {
+        Failure::new(line).with(Code::Usage)
     }
 
     /// The same with another code.

@@ -7,8 +7,10 @@ use kldiv::{KLDivLoss, OperandReport, Sum};
 use ndarray::{ArrayD, Axis, Zip};
 use serde_json::{Value, json};
 
+use crate::compare::check_tolerance;
 use crate::compare::holds::Holds;
 use crate::compare::inputs::Inputs;
+use crate::compare::outputs::print;
 use crate::compare::reader::each_block;
 use crate::compare::rows::position;
 use crate::compare::top::is_constant;
@@ -53,9 +55,10 @@ struct Found {
     range: [f64; 2],
 }
 
-/// Inspects every file; the first that cannot be read is the failure, after the others have been told.
+/// Inspects every file; those that cannot be read are told after the others.
 pub fn run(options: &Options) -> Result<(), Failure> {
-    let (mut told, mut first) = (Vec::new(), None);
+    check_tolerance(options.tolerance)?;
+    let (mut told, mut failed) = (Vec::new(), Vec::new());
     for file in &options.files {
         let arrays = match Array::open(file, options.bf16) {
             Ok(array) => vec![(file.clone(), Ok(array))],
@@ -75,11 +78,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                     told.push(value);
                 }
                 Err(failure) => {
-                    if !options.json {
-                        print(&format!("{failure}\n"))?;
-                    }
                     told.push(json!({ "file": name, "error": failure.to_string() }));
-                    first.get_or_insert(failure);
+                    failed.push(failure);
                 }
             }
         }
@@ -87,13 +87,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if options.json {
         print(&format!("{}\n", json!({ "arrays": told })))?;
     }
-    first.map_or(Ok(()), Err)
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    let written = std::io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Failure::new(format!("cannot print: {error}; make room where it goes")))
+    // All but the last are told here, and that by the caller.
+    let Some(last) = failed.pop() else { return Ok(()) };
+    failed.iter().for_each(|failure| eprintln!("error: {failure}"));
+    Err(last)
 }
 
 /// An array in words and as JSON.
@@ -155,7 +152,9 @@ impl Found {
             if found.is_none() {
                 let holds = match of_format {
                     true => Holds::Logits,
-                    false => Holds::of(array, axis, options.tolerance, None)?,
+                    false => {
+                        Holds::of(array, axis, options.tolerance, None)?.unwrap_or(Holds::Logits)
+                    }
                 };
                 found = Some(Found::nothing(holds));
             }

@@ -4,11 +4,12 @@
 //! |---|---|
 //! | [`compare`] | one pass over a reference and its candidates |
 //! | [`inspect`] | what a file is, and what it seems to hold |
+//! | [`bench`] | how fast and how accurate the losses are on a machine |
 //! | [`formats`] | arrays in files, of which any block can be read |
 //! | [`statistics`] | what is kept of the rows; it merges exactly |
 //! | [`report`] | the table, JSON, rows, pictures and page |
 //! | [`ranks`] | the processes of a run: one, or many under MPI |
-//! | [`failure`] | how a run ends other than well |
+//! | [`failure`] | why a run failed, and its exit code |
 
 #![forbid(unsafe_code)]
 

@@ -46,6 +46,8 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Compare(options) => compare::run(*options, &ranks),
+        // One process of many is enough for these.
+        _ if rank > 0 => Ok(()),
         Command::Inspect(options) => inspect::run(&options),
         Command::Bench(options) => bench::run(&options),
     };

@@ -139,7 +139,7 @@ fn part(rank: usize, size: usize, total: usize, shares: &[usize]) -> Result<Rang
         let line = format!(
             "--shares {shares:?}: give one for each process, {size} in all, not all 0 and not beyond all bounds"
         );
-        return Err(Failure::new(line).with(Code::Usage));
+        return Err(Failure::usage(line));
     }
     let cut = |rank: usize| {
         let before: usize = shares[..rank].iter().sum();

@@ -43,6 +43,7 @@ pub fn measure(options: &Options) -> Result<Report, Failure> {
     let effort = Effort { budget: options.budget()?, rounds: ROUNDS };
     let mut runs = Vec::new();
     for shape in &shapes {
+        check_memory(shape)?;
         let measured = match options.dtype {
             Dtype::F32 => of_type::<f32>(options, shape, &pools, effort),
             Dtype::F64 => of_type::<f64>(options, shape, &pools, effort),
@@ -61,6 +62,20 @@ pub fn measure(options: &Options) -> Result<Report, Failure> {
 }
 
 /// Matrices are measured as what they are, the others as arrays of dynamic rank.
+/// Operands, outputs and the oracle's numbers take up to some 40 bytes for each element.
+fn check_memory(shape: &Shape) -> Result<(), Failure> {
+    let fits = |bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok();
+    if shape.elements().checked_mul(40).is_some_and(fits) {
+        return Ok(());
+    }
+    let line = format!(
+        "{}: this machine has no memory for {} numbers; give a smaller shape",
+        shape.name,
+        shape.elements()
+    );
+    Err(Failure::usage(line))
+}
+
 fn of_type<A: Stored>(
     options: &Options,
     shape: &Shape,

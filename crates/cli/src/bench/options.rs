@@ -95,7 +95,9 @@ impl Options {
         let machine = [rayon::current_num_threads()];
         let counts = if self.threads.is_empty() { &machine[..] } else { &self.threads };
         let pool = |&count: &usize| match count {
-            0 => Err(usage("--threads 0: give numbers of 1 or more, such as 1,2,8".to_owned())),
+            0 | 1025.. => {
+                Err(usage(format!("--threads {count}: give numbers from 1 to 1024, such as 1,2,8")))
+            }
             count => rayon::ThreadPoolBuilder::new()
                 .num_threads(count)
                 .build()

@@ -1,7 +1,7 @@
 //! The report of a tally.
 
 use super::holds::Holds;
-use super::inputs::{Inputs, Labels};
+use super::inputs::Inputs;
 use super::measure::Measure;
 use super::options::Options;
 use crate::formats::Type;
@@ -11,10 +11,9 @@ use crate::statistics::{CandidateTally, Deviations, Mean, Tally};
 
 pub fn report(inputs: &Inputs, measure: &Measure, options: &Options, tally: &Tally) -> Report {
     let operand = |file: usize| operand(inputs, measure, file, tally.deviations[file]);
-    let labels = inputs.labels.as_ref().map(|labels| match labels {
-        Labels::File(file) => file.name.clone(),
-        Labels::Tokens { name, .. } => format!("the tokens in {name}"),
-    });
+    let of_tokens = inputs.tokens.as_ref().map(|(name, _)| format!("the tokens in {name}"));
+    let labels = inputs.labels.as_ref().map(|file| file.name.clone()).or(of_tokens);
+    let has_labels = tally.base.rows() > 0;
     let candidate = |(i, found): (usize, &CandidateTally)| Candidate {
         operand: operand(i + 1),
         divergences: (measure.divergences.iter().zip(&found.divergences))
@@ -24,7 +23,7 @@ pub fn report(inputs: &Inputs, measure: &Measure, options: &Options, tally: &Tal
             .collect(),
         same_top: found.same_top.estimate(),
         acceptance: found.acceptance.estimate(),
-        labels: labels.is_some().then(|| of_labels(measure, &tally.base, found)),
+        labels: has_labels.then(|| of_labels(measure, &tally.base, found)),
     };
     Report {
         rows: tally.rows,
@@ -59,6 +58,29 @@ fn operand(inputs: &Inputs, measure: &Measure, file: usize, deviations: Deviatio
     }
 }
 
+/// Why a report says nothing: no rows, or NaN.
+pub fn nothing_or_nan(tally: &Tally) -> Option<String> {
+    if tally.rows == 0 {
+        return Some(
+            "no row counts: all weights are 0; give weights above 0, or allow it with --allow-nan"
+                .to_owned(),
+        );
+    }
+    let nans: u64 = (tally.candidates.iter().flat_map(|found| &found.divergences))
+        .map(|found| found.nans())
+        .sum();
+    if nans > 0 {
+        return Some(format!(
+            "{nans} divergences are NaN; mend the files, or allow them with --allow-nan"
+        ));
+    }
+    let mut ratios = tally.candidates.iter().map(|found| found.labels.log_ratio.estimate().mean);
+    (tally.base.rows() > 0 && ratios.any(f64::is_nan)).then(|| {
+        "the ratio of the perplexities is NaN: both sides give a label the probability 0; mend the files, or allow it with --allow-nan"
+            .to_owned()
+    })
+}
+
 /// What the labels say, to first order in the errors, as llama.cpp's perplexity tool computes it.
 fn of_labels(measure: &Measure, base: &Mean, found: &CandidateTally) -> model::Labels {
     let [base, own, log_ratio] =
@@ -76,6 +98,7 @@ fn of_labels(measure: &Measure, base: &Mean, found: &CandidateTally) -> model::L
         - 2.0 * perplexity.mean * base_perplexity.mean * covariance;
     let squared = found.labels.delta_p_squared.estimate();
     let rms = squared.mean.sqrt();
+    let of_rms = if rms == 0.0 { 0.0 } else { squared.standard_error / (2.0 * rms) };
     model::Labels {
         perplexity,
         base_perplexity,
@@ -87,7 +110,7 @@ fn of_labels(measure: &Measure, base: &Mean, found: &CandidateTally) -> model::L
             standard_error: of_difference.max(0.0).sqrt(),
         },
         delta_p: found.labels.delta_p.summary(|position| measure.index(position)),
-        delta_p_rms: Estimate { mean: rms, standard_error: squared.standard_error / (2.0 * rms) },
+        delta_p_rms: Estimate { mean: rms, standard_error: of_rms },
     }
 }
 

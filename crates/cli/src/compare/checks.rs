@@ -36,7 +36,7 @@ pub fn check<A: Float>(
         if !measure.keep_going {
             let (name, holds) = (&measure.files[files[i]].name, measure.holds(files[i]));
             let looks_like = Holds::of(operands[i], measure.axis, measure.tolerance, pair.mask)?;
-            let looks_like = Some(looks_like).filter(|other| *other != pair.holds[i]);
+            let looks_like = looks_like.filter(|other| *other != pair.holds[i]);
             let index = measure.index(at);
             let tolerance = measure.tolerance;
             let line = format!(
@@ -66,6 +66,8 @@ fn cause(holds: Holds, mass: f64, looks_like: Option<Holds>, is_reference: bool)
         {
             format!("these rows look like {other}; give --{side}-holds {other}, or write the file again")
         }
+        (Holds::LogProbabilities, _) if mass == 0.0 =>
+            "a row of −∞ has no class; leave it out with --weights, or count such rows with --keep-going".to_owned(),
         _ if mass == 0.0 => "a row of zeros looks like data that was never written; write it, leave it out with --weights, or count \
                              such rows with --keep-going"
             .to_owned(),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use kldiv::{KLDivLoss, Sum};
-use ndarray::{ArrayD, Axis};
+use ndarray::{ArrayD, Axis, Zip};
 
 use super::top::is_constant;
 use crate::formats::Float;
@@ -26,27 +26,26 @@ impl Holds {
         }
     }
 
-    /// What most rows of a block are by their masses: Σx of probabilities and Σeˣ of log-probabilities are 1. Of logits anything
-    /// is. Rows whose mask is 0 do not count.
+    /// What most rows of a block are by their sums: Σx of probabilities and Σeˣ of log-probabilities are 1; what is neither is taken
+    /// for logits. Rows whose mask is 0, and those of one number only, say nothing; `None` if there are no others.
     pub fn of<A: Float>(
         block: &ArrayD<A>,
         axis: Axis,
         tolerance: f64,
         mask: Option<&ArrayD<f32>>,
-    ) -> Result<Holds, kldiv::Error> {
+    ) -> Result<Option<Holds>, kldiv::Error> {
+        let counts: ArrayD<f32> = Zip::from(block.lanes(axis))
+            .par_map_collect(|row| f32::from(u8::from(!is_constant(row))));
+        let counts = mask.map_or(counts.clone(), |mask| counts * mask);
         // As the input it is asked for log-probabilities, as the target for probabilities.
         let both = KLDivLoss::new(Sum).axis(axis).validated(tolerance).batch(block, block)?;
-        let weights = mask.map(|mask| mask.mapv(Into::<A>::into));
-        let found = weights.as_ref().map_or(Ok(both), |mask| both.weights(mask))?.diagnose();
-        if found.distributions == 0 && mask.is_some() {
-            // Nothing counts, and so nothing is lost.
-            return Holds::of(block, axis, tolerance, None);
-        }
+        let found = both.weights(&counts.mapv(Into::<A>::into))?.diagnose();
         let is_most = |improper: usize| 2 * improper < found.distributions;
         Ok(match () {
-            () if is_most(found.target.improper) => Holds::Probabilities,
-            () if is_most(found.input.improper) => Holds::LogProbabilities,
-            () => Holds::Logits,
+            () if found.distributions == 0 => None,
+            () if is_most(found.target.improper) => Some(Holds::Probabilities),
+            () if is_most(found.input.improper) => Some(Holds::LogProbabilities),
+            () => Some(Holds::Logits),
         })
     }
 }
@@ -110,7 +109,7 @@ mod tests {
 
     #[test]
     fn masses_decide() {
-        let of = |block: ArrayD<f32>| Holds::of(&block, Axis(1), 1e-3, None).unwrap();
+        let of = |block: ArrayD<f32>| Holds::of(&block, Axis(1), 1e-3, None).unwrap().unwrap();
         let p = array![[0.25_f32, 0.5, 0.25], [1.0, 0.0, 0.0], [0.2, 0.2, 0.6]].into_dyn();
         assert_eq!(of(p.clone()), Holds::Probabilities);
         assert_eq!(of(p.ln()), Holds::LogProbabilities);
@@ -119,6 +118,9 @@ mod tests {
         // One row that is not written yet does not change what the others are.
         let mut unwritten = p;
         unwritten.index_axis_mut(Axis(0), 1).fill(0.0);
-        assert_eq!(of(unwritten), Holds::Probabilities);
+        assert_eq!(of(unwritten.clone()), Holds::Probabilities);
+        // Such rows alone say nothing.
+        unwritten.fill(0.0);
+        assert_eq!(Holds::of(&unwritten, Axis(1), 1e-3, None).unwrap(), None);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayD;
+use ndarray::{Array1, ArrayD};
 
 use super::blocks::Blocks;
 use super::options::Options;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::formats::{Array, BASIS, Float, Type, fnv};
 
 /// All files, opened and checked.
@@ -14,17 +14,12 @@ pub struct Inputs {
     /// The reference, then the candidates.
     pub operands: Vec<Array>,
     pub weights: Option<Array>,
-    pub labels: Option<Labels>,
+    /// The true class of each row: a file of integers.
+    pub labels: Option<Array>,
+    /// The same from a base file of llama.cpp, of this name, in the order of its rows.
+    pub tokens: Option<(String, Vec<i64>)>,
     pub axis: usize,
     pub blocks: Blocks,
-}
-
-/// The true class of each row.
-pub enum Labels {
-    /// In a file of their own.
-    File(Array),
-    /// The tokens of a base file of llama.cpp, in the order of its rows.
-    Tokens { name: String, tokens: Vec<i64> },
 }
 
 /// By which a run is known again.
@@ -53,7 +48,7 @@ impl Inputs {
         let operands = names.map(|name| open(name)).collect::<Result<Vec<_>, _>>()?;
         let [reference, candidates @ ..] = &operands[..] else {
             let line = "which files? kldiv compare REFERENCE CANDIDATE";
-            return Err(Failure::new(line).with(Code::Usage));
+            return Err(Failure::usage(line));
         };
         let axis = class_axis(reference, options.axis)?;
         for operand in &operands {
@@ -64,24 +59,30 @@ impl Inputs {
         }
         let lanes = without(&reference.shape, axis);
         let weights = options.weights.as_deref().map(open).transpose()?;
-        let labels = match options.labels.as_deref().map(open).transpose()? {
-            Some(file) => Some(Labels::File(file)),
-            None => {
-                check_texts(&operands)?;
-                operands.iter().find_map(tokens)
-            }
-        };
-        let label_file = match &labels {
-            Some(Labels::File(file)) => Some(file),
-            _ => None,
-        };
-        for file in weights.iter().chain(label_file) {
+        let labels = options.labels.as_deref().map(open).transpose()?;
+        for file in weights.iter().chain(&labels) {
             check_lanes(file, &lanes)?;
         }
-        let is_single = operands.iter().all(|operand| operand.dtype != Type::F64);
-        let elements = options.block_bytes / if is_single { 4 } else { 8 };
-        let blocks = Blocks::new(&reference.shape, axis, reference.is_fortran, elements);
-        Ok(Inputs { operands, weights, labels, axis, blocks })
+        let tokens = match &labels {
+            Some(_) => None,
+            None => tokens(&operands)?,
+        };
+        let mut inputs = Inputs { weights, labels, tokens, ..Inputs::of(operands, axis) };
+        inputs.cut(options.block_bytes);
+        Ok(inputs)
+    }
+
+    /// Arrays alone, not cut.
+    fn of(operands: Vec<Array>, axis: usize) -> Inputs {
+        let Array { shape, is_fortran, .. } = &operands[0];
+        let blocks = Blocks::new(shape, axis, *is_fortran, usize::MAX);
+        Inputs { operands, weights: None, labels: None, tokens: None, axis, blocks }
+    }
+
+    /// Cuts the rows into blocks of so many bytes of each file.
+    pub fn cut(&mut self, block_bytes: usize) {
+        let elements = block_bytes / if self.is_single() { 4 } else { 8 };
+        self.blocks = Blocks::new(self.shape(), self.axis, self.operands[0].is_fortran, elements);
     }
 
     /// One array alone.
@@ -91,9 +92,9 @@ impl Inputs {
         block_bytes: usize,
     ) -> Result<Inputs, Failure> {
         let axis = class_axis(&array, axis)?;
-        let elements = block_bytes / if array.dtype == Type::F64 { 8 } else { 4 };
-        let blocks = Blocks::new(&array.shape, axis, array.is_fortran, elements);
-        Ok(Inputs { operands: vec![array], weights: None, labels: None, axis, blocks })
+        let mut inputs = Inputs::of(vec![array], axis);
+        inputs.cut(block_bytes);
+        Ok(inputs)
     }
 
     /// The index of a row, the class axis left out.
@@ -107,11 +108,7 @@ impl Inputs {
 
     /// Whether one of them is standard input.
     pub fn has_stdin(&self) -> bool {
-        let labels = match &self.labels {
-            Some(Labels::File(file)) => Some(file),
-            _ => None,
-        };
-        let mut all = self.operands.iter().chain(&self.weights).chain(labels);
+        let mut all = self.operands.iter().chain(&self.weights).chain(&self.labels);
         all.any(|file| file.name == "-")
     }
 
@@ -125,12 +122,8 @@ impl Inputs {
         self.operands.iter().all(|operand| operand.dtype != Type::F64)
     }
 
-    pub fn elements_per_slab(&self) -> usize {
-        self.shape().iter().product::<usize>() / self.blocks.slabs()
-    }
-
     pub fn bytes_per_slab(&self) -> u64 {
-        let elements = self.elements_per_slab();
+        let elements = self.shape().iter().product::<usize>() / self.blocks.slabs();
         self.operands.iter().map(|operand| (operand.dtype.size() * elements) as u64).sum()
     }
 
@@ -148,13 +141,13 @@ impl Inputs {
         let lanes = without(&window, self.axis);
         let weights =
             self.weights.as_mut().map(|file| file.read(&lanes, Vec::new())).transpose()?;
-        let labels = match &mut self.labels {
-            Some(Labels::File(file)) => Some(file.read_integers(&lanes)?),
+        let labels = match (&mut self.labels, &self.tokens) {
+            (Some(file), _) => Some(file.read_integers(&lanes)?),
             // A base file has one axis of rows.
-            Some(Labels::Tokens { tokens, .. }) => Some(
-                tokens[lanes[0].clone()].iter().copied().collect::<ndarray::Array1<_>>().into_dyn(),
-            ),
-            None => None,
+            (None, Some((_, tokens))) => {
+                Some(Array1::from_vec(tokens[lanes[0].clone()].to_vec()).into_dyn())
+            }
+            (None, None) => None,
         };
         Ok((Block { window, operands, weights, labels }, left))
     }
@@ -169,22 +162,22 @@ impl Inputs {
             self.blocks.slabs(),
         );
         let (mut content, mut times) = (fnv(BASIS, settings.as_bytes()), BASIS);
-        let labels = match &mut self.labels {
-            Some(Labels::File(file)) => Some(file),
-            _ => None,
-        };
-        for file in self.operands.iter_mut().chain(&mut self.weights).chain(labels) {
-            content = file.fingerprint(content)?;
+        let all = (self.operands.iter_mut().map(|file| ("operand", file)))
+            .chain(self.weights.iter_mut().map(|file| ("weights", file)))
+            .chain(self.labels.iter_mut().map(|file| ("labels", file)));
+        for (role, file) in all {
+            content = file.fingerprint(fnv(content, role.as_bytes()))?;
             times = fnv(times, &file.changed().to_le_bytes());
         }
         Ok(Fingerprint { content, times })
     }
 }
 
-/// Base files of llama.cpp of different texts have rows that have nothing to do with each other.
-fn check_texts(operands: &[Array]) -> Result<(), Failure> {
+/// The tokens of the first base file of llama.cpp. An error where others are of another text: their rows have nothing to do with each
+/// other.
+fn tokens(operands: &[Array]) -> Result<Option<(String, Vec<i64>)>, Failure> {
     let mut texts = operands.iter().filter_map(|operand| Some((operand, operand.tokens()?)));
-    let Some((first, tokens)) = texts.next() else { return Ok(()) };
+    let Some((first, tokens)) = texts.next() else { return Ok(None) };
     for (other, others) in texts {
         if let Some(row) = tokens.iter().zip(others).position(|(a, b)| a != b) {
             let line = format!(
@@ -195,13 +188,7 @@ fn check_texts(operands: &[Array]) -> Result<(), Failure> {
             return Err(Failure::new(line));
         }
     }
-    Ok(())
-}
-
-/// The tokens of a base file of llama.cpp.
-fn tokens(operand: &Array) -> Option<Labels> {
-    let tokens = operand.tokens()?.iter().map(|&token| i64::from(token)).collect();
-    Some(Labels::Tokens { name: operand.name.clone(), tokens })
+    Ok(Some((first.name.clone(), tokens.iter().map(|&token| token.into()).collect())))
 }
 
 /// The one that was asked for, or the last; an error where there is none.
@@ -216,7 +203,7 @@ fn class_axis(reference: &Array, axis: Option<isize>) -> Result<usize, Failure> 
     let axis = if asked < 0 { asked + shape.len() as isize } else { asked };
     let Some(axis) = usize::try_from(axis).ok().filter(|axis| *axis <= last) else {
         let line = format!("--axis {asked}: {name} has axes 0 to {last}, and the shape {shape:?}");
-        return Err(Failure::new(line).with(Code::Usage));
+        return Err(Failure::usage(line));
     };
     if shape.contains(&0) {
         return Err(Failure::new(format!("{name} holds nothing: its shape is {shape:?}")));

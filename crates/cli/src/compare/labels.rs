@@ -1,5 +1,7 @@
 //! The true classes of a block of rows, and how probable each side holds them.
 
+use std::cell::OnceCell;
+
 use kldiv::{Error, KLDivWithLogitsLoss, PerDistribution, Target};
 use ndarray::{Array1, ArrayD, Axis, Zip};
 
@@ -17,8 +19,8 @@ pub struct Labels<A> {
     /// The class of each row of the block, and whether the row counts and has one.
     classes: ArrayD<usize>,
     counts: ArrayD<bool>,
-    /// 1 for the label of each row that counts, 0 for all other classes.
-    one_hot: ArrayD<A>,
+    /// 1 for the label of each row that counts, 0 for all other classes; made where logits ask for it.
+    one_hot: OnceCell<ArrayD<A>>,
     /// The positions and weights of the rows that count.
     pub positions: Vec<u64>,
     weights: Option<Array1<f64>>,
@@ -61,16 +63,8 @@ impl<A: Float> Labels<A> {
         let classes = Zip::from(labels)
             .and(&counts)
             .map_collect(|&label, &counts| if counts { label as usize } else { 0 });
-        let mut one_hot = ArrayD::zeros(block.raw_dim());
-        Zip::from(one_hot.lanes_mut(axis)).and(&classes).and(&counts).for_each(
-            |mut lane, &class, &counts| {
-                if counts {
-                    lane[class] = A::one();
-                }
-            },
-        );
         let weights = rows.weights.is_some().then(|| weights.into());
-        Ok(Labels { classes, counts, one_hot, positions, weights })
+        Ok(Labels { classes, counts, one_hot: OnceCell::new(), positions, weights })
     }
 
     /// −ln of the probability of the label of each row that counts.
@@ -93,11 +87,26 @@ impl<A: Float> Labels<A> {
             Holds::Logits => {
                 let loss = KLDivWithLogitsLoss::new(PerDistribution).axis(axis);
                 let loss = loss.temperature(temperature).target(Target::Probabilities);
-                loss.forward(operand, &self.one_hot)?
+                loss.forward(
+                    operand,
+                    self.one_hot.get_or_init(|| self.made_one_hot(operand, axis)),
+                )?
             }
         };
         let counted = all.iter().zip(&self.counts).filter(|(_, counts)| **counts);
         Ok(counted.map(|(&loss, _)| loss.into()).collect())
+    }
+
+    fn made_one_hot(&self, operand: &ArrayD<A>, axis: Axis) -> ArrayD<A> {
+        let mut one_hot = ArrayD::zeros(operand.raw_dim());
+        Zip::from(one_hot.lanes_mut(axis)).and(&self.classes).and(&self.counts).for_each(
+            |mut lane, &class, &counts| {
+                if counts {
+                    lane[class] = A::one();
+                }
+            },
+        );
+        one_hot
     }
 
     pub fn weights(&self) -> Option<&Array1<f64>> {

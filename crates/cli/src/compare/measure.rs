@@ -78,7 +78,7 @@ impl Measure {
         self.files.iter().all(|file| file.holds.is_some())
     }
 
-    /// Finds out what the files hold of which that is not known, from their first block.
+    /// Finds out what the files hold of which that is not known, from a block, if it has rows that say so.
     pub fn find_holds<A: Float>(&mut self, block: &Block<A>) -> Result<(), Failure> {
         let rows = Rows::new(block, &self.shape, self.axis.0)?;
         for (i, (file, operand)) in self.files.iter_mut().zip(&block.operands).enumerate() {
@@ -86,6 +86,7 @@ impl Measure {
                 continue;
             }
             let holds = Holds::of(operand, self.axis, self.tolerance, rows.mask.as_ref())?;
+            let Some(holds) = holds else { continue };
             if holds == Holds::Logits
                 && let Some(doubt) = doubt(operand, self.axis, self.tolerance)
             {
@@ -98,7 +99,12 @@ impl Measure {
             }
             file.holds = Some(holds);
         }
-        self.check_temperatures()
+        Ok(())
+    }
+
+    /// Files of which no row says what they hold: none counts, or each holds one number only.
+    pub fn take_the_rest_for_logits(&mut self) {
+        self.files.iter_mut().for_each(|file| file.holds = file.holds.or(Some(Holds::Logits)));
     }
 
     /// Only logits are divided by a temperature.
@@ -112,7 +118,7 @@ impl Measure {
                     "{} holds {holds}, and a temperature divides logits; leave it out, or give --{side}-holds logits",
                     file.name
                 );
-                return Err(Failure::new(line).with(Code::Usage));
+                return Err(Failure::usage(line));
             }
         }
         Ok(())
@@ -125,9 +131,19 @@ impl Measure {
 
     /// Adds what is found of a block to the tally. Probabilities of candidates become their logarithms.
     pub fn block<A: Float>(&self, block: &mut Block<A>, tally: &mut Tally) -> Result<(), Failure> {
-        for (i, candidate) in block.operands.iter_mut().enumerate().skip(1) {
-            if self.holds(i) == Holds::Probabilities {
-                candidate.par_mapv_inplace(|p| p.ln());
+        // Before logarithms, which make equal what is nearly so.
+        let tops: Vec<_> = block.operands.iter().map(|operand| top(operand, self.axis)).collect();
+        let are_probabilities = |file| self.holds(file) == Holds::Probabilities;
+        // Beside probabilities the reference is taken by its logarithms too, so that equal files are equal.
+        let is_any = are_probabilities(0) && (1..self.files.len()).any(are_probabilities);
+        let logarithms = is_any.then(|| {
+            let mut logarithms = block.operands[0].clone();
+            logarithms.par_mapv_inplace(|p| p.ln());
+            logarithms
+        });
+        for (i, operand) in block.operands.iter_mut().enumerate().skip(1) {
+            if are_probabilities(i) {
+                operand.par_mapv_inplace(|p| p.ln());
             }
         }
         let rows = Rows::new(block, &self.shape, self.axis.0)?;
@@ -138,7 +154,6 @@ impl Measure {
         if self.is_kept {
             tally.positions.extend(rows.positions.iter().map(|&position| position as u32));
         }
-        let tops = top(reference, self.axis);
         let place = |position| self.index(position);
         let labels = block.labels.as_ref();
         let labels = labels.map(|labels| Labels::new(labels, reference, self.axis, &rows, place));
@@ -160,10 +175,16 @@ impl Measure {
             None => Vec::new(),
         };
         for (i, input) in candidates.iter().enumerate() {
+            let (target, of_target) = match &logarithms {
+                Some(logarithms) if are_probabilities(i + 1) => {
+                    (logarithms, Holds::LogProbabilities)
+                }
+                _ => (reference, self.holds(0)),
+            };
             let pair = Pair {
                 input,
-                target: reference,
-                holds: [self.holds_now(i + 1), self.holds(0)],
+                target,
+                holds: [self.holds_now(i + 1), of_target],
                 mask: rows.mask.as_ref(),
                 axis: self.axis,
                 temperatures: self.temperatures,
@@ -171,9 +192,9 @@ impl Measure {
             let all = self.divergences(&pair, block, i + 1, tally)?;
             let found = &mut tally.candidates[i];
             self.add(&pair, &all, &rows, found)?;
-            let same = Zip::from(&tops)
-                .and(&top(input, self.axis))
-                .map_collect(|a, b| f32::from(u8::from(a == b)));
+            let same = Zip::from(&tops[0]).and(&tops[i + 1]).and(&all[0]);
+            // A row of NaN has no greatest class.
+            let same = same.map_collect(|a, b, d| f32::from(u8::from(a == b && !d.is_nan())));
             found.same_top.add(&rows.pick(&same), rows.weights.as_ref())?;
             if let Some(labels) = &labels {
                 let loss = labels.log_loss(

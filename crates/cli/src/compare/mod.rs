@@ -11,7 +11,7 @@ pub mod inputs;
 mod labels;
 mod measure;
 pub mod options;
-mod outputs;
+pub mod outputs;
 mod pair;
 pub mod reader;
 pub mod rows;
@@ -34,8 +34,8 @@ use state::State;
 
 use crate::ranks::Ranks;
 
-/// So many numbers say what a file holds, or eight slabs.
-const FIRST: usize = 1 << 18;
+/// What a file holds is found out from so many bytes at a time, whatever blocks are asked for.
+const FIRST: usize = 1 << 20;
 
 /// Compares, reports, and fails where a threshold does.
 pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
@@ -44,12 +44,12 @@ pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
         outputs::make_digits(&mut options)?;
     }
     let mut inputs = Inputs::open(&options)?;
-    outputs::check_places(&options, inputs.labels.as_ref())?;
+    outputs::check_places(&options)?;
     if options.csv.is_some() && inputs.rows() > EXACT_ROWS {
         let line = format!(
             "--csv: numbers of rows are kept up to {EXACT_ROWS} rows; compare parts of the files"
         );
-        return Err(Failure::new(line).with(Code::Usage));
+        return Err(Failure::usage(line));
     }
     let (measure, tally) = match inputs.is_single() {
         true => compare::<f32>(&mut inputs, &options, ranks)?,
@@ -59,16 +59,10 @@ pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
     let Some(tally) = tally else { return Ok(()) };
     let report = assemble::report(&inputs, &measure, &options, &tally);
     outputs::write(&options, &report, &measure, &tally)?;
-    let nans: u64 = tally
-        .candidates
-        .iter()
-        .flat_map(|found| &found.divergences)
-        .map(|found| found.nans())
-        .sum();
-    if nans > 0 && !options.allow_nan {
-        let line =
-            format!("{nans} divergences are NaN; mend the files, or allow them with --allow-nan");
-        return Err(Failure::new(line).with(Code::NotDistributions));
+    if let Some(what) = assemble::nothing_or_nan(&tally)
+        && !options.allow_nan
+    {
+        return Err(Failure::new(what).with(Code::NotDistributions));
     }
     match thresholds::failed(&options, &tally) {
         failed if failed.is_empty() => Ok(()),
@@ -79,7 +73,7 @@ pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
 /// What can be refused before a file is opened.
 fn check(options: &Options, ranks: &Ranks) -> Result<(), Failure> {
     thresholds::check_names(options)?;
-    let usage = |line: String| Err(Failure::new(line).with(Code::Usage));
+    let usage = |line: String| Err(Failure::usage(line));
     for (name, value) in [
         ("--temperature", Some(options.temperature)),
         ("--reference-temperature", options.reference_temperature),
@@ -88,9 +82,7 @@ fn check(options: &Options, ranks: &Ranks) -> Result<(), Failure> {
             return usage(format!("{name} must be a number above 0"));
         }
     }
-    if !(options.tolerance.is_finite() && options.tolerance >= 0.0) {
-        return usage("--tolerance must be a number of at least 0".to_owned());
-    }
+    check_tolerance(options.tolerance)?;
     if Duration::try_from_secs_f64(options.save_every).is_err() {
         return usage("--save-every must be a number of seconds".to_owned());
     }
@@ -114,6 +106,13 @@ fn check(options: &Options, ranks: &Ranks) -> Result<(), Failure> {
     Ok(())
 }
 
+pub fn check_tolerance(tolerance: f64) -> Result<(), Failure> {
+    if tolerance.is_finite() && tolerance >= 0.0 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("--tolerance {tolerance}: give a number of at least 0")))
+}
+
 /// What is measured, and what was found; of many processes the first alone has the latter.
 fn compare<A: Float>(
     inputs: &mut Inputs,
@@ -131,11 +130,9 @@ fn compare<A: Float>(
     let (done, tally) = before.map_or((part.start, None), |(done, tally)| (done, Some(tally)));
     part.start = done.min(part.end);
     let bar = progress_bar(inputs, &part, options.quiet || ranks.place().1 > 1);
-    let (bytes, end) = (inputs.bytes_per_slab(), part.end);
+    let bytes = inputs.bytes_per_slab();
     let result = pass::<A>(inputs, options, part, tally, |left, tally| {
-        // After the last block nothing is left, wherever that starts.
-        let done = if left.is_empty() { end } else { left.start };
-        bar.set_position(done as u64 * bytes);
+        bar.set_position(left.start as u64 * bytes);
         state.as_mut().map_or(Ok(()), |state| state.save(&left, tally))
     });
     bar.finish_and_clear();
@@ -152,18 +149,26 @@ fn pass<A: Float>(
     mut after: impl FnMut(Range<usize>, &Tally) -> Result<(), Failure>,
 ) -> Result<(Measure, Tally), Failure> {
     let mut measure = Measure::new(inputs, options);
-    // The first block of all decides for every process, and after a restart. Standard input cannot be read twice.
+    // The first rows decide, for every process and after a restart. Standard input cannot be read twice.
     if !measure.is_known() && !inputs.has_stdin() {
         let mut again = Inputs::open(options)?;
-        let few = FIRST / again.elements_per_slab().max(1);
-        let first = 0..again.blocks.slabs().min(few.max(8));
-        measure.find_holds(&again.read::<A>(first, &mut Vec::new())?.0)?;
+        again.cut(FIRST);
+        let mut left = 0..again.blocks.slabs();
+        while !measure.is_known() && !left.is_empty() {
+            let (block, rest) = again.read::<A>(left, &mut Vec::new())?;
+            measure.find_holds(&block)?;
+            left = rest;
+        }
+        measure.take_the_rest_for_logits();
     }
+    measure.check_temperatures()?;
     let mut tally =
         tally.unwrap_or_else(|| Tally::new(options.candidates.len(), measure.divergences.len()));
     reader::each_block::<A>(inputs, slabs, |block, left| {
         if !measure.is_known() {
             measure.find_holds(block)?;
+            measure.take_the_rest_for_logits();
+            measure.check_temperatures()?;
         }
         measure.block(block, &mut tally)?;
         after(left, &tally)

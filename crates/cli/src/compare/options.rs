@@ -13,7 +13,8 @@ use super::thresholds::{FailAbove, FailQuantile};
 ///
 /// A file is an array of numbers, with the classes along one axis (the last, or --axis): file.npy, file.npz:name,
 /// file.safetensors:tensor, a base file of llama.cpp (llama-perplexity --kl-divergence-base), or - for a .npy on standard input.
-/// All must have the same shape; types may differ. Divergences are in nats, from the reference p and the candidate q: forward
+/// All must have the same shape; types may differ. Weights count in means and their errors; quantiles, extremes and the worst count each
+/// row once. Divergences are in nats, from the reference p and the candidate q: forward
 /// is KL(p ‖ q), reverse KL(q ‖ p).
 ///
 /// Exit codes: 0 fine, 1 an error, 2 wrong arguments, 3 a threshold failed, 4 rows that are no distributions.

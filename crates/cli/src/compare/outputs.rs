@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::inputs::Labels;
 use super::measure::Measure;
 use super::options::Options;
-use super::state::{lock_of, write_atomically};
-use crate::failure::{Code, Failure};
+use super::state::{lock_of, unfinished, write_atomically};
+use crate::failure::Failure;
+use crate::formats::path_of;
 use crate::report;
 use crate::report::model::{Column, Report};
 use crate::statistics::Tally;
@@ -58,20 +58,15 @@ fn write_npy(
     if fs::read(name).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    write_atomically(Path::new(name), &bytes)
+    write_atomically(Path::new(name), |file| file.write_all(&bytes))
 }
 
 /// No file that is written may take the place of one that is read, of another one, or of the state.
-pub fn check_places(options: &Options, labels: Option<&Labels>) -> Result<(), Failure> {
+pub fn check_places(options: &Options) -> Result<(), Failure> {
     let mut taken: Vec<(PathBuf, String)> = Vec::new();
     for name in options.files() {
-        taken.push((place(Path::new(name)), name.clone()));
-        // `file.npz:name` is in `file.npz`.
-        let archive = name.rsplit_once(':').map(|(archive, _)| archive);
-        taken.extend(archive.map(|archive| (place(Path::new(archive)), archive.to_owned())));
-    }
-    if let Some(Labels::Tokens { name, .. }) = labels {
-        taken.push((place(Path::new(name)), name.clone()));
+        let path = Path::new(path_of(name));
+        taken.push((place(path), name.clone()));
     }
     let lock = options.resume.as_deref().map(lock_of);
     let written = [
@@ -84,10 +79,17 @@ pub fn check_places(options: &Options, labels: Option<&Labels>) -> Result<(), Fa
     for (option, path) in written {
         let Some(path) = path else { continue };
         let own = place(path);
-        if let Some((_, name)) = taken.iter().find(|(other, _)| *other == own) {
+        if !own.parent().is_some_and(Path::is_dir) {
+            let line = format!("{option} {}: there is no such directory; make it", path.display());
+            return Err(Failure::usage(line));
+        }
+        let meanwhile = unfinished(&own);
+        if let Some((_, name)) =
+            taken.iter().find(|(other, _)| *other == own || *other == meanwhile)
+        {
             let line =
                 format!("{option} {} would overwrite {name}; name another file", path.display());
-            return Err(Failure::new(line).with(Code::Usage));
+            return Err(Failure::usage(line));
         }
         taken.push((own, path.display().to_string()));
     }
@@ -112,7 +114,7 @@ pub fn check_endings(options: &Options) -> Result<(), Failure> {
     match &options.report {
         Some(path) if !is_page(path) => {
             let line = format!("--report {}: give a name that ends in .html", path.display());
-            Err(Failure::new(line).with(Code::Usage))
+            Err(Failure::usage(line))
         }
         _ => Ok(()),
     }
@@ -126,7 +128,7 @@ pub fn is_png(plot: &Path) -> Result<bool, Failure> {
         Some("svg") => Ok(false),
         _ => {
             let line = format!("--plot {}: give a name that ends in .svg or .png", plot.display());
-            Err(Failure::new(line).with(Code::Usage))
+            Err(Failure::usage(line))
         }
     }
 }
@@ -138,30 +140,35 @@ pub fn write(
     measure: &Measure,
     tally: &Tally,
 ) -> Result<(), Failure> {
+    if options.json {
+        print(&format!("{}\n", report::json(report)))?;
+    } else if !options.quiet {
+        print(&report::text(report))?;
+    }
     if let Some(path) = &options.csv {
-        let mut text = Vec::new();
-        let written = report::csv(report, columns(measure, tally), &mut text);
-        written.map_err(|error| Failure::new(format!("--csv: {error}")))?;
-        write_atomically(path, &text)?;
+        write_atomically(path, |mut file| report::csv(report, columns(measure, tally), &mut file))?;
     }
     if let Some(path) = &options.plot {
         let picture =
             if is_png(path)? { report::png(report)? } else { report::svg(report)?.into_bytes() };
-        write_atomically(path, &picture)?;
+        write_atomically(path, |file| file.write_all(&picture))?;
     }
     if let Some(path) = &options.report {
-        write_atomically(path, report::html(report)?.as_bytes())?;
+        let page = report::html(report)?;
+        write_atomically(path, |file| file.write_all(page.as_bytes()))?;
     }
-    if options.quiet && !options.json {
-        return Ok(());
-    }
-    let text =
-        if options.json { format!("{}\n", report::json(report)) } else { report::text(report) };
+    Ok(())
+}
+
+/// Prints on standard output. A reader that has read enough, as `head` has, is no failure.
+pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| {
-        Failure::new(format!("cannot print the report: {error}; make room where it goes"))
-    })
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot print the report: {error}; make room where it goes")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The numbers of every row, NaN where a row is left out or has no label.

@@ -1,9 +1,9 @@
 //! The library's calls for a candidate beside the reference.
 
 use kldiv::{
-    Diagnosis, Divergence, Error, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Target,
+    Batch, Diagnosis, Divergence, Error, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Target,
 };
-use ndarray::{ArrayD, Axis};
+use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::holds::Holds;
 use crate::formats::Float;
@@ -31,35 +31,36 @@ impl<A: Float> Pair<'_, A> {
         divergence: Divergence,
         tolerance: Option<f64>,
     ) -> Result<ArrayD<A>, Error> {
-        let mask = self.mask.map(|mask| mask.mapv(Into::<A>::into));
-        if self.are_logits() {
-            let loss = self.of_logits().divergence(divergence);
-            let loss = tolerance.map_or(loss, |tolerance| loss.validated(tolerance));
-            let batch = loss.batch(self.input, self.target)?;
-            return mask.as_ref().map_or(Ok(batch), |mask| batch.weights(mask))?.forward();
-        }
-        let loss = self.of_logarithms().divergence(divergence);
-        let loss = tolerance.map_or(loss, |tolerance| loss.validated(tolerance));
-        let batch = loss.batch(self.input, self.target)?;
-        mask.as_ref().map_or(Ok(batch), |mask| batch.weights(mask))?.forward()
+        self.with_batch(divergence, tolerance, |batch| batch.forward())
     }
 
     /// What is wrong with either side.
     pub fn diagnosis(&self, tolerance: f64) -> Result<Diagnosis, Error> {
-        let mask = self.mask.map(|mask| mask.mapv(Into::<A>::into));
-        if self.are_logits() {
-            let batch = self.of_logits().validated(tolerance).batch(self.input, self.target)?;
-            return Ok(mask.as_ref().map_or(Ok(batch), |mask| batch.weights(mask))?.diagnose());
+        self.with_batch(Divergence::Forward, Some(tolerance), |batch| Ok(batch.diagnose()))
+    }
+
+    fn with_batch<T>(
+        &self,
+        divergence: Divergence,
+        tolerance: Option<f64>,
+        work: impl FnOnce(Batch<'_, PerDistribution, A, IxDyn>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let batch = if self.holds.contains(&Holds::Logits) {
+            let loss = self.of_logits().divergence(divergence);
+            let loss = tolerance.map_or(loss, |tolerance| loss.validated(tolerance));
+            loss.batch(self.input, self.target)?
+        } else {
+            let loss = self.of_logarithms().divergence(divergence);
+            let loss = tolerance.map_or(loss, |tolerance| loss.validated(tolerance));
+            loss.batch(self.input, self.target)?
+        };
+        match self.mask {
+            Some(mask) => work(batch.weights(&mask.mapv(Into::<A>::into))?),
+            None => work(batch),
         }
-        let batch = self.of_logarithms().validated(tolerance).batch(self.input, self.target)?;
-        Ok(mask.as_ref().map_or(Ok(batch), |mask| batch.weights(mask))?.diagnose())
     }
 
-    /// Whether either side is logits. Log-probabilities of the other are logits too: their softmax are the probabilities.
-    fn are_logits(&self) -> bool {
-        self.holds.contains(&Holds::Logits)
-    }
-
+    /// For a side of logits. Log-probabilities of the other are logits too: their softmax are the probabilities.
     fn of_logits(&self) -> KLDivWithLogitsLoss<PerDistribution> {
         let [temperature, of_target] = self.temperatures;
         let loss = KLDivWithLogitsLoss::new(PerDistribution).axis(self.axis);

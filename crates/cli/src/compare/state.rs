@@ -82,7 +82,7 @@ impl State {
         let fields = postcard::to_stdvec(&fields)
             .map_err(|error| Failure::new(format!("cannot keep the state: {error}")))?;
         let check = fnv(BASIS, &fields).to_le_bytes();
-        write_atomically(&self.path, &[MAGIC, &check, &fields].concat())?;
+        write_atomically(&self.path, |file| file.write_all(&[MAGIC, &check, &fields].concat()))?;
         self.pause = self.pause.max(SHARE * start.elapsed());
         self.saved = Instant::now();
         Ok(())
@@ -127,6 +127,11 @@ pub fn lock_of(state: &Path) -> PathBuf {
     beside(state, ".lock")
 }
 
+/// What a file is called while it is written.
+pub fn unfinished(path: &Path) -> PathBuf {
+    beside(path, ".kldiv-unfinished")
+}
+
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut beside = OsString::from(path);
     beside.push(ending);
@@ -139,14 +144,24 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Writes a file beside the one that is meant, and then gives it its name: whenever that is cut short, the old
-/// content is there or the new.
-pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let beside = beside(path, ".kldiv-unfinished");
+/// content is there or the new. What is no file, such as a pipe or a device, is written to as it is.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    // The file behind a link, if it is one.
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&place).is_ok_and(|metadata| !metadata.is_file()) {
+        let written =
+            File::options().write(true).open(&place).and_then(|mut file| write(&mut file));
+        return written.map_err(|error| cannot_write(path, &error));
+    }
+    let beside = unfinished(&place);
     let mut ours = false;
     let written = File::create(&beside)
         .inspect(|_| ours = true)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
+        .and_then(|mut file| write(&mut file).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, &place));
     written.map_err(|error| {
         // What was there before stays; a file cut short is of no use.
         if ours {

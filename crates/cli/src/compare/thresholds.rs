@@ -5,7 +5,7 @@ use std::str::FromStr;
 use kldiv::Divergence;
 
 use super::options::Options;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::statistics::Tally;
 
 /// No mean may be above this: `0.01`, or `reverse=0.01`.
@@ -74,7 +74,7 @@ pub fn check_names(options: &Options) -> Result<(), Failure> {
             let line = format!(
                 "a limit of {divergence}, which is not computed; add --divergence {divergence}"
             );
-            return Err(Failure::new(line).with(Code::Usage));
+            return Err(Failure::usage(line));
         }
     }
     Ok(())
@@ -89,8 +89,10 @@ pub fn failed(options: &Options, tally: &Tally) -> Vec<String> {
     let mut failed = Vec::new();
     for (name, candidate) in options.candidates.iter().zip(&tally.candidates) {
         let mut check = |what: String, found: f64, limit: f64| {
-            if found > limit || found.is_nan() {
-                failed.push(format!("{name}: {what} is {found}, above {limit}"));
+            // Rows that are no distributions may give −∞.
+            if found > limit || !found.is_finite() {
+                let how = if found > limit { "above" } else { "not up to" };
+                failed.push(format!("{name}: {what} is {found}, {how} {limit}"));
             }
         };
         for limit in &options.fail_above {

@@ -81,12 +81,13 @@ impl Array {
         self.changed
     }
 
-    /// FNV-1a, continued, of the header and of samples of the file. Of a stream, the header only.
+    /// FNV-1a, continued, of the header and of samples of the file; of a deflated member its checksum, of standard input the header
+    /// only.
     pub fn fingerprint(&mut self, hash: u64) -> Result<u64, Failure> {
         let Array { shape, is_fortran, dtype, .. } = &*self;
         let hash = fnv(hash, format!("{shape:?} {is_fortran} {dtype}").as_bytes());
         match &mut self.source {
-            Source::Stream(_) => Ok(hash),
+            Source::Stream(stream) => Ok(fnv(hash, &stream.checksum.to_le_bytes())),
             Source::File(part) => {
                 let hash = fnv(hash, &part.length.to_le_bytes());
                 sampled(part, hash).map_err(|error| self.failure(cannot_read(&error)))

@@ -22,7 +22,7 @@ pub use array::Array;
 pub use decode::Float;
 pub use dtype::Type;
 pub use fingerprint::{BASIS, fnv};
-pub use open::{entries, list};
+pub use open::{entries, list, path_of};
 pub use window::Window;
 
 /// What is wrong with a file, and how to mend it. The file's name is put before it: `{name} {problem}`.

@@ -201,7 +201,17 @@ fn shape(text: &str) -> Result<Vec<usize>, Problem> {
         return Ok(Vec::new());
     }
     let lengths = inner.strip_suffix(',').unwrap_or(inner).split(',');
+    check_axes(lengths.clone().count())?;
     lengths.map(|length| length_of_axis(length.trim())).collect()
+}
+
+/// As many axes as numpy allows.
+pub fn check_axes(axes: usize) -> Result<(), Problem> {
+    const MOST: usize = 64;
+    if axes <= MOST {
+        return Ok(());
+    }
+    Err(format!("has {axes} axes, and at most {MOST} are read; reshape it and write it again"))
 }
 
 fn length_of_axis(text: &str) -> Result<usize, Problem> {

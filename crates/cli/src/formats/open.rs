@@ -107,6 +107,11 @@ fn open_file(path: &str) -> Result<(Part, u128), Problem> {
     Ok((part, since.map_or(0, |since| since.as_nanos())))
 }
 
+/// The file that a name is in.
+pub fn path_of(name: &str) -> &str {
+    split(name).0
+}
+
 /// The path, and the name of an array within the file. A path may hold colons itself: the longest that exists counts.
 fn split(name: &str) -> (&str, Option<&str>) {
     if Path::new(name).exists() {
@@ -173,7 +178,7 @@ fn standard_input(bf16: bool) -> Result<Array, Problem> {
     let mut reader = io::stdin();
     let header = Header::read(&mut reader, bf16)?;
     let (position, end) = (header.start, header.end()?);
-    let stream = Stream { reader: Box::new(reader), position, end };
+    let stream = Stream { reader: Box::new(reader), position, end, checksum: 0 };
     Ok(Array::new(".npy", header, Source::Stream(stream)))
 }
 

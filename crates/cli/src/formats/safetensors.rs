@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::npy::Header;
+use super::npy::{Header, check_axes};
 use super::source::{Part, Source};
 use super::{Array, Member, Problem, Type, bytes, cannot_read, check_length};
 
@@ -57,6 +57,7 @@ pub fn entries(mut part: Part) -> Result<Vec<Member>, Problem> {
 fn open(part: &Part, data: u64, tensor: Tensor) -> Result<Array, Problem> {
     let Tensor { dtype, shape, data_offsets: [start, end] } = tensor;
     let dtype = self::dtype(&dtype)?;
+    check_axes(shape.len())?;
     let length = end.checked_sub(start).filter(|length| dtype.bytes(&shape) == Some(*length));
     let part = length.and_then(|length| part.part(data + start, length)).ok_or_else(|| {
         damaged(&format!("{dtype} of the shape {shape:?} from byte {start} to {end}"))

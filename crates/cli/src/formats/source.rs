@@ -71,6 +71,8 @@ pub struct Stream {
     pub position: u64,
     /// How many bytes the header promises.
     pub end: u64,
+    /// The checksum of a deflated member, by which it is known again.
+    pub checksum: u32,
 }
 
 impl Stream {

@@ -1,4 +1,4 @@
-//! What is kept of the rows. Everything merges, in any order, to the same bits.
+//! What is kept of the rows. What was found of rows that follow each other merges to the bits of one run over all of them.
 
 mod mean;
 mod quantity;

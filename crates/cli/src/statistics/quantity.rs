@@ -73,11 +73,16 @@ impl Quantity {
             min: self.mean.min(),
             max: self.mean.max(),
             quantiles: QUANTILES.map(quantile).to_vec(),
-            quantile_error: if self.values.is_empty() { ERROR } else { 0.0 },
+            quantile_error: if self.is_sketched() { ERROR } else { 0.0 },
             not_finite: self.sketch.not_finite(),
             worst: self.worst.iter().map(|(position, value)| (index(position), value)).collect(),
             buckets: self.sketch.buckets().collect(),
         }
+    }
+
+    /// Whether only the sketch knows how the numbers are distributed.
+    fn is_sketched(&self) -> bool {
+        self.values.is_empty() && self.mean.rows() > 0
     }
 
     /// The quantile of a share of the rows.

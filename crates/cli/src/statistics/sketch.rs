@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 /// Buckets an octave, a power of two.
 const STEPS: u32 = 256;
-/// How far the middle of a bucket may be from a number in it, relative to the number.
+/// How far the middle of a bucket may be from a number in it, relative to the number, or 2⁻⁶⁰.
 pub const ERROR: f64 = 0.5 / STEPS as f64;
 /// Numbers below this in magnitude share a bucket about 0, and those above its inverse one at each end.
 const LEAST: f64 = f64::from_bits((1023 - 60) << 52);
 
-/// Numbers in the order of their buckets: sign and logarithm, in steps of 1/256 of an octave.
+/// Numbers in the order of their buckets: sign, exponent, and the first eight binary digits behind the point.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sketch {
     /// How many numbers are in each bucket that has some. In order, since a bucket below 0 has a negative key.

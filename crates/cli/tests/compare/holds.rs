@@ -174,3 +174,38 @@ fn what_is_not_quite_a_distribution_is_not_taken_for_logits() {
     assert!(code == 4 && error.contains("another --axis"), "{error}");
     assert_eq!(room.json(&["p.npy", "lq.npy", "--axis", "-1"])["rows"], 60);
 }
+
+/// Rows that do not count, and rows that were never written, say nothing of what a file holds, whatever the block.
+#[test]
+fn the_first_rows_that_say_something_decide() {
+    let (room, [log_q, p]) = room("first");
+    write_npy(room.path("w.npy"), &ndarray::Array1::from_shape_fn(60, |i| i >= 50)).unwrap();
+    let mut late = p.clone();
+    late.slice_axis_mut(Axis(0), (..50).into()).fill(0.0);
+    write_npy(room.path("late.npy"), &late).unwrap();
+    for block in ["1", "400", "1000000"] {
+        let weighted = ["late.npy", "lq.npy", "--weights", "w.npy", "--block-bytes", block];
+        assert_eq!(room.json(&weighted)["reference"]["holds"], "probabilities");
+        let (code, error) = room.refusal(&["late.npy", "lq.npy", "--block-bytes", block]);
+        assert!(code == 4 && error.contains("late.npy: row [0]"), "{error}");
+    }
+    let mut cut = &log_q - 2.0;
+    cut.slice_axis_mut(Axis(0), (..50).into()).fill(0.0);
+    write_npy(room.path("cut.npy"), &cut).unwrap();
+    assert_eq!(room.json(&["zp.npy", "cut.npy"])["candidates"][0]["holds"], "logits");
+}
+
+/// Of the same probabilities every divergence is 0, and the greatest class the same.
+#[test]
+fn equal_files_are_equal() {
+    let (room, _) = room("equal");
+    for name in ["p.npy", "lp.npy", "zp.npy"] {
+        let report = room.json(&[name, name]);
+        let candidate = &report["candidates"][0];
+        for divergence in ["forward", "reverse"] {
+            let found = &candidate["divergences"][divergence];
+            assert_eq!([number(&found["min"]), number(&found["max"])], [0.0; 2], "{name}");
+        }
+        assert_eq!(number(&candidate["same_top"]["mean"]), 1.0);
+    }
+}

@@ -220,3 +220,14 @@ fn a_full_disk_leaves_the_old_state() {
     assert_eq!(fs::read(room.path("p.svg")).unwrap(), picture);
     assert!(!room.path("state").exists() && !room.path("state.kldiv-unfinished").exists());
 }
+
+/// A file of weights is not one of labels, and settings that are told at the command line are part of the run.
+#[test]
+fn what_a_file_is_for_is_part_of_the_run() {
+    let room = Room::new("roles");
+    room.write(&[40, 5]);
+    write_npy(room.path("n.npy"), &ndarray::Array1::from_shape_fn(40, |i| (i % 5) as i64)).unwrap();
+    room.report(&["p.npy", "q.npy", "--weights", "n.npy", "--resume", "state"]);
+    let error = room.error(&["p.npy", "q.npy", "--labels", "n.npy", "--resume", "state"]);
+    assert!(error.contains("the state of another run"), "{error}");
+}

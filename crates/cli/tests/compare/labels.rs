@@ -82,3 +82,19 @@ fn labels_may_be_missing() {
     let error = room.error(&["zp.npy", "zq.npy", "--labels", "zq.npy"]);
     assert!(error.contains("zq.npy"), "{error}");
 }
+
+/// Where both sides give a label the probability 0, the ratio of the perplexities is not a number.
+#[test]
+fn a_ratio_of_infinities_does_not_end_well() {
+    let room = Room::new("ratio");
+    let p = ndarray::array![[0.0_f32, 0.5, 0.5], [0.2, 0.3, 0.5]];
+    write_npy(room.path("p.npy"), &p).unwrap();
+    write_npy(room.path("labels.npy"), &ndarray::array![0_i64, 1]).unwrap();
+    let arguments = ["p.npy", "p.npy", "--labels", "labels.npy"];
+    let (code, error) = room.refusal(&arguments);
+    assert!(code == 4 && error.contains("both sides give a label the probability 0"), "{error}");
+    room.report(&[&arguments[..], &["--allow-nan"]].concat());
+    write_npy(room.path("none.npy"), &ndarray::array![-100_i64, -100]).unwrap();
+    let report = room.json(&["p.npy", "p.npy", "--labels", "none.npy"]);
+    assert!(report["candidates"][0].get("perplexity").is_none_or(|value| value.is_null()));
+}

@@ -18,6 +18,8 @@ fn mistakes_are_told_in_one_line() {
     let mut weights = Array1::from_elem(40, 1.0_f32);
     weights[37] = -1.0;
     write_npy(room.path("w.npy"), &weights).unwrap();
+    write_npy(room.path("zero.npy"), &Array1::<f32>::zeros(40)).unwrap();
+    fs::copy(room.path("q.npy"), room.path("r.csv.kldiv-unfinished")).unwrap();
     fs::write(room.path("text.npy"), "not an array").unwrap();
     for (arguments, code, why) in [
         (&["missing.npy", "q.npy"][..], 1, "missing.npy"),
@@ -51,13 +53,23 @@ fn mistakes_are_told_in_one_line() {
             2,
             "--csv new.lock would overwrite new.lock",
         ),
+        (
+            &["p.npy", "r.csv.kldiv-unfinished", "--csv", "r.csv"],
+            2,
+            "would overwrite r.csv.kldiv-unf",
+        ),
+        (&["p.npy", "q.npy", "--weights", "zero.npy"], 4, "no row counts: all weights are 0"),
         (&["-", "q.npy", "--resume", "new"], 2, "--resume needs files"),
         (
             &["p.npy", "q.npy", "--resume", "text.npy"],
             1,
             "text.npy is no state of this version of the program",
         ),
-        (&["p.npy", "q.npy", "--resume", "no/state"], 1, "cannot write no/state"),
+        (
+            &["p.npy", "q.npy", "--resume", "no/state"],
+            2,
+            "--resume no/state: there is no such directory",
+        ),
     ] {
         let (found, error) = room.refusal(arguments);
         assert!(found == code && error.contains(why), "{arguments:?}: {found} {error}, not {why}");

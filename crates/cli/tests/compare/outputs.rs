@@ -128,7 +128,7 @@ fn there_is_always_something_to_draw() {
         &["q.npy", "nan.npy", "--keep-going", "--allow-nan"],
         &["row.npy", "row.npy"],
         &["one.npy", "one.npy"],
-        &["p.npy", "q.npy", "--weights", "none.npy"],
+        &["p.npy", "q.npy", "--weights", "none.npy", "--allow-nan"],
     ] {
         for name in ["p.svg", "p.png", "p.html"] {
             let option = if name == "p.html" { "--report" } else { "--plot" };
@@ -136,5 +136,42 @@ fn there_is_always_something_to_draw() {
             room.report(&[arguments, &[option, name]].concat());
             assert!(fs::metadata(room.path(name)).unwrap().len() > 1000, "{arguments:?} {name}");
         }
+    }
+}
+
+/// A device or a pipe is written to, and the file behind a link.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_stays_what_it_is() {
+    let room = Room::new("devices");
+    room.write(&[6, 4]);
+    fs::write(room.path("rows.csv"), "old").unwrap();
+    std::os::unix::fs::symlink("rows.csv", room.path("link.csv")).unwrap();
+    room.report(&["p.npy", "q.npy", "--csv", "link.csv"]);
+    assert!(fs::symlink_metadata(room.path("link.csv")).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(room.path("rows.csv")).unwrap().lines().count(), 7);
+    let pipe = room.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    room.report(&["p.npy", "q.npy", "--csv", "pipe"]);
+    assert_eq!(reader.join().unwrap().lines().count(), 7);
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+}
+
+/// A reader that has read enough is no failure.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let room = Room::new("closed");
+    room.write(&[600, 10]);
+    let program = program().get_program().to_str().unwrap().to_owned();
+    for command in ["compare p.npy q.npy --json", "inspect p.npy q.npy"] {
+        let line = format!("set -o pipefail; '{program}' {command} | head -c 1 >/dev/null");
+        let output =
+            Command::new("bash").current_dir(&room.0).args(["-c", &line]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
