@@ -8,12 +8,9 @@ use ndarray::{ArrayD, Axis, Zip};
 use serde_json::{Value, json};
 
 use crate::compare::check_tolerance;
-use crate::compare::holds::Holds;
-use crate::compare::inputs::Inputs;
+use crate::compare::input::{Holds, Inputs, each_block, is_constant};
+use crate::compare::measure::position;
 use crate::compare::outputs::print;
-use crate::compare::reader::each_block;
-use crate::compare::rows::position;
-use crate::compare::top::is_constant;
 use crate::failure::Failure;
 use crate::formats::{Array, Float, Type, entries};
 

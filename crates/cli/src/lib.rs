@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`compare`] | one pass over a reference and its candidates |
 //! | [`inspect`] | what a file is, and what it seems to hold |
-//! | [`bench`] | how fast and how accurate the losses are on a machine |
+//! | [`mod@bench`] | how fast and how accurate the losses are on a machine |
 //! | [`formats`] | arrays in files, of which any block can be read |
 //! | [`statistics`] | what is kept of the rows; it merges exactly |
 //! | [`report`] | the table, JSON, rows, pictures and page |

@@ -1,7 +1,6 @@
 //! The report of a tally.
 
-use super::holds::Holds;
-use super::inputs::Inputs;
+use super::input::{Holds, Inputs};
 use super::measure::Measure;
 use super::options::Options;
 use crate::formats::Type;

@@ -1,23 +1,15 @@
 //! `kldiv compare`: one pass over the reference, any number of candidates.
 //!
-//! The way: [`inputs`] are files that fit each other, [`blocks`] says how they are cut, [`reader`] reads ahead, [`holds`] finds out
-//! what they hold, [`measure`] computes, [`state`] remembers, [`assemble`] makes a report of the tally, [`outputs`] writes it.
+//! The way: [`input`] reads blocks of files that fit each other, [`measure`] computes, [`state`] remembers, [`assemble`] makes a report of
+//! the tally, [`outputs`] writes it, [`thresholds`] judges.
 
 mod assemble;
-mod blocks;
-mod checks;
-pub mod holds;
-pub mod inputs;
-mod labels;
-mod measure;
+pub mod input;
+pub mod measure;
 pub mod options;
 pub mod outputs;
-mod pair;
-pub mod reader;
-pub mod rows;
 pub mod state;
 mod thresholds;
-pub mod top;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -26,13 +18,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::{Code, Failure};
 use crate::formats::{Float, fnv};
+use crate::ranks::Ranks;
 use crate::statistics::{EXACT_ROWS, Tally};
-use inputs::Inputs;
+use input::{Inputs, each_block};
 use measure::Measure;
 use options::Options;
 use state::State;
-
-use crate::ranks::Ranks;
 
 /// What a file holds is found out from so many bytes at a time, whatever blocks are asked for.
 const FIRST: usize = 1 << 20;
@@ -64,7 +55,9 @@ pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
     {
         return Err(Failure::new(what).with(Code::NotDistributions));
     }
-    match thresholds::failed(&options, &tally) {
+    let failed =
+        thresholds::failed(&options.limits(), &options.candidates, &measure.divergences, &tally);
+    match failed {
         failed if failed.is_empty() => Ok(()),
         failed => Err(Failure::new(failed.join("; ")).with(Code::Threshold)),
     }
@@ -72,7 +65,7 @@ pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
 
 /// What can be refused before a file is opened.
 fn check(options: &Options, ranks: &Ranks) -> Result<(), Failure> {
-    thresholds::check_names(options)?;
+    thresholds::check_names(&options.limits(), &options.divergences())?;
     let usage = |line: String| Err(Failure::usage(line));
     for (name, value) in [
         ("--temperature", Some(options.temperature)),
@@ -164,7 +157,7 @@ fn pass<A: Float>(
     measure.check_temperatures()?;
     let mut tally =
         tally.unwrap_or_else(|| Tally::new(options.candidates.len(), measure.divergences.len()));
-    reader::each_block::<A>(inputs, slabs, |block, left| {
+    each_block::<A>(inputs, slabs, |block, left| {
         if !measure.is_known() {
             measure.find_holds(block)?;
             measure.take_the_rest_for_logits();

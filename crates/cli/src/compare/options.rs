@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use kldiv::Divergence;
 
-use super::holds::Holds;
-use super::thresholds::{FailAbove, FailQuantile};
+use super::input::Holds;
+use super::thresholds::{FailAbove, FailQuantile, Limits};
 
 /// How far candidates are from a reference, row by row: one pass over all files, in bounded memory.
 ///
@@ -134,6 +134,11 @@ impl Options {
         return &self.shares;
         #[cfg(not(feature = "mpi"))]
         &[]
+    }
+
+    /// The limits that fail.
+    pub fn limits(&self) -> Limits<'_> {
+        Limits { means: &self.fail_above, quantiles: &self.fail_quantile }
     }
 
     /// Every file that is read.

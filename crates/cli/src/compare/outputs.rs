@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::input::without;
 use super::measure::Measure;
 use super::options::Options;
 use super::state::{lock_of, unfinished, write_atomically};
@@ -173,7 +174,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// The numbers of every row, NaN where a row is left out or has no label.
 fn columns<'t>(measure: &Measure, tally: &'t Tally) -> Vec<Column<'t>> {
-    let rows = super::inputs::without(&measure.shape, measure.axis.0).into_iter().product();
+    let rows = without(&measure.shape, measure.axis.0).into_iter().product();
     let mut columns: Vec<Column<'t>> = Vec::new();
     for (file, found) in measure.files[1..].iter().zip(&tally.candidates) {
         for (divergence, found) in measure.divergences.iter().zip(&found.divergences) {

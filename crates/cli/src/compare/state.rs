@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::inputs::Fingerprint;
+use super::input::Fingerprint;
 use crate::failure::Failure;
 use crate::formats::{BASIS, fnv};
 use crate::statistics::Tally;

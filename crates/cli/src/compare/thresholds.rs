@@ -4,7 +4,6 @@ use std::str::FromStr;
 
 use kldiv::Divergence;
 
-use super::options::Options;
 use crate::failure::Failure;
 use crate::statistics::Tally;
 
@@ -64,11 +63,16 @@ fn number(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| format!("{text:?} is no number"))
 }
 
+/// All limits of a run.
+pub struct Limits<'l> {
+    pub means: &'l [FailAbove],
+    pub quantiles: &'l [FailQuantile],
+}
+
 /// Refuses a limit of a divergence that is not computed, before anything is read.
-pub fn check_names(options: &Options) -> Result<(), Failure> {
-    let named = options.fail_above.iter().filter_map(|limit| limit.divergence);
-    let named = named.chain(options.fail_quantile.iter().filter_map(|limit| limit.divergence));
-    let all = options.divergences();
+pub fn check_names(limits: &Limits<'_>, all: &[Divergence]) -> Result<(), Failure> {
+    let named = limits.means.iter().filter_map(|limit| limit.divergence);
+    let named = named.chain(limits.quantiles.iter().filter_map(|limit| limit.divergence));
     for divergence in named {
         if !all.contains(&divergence) {
             let line = format!(
@@ -81,13 +85,17 @@ pub fn check_names(options: &Options) -> Result<(), Failure> {
 }
 
 /// Which limits fail, a sentence each. A limit without a name is one of the first divergence. NaN is above every limit.
-pub fn failed(options: &Options, tally: &Tally) -> Vec<String> {
-    let divergences = options.divergences();
+pub fn failed(
+    limits: &Limits<'_>,
+    candidates: &[String],
+    divergences: &[Divergence],
+    tally: &Tally,
+) -> Vec<String> {
     let place = |named: Option<Divergence>| {
         named.and_then(|named| divergences.iter().position(|&other| other == named)).unwrap_or(0)
     };
     let mut failed = Vec::new();
-    for (name, candidate) in options.candidates.iter().zip(&tally.candidates) {
+    for (name, candidate) in candidates.iter().zip(&tally.candidates) {
         let mut check = |what: String, found: f64, limit: f64| {
             // Rows that are no distributions may give −∞.
             if found > limit || !found.is_finite() {
@@ -95,12 +103,12 @@ pub fn failed(options: &Options, tally: &Tally) -> Vec<String> {
                 failed.push(format!("{name}: {what} is {found}, {how} {limit}"));
             }
         };
-        for limit in &options.fail_above {
+        for limit in limits.means {
             let at = place(limit.divergence);
             let found = candidate.divergences[at].mean();
             check(format!("the mean {} divergence", divergences[at]), found, limit.limit);
         }
-        for limit in &options.fail_quantile {
+        for limit in limits.quantiles {
             let at = place(limit.divergence);
             let found = candidate.divergences[at].quantile(limit.percent / 100.0);
             let what =

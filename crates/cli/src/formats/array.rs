@@ -1,15 +1,34 @@
 //! One array within a file.
 
 use std::fmt;
+use std::ops::Range;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
-use super::fingerprint::{fnv, sampled};
-use super::npy::Header;
-use super::source::Source;
-use super::window::for_each_run;
-use super::{Float, Problem, Type, Window, cannot_read, decode, llama};
+use super::source::{Source, fnv, sampled};
+use super::{Float, Problem, Type, cannot_read, logarithms, number};
 use crate::failure::Failure;
+
+/// Where the numbers of an array are, and what they are.
+#[derive(Debug)]
+pub struct Header {
+    pub dtype: Type,
+    pub shape: Vec<usize>,
+    pub is_fortran: bool,
+    pub is_big_endian: bool,
+    /// The offset of the first number.
+    pub start: u64,
+}
+
+impl Header {
+    /// The offset behind the last number.
+    pub fn end(&self) -> Result<u64, Problem> {
+        let bytes = self.dtype.bytes(&self.shape);
+        bytes.and_then(|bytes| bytes.checked_add(self.start)).ok_or_else(|| {
+            format!("has the shape {:?}, which no machine can hold; write it again", self.shape)
+        })
+    }
+}
 
 /// An array within a file, of which any window can be read.
 pub struct Array {
@@ -136,7 +155,7 @@ impl Array {
                 return Err(format!("holds {dtype}, not integers; save a.astype(np.int64)"));
             }
             array.load(window, buffer)?;
-            decode::integers(dtype, buffer, &mut integers);
+            number::integers(dtype, buffer, &mut integers);
             Ok(())
         })
         .map_err(|problem| self.failure(problem))?;
@@ -173,7 +192,7 @@ impl Array {
             self.source.read_at(self.start + (run.start * size) as u64, bytes)
         })?;
         if self.is_swapped {
-            decode::swap_bytes(to, size);
+            number::swap_bytes(to, size);
         }
         Ok(())
     }
@@ -181,11 +200,11 @@ impl Array {
     /// Reads whole rows of llama.cpp, and decodes those classes of them that are asked for.
     fn load_logarithms<A: Float>(&mut self, window: &Window, to: &mut [A]) -> Result<(), Problem> {
         let [rows, classes] = window else { return Ok(()) };
-        let row = llama::row_bytes(self.shape[1]);
+        let row = logarithms::row_bytes(self.shape[1]);
         self.with_buffer(rows.len() * row, |array, buffer| {
             array.source.read_at(array.start + (rows.start * row) as u64, buffer)?;
-            llama::decode(buffer, row, classes.clone(), to)
-                .map_err(|index| llama::not_finite(rows.start + index))
+            logarithms::decode(buffer, row, classes.clone(), to)
+                .map_err(|index| logarithms::not_finite(rows.start + index))
         })
     }
 
@@ -204,4 +223,44 @@ impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} {} {:?})", self.name, self.format, self.dtype, self.shape)
     }
+}
+
+/// What is read: a range along every axis.
+pub type Window = [Range<usize>];
+
+/// Calls `read` with each run of neighbouring numbers that a window is made of, in the order of the file.
+pub fn for_each_run<E>(
+    shape: &[usize],
+    is_fortran: bool,
+    window: &Window,
+    mut read: impl FnMut(Range<usize>) -> Result<(), E>,
+) -> Result<(), E> {
+    if window.iter().any(Range::is_empty) {
+        return Ok(());
+    }
+    let mut axes: Vec<Axis> = shape.iter().copied().zip(window.iter().cloned()).collect();
+    if is_fortran {
+        axes.reverse();
+    }
+    visit(&axes, 0, &mut read)
+}
+
+/// The length of an axis, and the range along it. The outermost axis of the file comes first.
+type Axis = (usize, Range<usize>);
+
+/// `index`: the index of the axes before these, counted in their order.
+fn visit<E>(
+    axes: &[Axis],
+    index: usize,
+    read: &mut impl FnMut(Range<usize>) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some(((len, range), inner)) = axes.split_first() else {
+        return read(index..index + 1);
+    };
+    let at = |i| index * len + i;
+    if inner.iter().all(|(len, range)| range.len() == *len) {
+        let run: usize = inner.iter().map(|(len, _)| len).product();
+        return read(at(range.start) * run..at(range.end) * run);
+    }
+    range.clone().try_for_each(|i| visit(inner, at(i), read))
 }

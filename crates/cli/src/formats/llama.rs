@@ -4,21 +4,15 @@
 //! each chunk: f32 scale, f32 least, u16 u\[n_vocab\], padded to an even count. ln p = scale · u + least. All numbers are
 //! little-endian.
 
-use std::ops::Range;
-
-use rayon::prelude::*;
-
-use super::npy::Header;
+use super::array::Header;
+use super::logarithms::row_bytes;
 use super::source::{Part, Source};
-use super::{Array, Float, Problem, Type, bytes, cannot_read, check_length, cut_off};
+use super::{Array, Problem, Type, bytes, cannot_read, check_length, cut_off};
 
 pub const MAGIC: &[u8] = b"_logits_";
 
 /// The bytes before the tokens.
 const HEADER: u64 = 20;
-
-/// The bytes of scale and least.
-const SCALES: usize = 8;
 
 pub fn open(mut part: Part) -> Result<Array, Problem> {
     if part.length <= 12 {
@@ -94,50 +88,4 @@ fn tokens(
             Err(format!("is damaged: its token {token} is none of {classes}; write it again"))
         }
     }
-}
-
-/// The bytes of a row.
-pub fn row_bytes(classes: usize) -> usize {
-    SCALES + classes.next_multiple_of(2) * 2
-}
-
-/// Decodes some classes of rows of `row` bytes. The error is the index of the first row whose scale or least logarithm
-/// is none.
-pub fn decode<A: Float>(
-    rows: &[u8],
-    row: usize,
-    classes: Range<usize>,
-    to: &mut [A],
-) -> Result<(), usize> {
-    if classes.is_empty() {
-        return Ok(());
-    }
-    let is_damaged = |row| {
-        let (scale, least) = scales(row);
-        !(scale >= 0.0 && scale.is_finite() && least.is_finite())
-    };
-    if let Some(index) = rows.chunks_exact(row).position(is_damaged) {
-        return Err(index);
-    }
-    let to = to.par_chunks_mut(classes.len());
-    rows.par_chunks_exact(row).zip(to).for_each(|(row, to)| {
-        let (scale, least) = scales(row);
-        let stored: &[[u8; 2]] = row[SCALES..].as_chunks().0;
-        for (to, stored) in to.iter_mut().zip(&stored[classes.clone()]) {
-            *to = A::from_single(scale * f32::from(u16::from_le_bytes(*stored)) + least);
-        }
-    });
-    Ok(())
-}
-
-fn scales(row: &[u8]) -> (f32, f32) {
-    let float = |at| f32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
-    (float(0), float(4))
-}
-
-pub fn not_finite(row: usize) -> Problem {
-    format!(
-        "has a row, {row}, that is no distribution: its scale is negative, NaN or infinite, which is what NaN logits leave; \
-         write it again with a model that computes none"
-    )
 }

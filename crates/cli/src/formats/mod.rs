@@ -3,27 +3,23 @@
 //! [`Array::open`] finds out what a file is from its first bytes, and reads its header only. [`Array::read`] reads a
 //! window, and widens its numbers to the type that is computed in. No more than the window is ever in memory.
 //!
-//! The way: [`npy`], [`npz`], [`safetensors`] and [`llama`] read headers, [`source`] reads bytes, [`window`] says which,
-//! and [`decode`] turns them into numbers.
+//! The way: [`npy`], [`npz`], [`safetensors`] and [`llama`] read headers, [`source`] reads bytes, [`mod@array`] says which,
+//! and [`number`] and [`logarithms`] turn them into numbers.
 
 mod array;
-mod decode;
-mod dtype;
-mod fingerprint;
 mod llama;
+mod logarithms;
 mod npy;
 mod npz;
+mod number;
 mod open;
 mod safetensors;
 mod source;
-mod window;
 
-pub use array::Array;
-pub use decode::Float;
-pub use dtype::Type;
-pub use fingerprint::{BASIS, fnv};
+pub use array::{Array, Window};
+pub use number::{Float, Type};
 pub use open::{entries, list, path_of};
-pub use window::Window;
+pub use source::{BASIS, fnv};
 
 /// What is wrong with a file, and how to mend it. The file's name is put before it: `{name} {problem}`.
 type Problem = String;

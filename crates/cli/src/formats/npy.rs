@@ -2,21 +2,11 @@
 
 use std::io::{self, Read};
 
+use super::array::Header;
 use super::source::{Part, Source};
 use super::{Array, Problem, Type, cannot_read, check_length};
 
 pub const MAGIC: &[u8] = b"\x93NUMPY";
-
-/// Where the numbers of an array are, and what they are.
-#[derive(Debug)]
-pub struct Header {
-    pub dtype: Type,
-    pub shape: Vec<usize>,
-    pub is_fortran: bool,
-    pub is_big_endian: bool,
-    /// The offset of the first number.
-    pub start: u64,
-}
 
 /// A whole `.npy` file, or a stored member of a `.npz`.
 pub fn open(mut part: Part, format: &'static str, bf16: bool) -> Result<Array, Problem> {
@@ -61,14 +51,6 @@ impl Header {
         let (dtype, is_big_endian) = dtype(dict.descr, bf16)?;
         let shape = shape(dict.shape)?;
         Ok(Header { dtype, shape, is_fortran: dict.is_fortran, is_big_endian, start })
-    }
-
-    /// The offset behind the last number.
-    pub fn end(&self) -> Result<u64, Problem> {
-        let bytes = self.dtype.bytes(&self.shape);
-        bytes.and_then(|bytes| bytes.checked_add(self.start)).ok_or_else(|| {
-            format!("has the shape {:?}, which no machine can hold; write it again", self.shape)
-        })
     }
 }
 

@@ -8,7 +8,8 @@ use flate2::bufread::DeflateDecoder;
 use zip::read::ZipFile;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::npy::{self, Header};
+use super::array::Header;
+use super::npy;
 use super::source::{Part, Source, Stream};
 use super::{Array, Member, Problem, check_length};
 

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use super::npy::{self, Header};
+use super::array::Header;
+use super::npy;
 use super::source::{Part, Source, Stream};
 use super::{Array, Member, Problem, cannot_read, llama, npz, safetensors};
 use crate::failure::Failure;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::npy::{Header, check_axes};
+use super::array::Header;
+use super::npy::check_axes;
 use super::source::{Part, Source};
 use super::{Array, Member, Problem, Type, bytes, cannot_read, check_length};
 

@@ -2,6 +2,8 @@
 //!
 //! Divergences are in nats, shares and probabilities are fractions.
 
+pub use crate::statistics::{Estimate, Summary};
+
 /// A whole report.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -65,31 +67,6 @@ pub struct Candidate {
     /// 1 − total variation: the share of tokens of a draft that speculative decoding keeps.
     pub acceptance: Estimate,
     pub labels: Option<Labels>,
-}
-
-/// A mean and its standard error.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    pub mean: f64,
-    pub standard_error: f64,
-}
-
-/// How a number is distributed over the rows.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    pub mean: Estimate,
-    pub min: f64,
-    pub max: f64,
-    /// Per cent, and the quantile: 0.1, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9.
-    pub quantiles: Vec<(f64, f64)>,
-    /// The largest relative error of a quantile: 0 where they are exact.
-    pub quantile_error: f64,
-    /// Rows whose number is NaN, +∞ and −∞.
-    pub not_finite: [u64; 3],
-    /// The index of a row, the class axis left out, and its number; the worst first.
-    pub worst: Vec<(Vec<u64>, f64)>,
-    /// Buckets that hold something, in their order: from, to, how many. Those below 0 have negative edges.
-    pub buckets: Vec<(f64, f64, u64)>,
 }
 
 /// What the labels say.

@@ -4,7 +4,7 @@ use kldiv::{DistributionMean, KLDivLoss, Partial};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::report::model::Estimate;
+use super::Estimate;
 
 /// Exact sums of a number and of its square.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

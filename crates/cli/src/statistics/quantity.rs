@@ -4,8 +4,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use super::sketch::ERROR;
-use super::{Mean, Sketch, Worst};
-use crate::report::model::Summary;
+use super::{Mean, Sketch, Summary, Worst};
 
 /// Up to so many rows the numbers themselves are kept, so that quantiles are exact.
 pub const EXACT_ROWS: u64 = 10_000_000;

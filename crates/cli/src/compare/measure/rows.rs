@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array1, ArrayD, Dimension};
 
-use super::inputs::{Block, without};
+use crate::compare::input::{Block, without};
 use crate::failure::Failure;
 
 /// The position among all rows, in the order of C, of the row of a block that has this index there.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{Array1, ArrayD};
 
 use super::blocks::Blocks;
-use super::options::Options;
+use crate::compare::options::Options;
 use crate::failure::Failure;
 use crate::formats::{Array, BASIS, Float, Type, fnv};
 

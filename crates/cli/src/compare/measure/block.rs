@@ -1,19 +1,17 @@
-//! What is computed of one block of rows.
+//! Adds what is found of a block of rows to the tally.
 
 use kldiv::{Divergence, Error};
 use ndarray::{ArrayD, Axis, Zip};
 
-use super::checks::check;
-use super::holds::{Holds, doubt};
-use super::inputs::{Block, Inputs, index};
+use super::checks::{Side, refusal, reports};
 use super::labels::Labels;
-use super::options::Options;
 use super::pair::Pair;
 use super::rows::{Rows, position};
-use super::top::{is_constant, top};
+use crate::compare::input::{Block, Holds, Inputs, doubt, index, is_constant, top};
+use crate::compare::options::Options;
 use crate::failure::{Code, Failure};
 use crate::formats::{Array, Float, Type};
-use crate::statistics::{CandidateTally, EXACT_ROWS, Tally};
+use crate::statistics::{CandidateTally, Deviations, EXACT_ROWS, Tally};
 
 /// What is computed, and of what.
 #[derive(Clone, Debug)]
@@ -244,11 +242,7 @@ impl Measure {
         let checked = pair.divergence(*first, Some(self.tolerance));
         let is_proper = checked.as_ref().is_ok_and(|found| !found.iter().any(|d| d.is_nan()));
         if !is_proper || pair.holds == [Holds::LogProbabilities, Holds::Logits] {
-            let position =
-                |index: &[usize]| position(&block.window, &self.shape, self.axis.0, index);
-            let (reference, candidates) = tally.deviations.split_at_mut(1);
-            let found = [&mut candidates[candidate - 1], &mut reference[0]];
-            check(self, pair, position, found, candidate)?;
+            self.check(pair, block, candidate, &mut tally.deviations)?;
         }
         let first = match checked {
             Err(Error::NotADistribution { .. }) => pair.divergence(*first, None)?,
@@ -259,6 +253,34 @@ impl Measure {
             all.push(pair.divergence(*divergence, None)?);
         }
         Ok(all)
+    }
+
+    /// Counts the rows that are no distributions. A failure, unless the run is to go on.
+    fn check<A: Float>(
+        &self,
+        pair: &Pair<'_, A>,
+        block: &Block<A>,
+        candidate: usize,
+        deviations: &mut [Deviations],
+    ) -> Result<(), Failure> {
+        let [of_input, of_target] = reports(pair, self.tolerance)?;
+        let sides = [(0, pair.target, of_target), (candidate, pair.input, of_input)];
+        for (file, operand, report) in sides {
+            // The reference is the same for every candidate.
+            let Some(first) = report.first.as_ref().filter(|_| file > 0 || candidate == 1) else {
+                continue;
+            };
+            let at = position(&block.window, &self.shape, self.axis.0, &first.index);
+            if !self.keep_going {
+                let File { name, .. } = &self.files[file];
+                let holds = [self.holds(file), pair.holds[usize::from(file == 0)]];
+                let side = Side { name, holds, is_reference: file == 0, index: self.index(at) };
+                return Err(refusal(&side, operand, pair, &report, self.tolerance)?);
+            }
+            let first = Some((at, first.mass.to_bits()));
+            deviations[file].merge(Deviations { rows: report.improper as u64, first });
+        }
+        Ok(())
     }
 
     /// Adds the divergences of each row, and 1 − total variation.

@@ -1,55 +1,54 @@
-//! Rows that are no distributions: the end of the run, or counted.
+//! Rows that are no distributions, and what they look like.
 
-use kldiv::OperandReport;
+use kldiv::{Error, OperandReport};
+use ndarray::ArrayD;
 
-use super::holds::Holds;
-use super::measure::Measure;
 use super::pair::Pair;
+use crate::compare::input::Holds;
 use crate::failure::{Code, Failure};
 use crate::formats::Float;
-use crate::statistics::Deviations;
 
-/// Counts the rows that are no distributions, of a candidate and of the reference. A failure, unless the run is to go on.
-pub fn check<A: Float>(
-    measure: &Measure,
-    pair: &Pair<'_, A>,
-    position: impl Fn(&[usize]) -> u64,
-    found: [&mut Deviations; 2],
-    candidate: usize,
-) -> Result<(), Failure> {
-    let diagnosis = pair.diagnosis(measure.tolerance)?;
+/// A side of a comparison of which a row is no distribution.
+pub struct Side<'m> {
+    pub name: &'m str,
+    /// What the file was taken for, and what the operand holds now.
+    pub holds: [Holds; 2],
+    pub is_reference: bool,
+    /// The index of the row.
+    pub index: Vec<u64>,
+}
+
+/// What is wrong with the candidate and with the reference.
+pub fn reports<A: Float>(pair: &Pair<'_, A>, tolerance: f64) -> Result<[OperandReport; 2], Error> {
+    let diagnosis = pair.diagnosis(tolerance)?;
     let mut reports = [diagnosis.input, diagnosis.target];
     if pair.holds == [Holds::LogProbabilities, Holds::Logits] {
         // The call takes both for logits.
         let alone = Pair { target: pair.input, holds: [Holds::LogProbabilities; 2], ..*pair };
-        reports[0] = alone.diagnosis(measure.tolerance)?.input;
+        reports[0] = alone.diagnosis(tolerance)?.input;
     }
-    let files = [candidate, 0];
-    let operands = [pair.input, pair.target];
-    for (i, found) in found.into_iter().enumerate().rev() {
-        let OperandReport { improper, first: Some(first), .. } = &reports[i] else { continue };
-        // The reference is the same for every candidate.
-        if i == 1 && candidate > 1 {
-            continue;
-        }
-        let at = position(&first.index);
-        if !measure.keep_going {
-            let (name, holds) = (&measure.files[files[i]].name, measure.holds(files[i]));
-            let looks_like = Holds::of(operands[i], measure.axis, measure.tolerance, pair.mask)?;
-            let looks_like = looks_like.filter(|other| *other != pair.holds[i]);
-            let index = measure.index(at);
-            let tolerance = measure.tolerance;
-            let line = format!(
-                "{name}: row {index:?} is no distribution, the first of {improper} in this block: taken as {holds}, its probabilities \
-                 add up to {}, and --tolerance is {tolerance}; {}",
-                first.mass,
-                cause(holds, first.mass, looks_like, files[i] == 0),
-            );
-            return Err(Failure::new(line).with(Code::NotDistributions));
-        }
-        found.merge(Deviations { rows: *improper as u64, first: Some((at, first.mass.to_bits())) });
-    }
-    Ok(())
+    Ok(reports)
+}
+
+/// The failure that says where such a row is, and what helps.
+pub fn refusal<A: Float>(
+    side: &Side<'_>,
+    operand: &ArrayD<A>,
+    pair: &Pair<'_, A>,
+    report: &OperandReport,
+    tolerance: f64,
+) -> Result<Failure, Error> {
+    let Side { name, holds: [holds, now], is_reference, index } = side;
+    let looks_like = Holds::of(operand, pair.axis, tolerance, pair.mask)?;
+    let looks_like = looks_like.filter(|other| other != now);
+    let mass = report.first.as_ref().map_or(f64::NAN, |first| first.mass);
+    let line = format!(
+        "{name}: row {index:?} is no distribution, the first of {} in this block: taken as {holds}, its probabilities add up to {mass}, \
+         and --tolerance is {tolerance}; {}",
+        report.improper,
+        cause(*holds, mass, looks_like, *is_reference),
+    );
+    Ok(Failure::new(line).with(Code::NotDistributions))
 }
 
 /// What such a mass looks like, and what helps.

@@ -5,7 +5,7 @@ use kldiv::{
 };
 use ndarray::{ArrayD, Axis, IxDyn};
 
-use super::holds::Holds;
+use crate::compare::input::Holds;
 use crate::formats::Float;
 
 /// A candidate beside the reference.

@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use kldiv::{Error, KLDivWithLogitsLoss, PerDistribution, Target};
 use ndarray::{Array1, ArrayD, Axis, Zip};
 
-use super::holds::Holds;
 use super::rows::Rows;
+use crate::compare::input::Holds;
 use crate::failure::Failure;
 use crate::formats::Float;
 use crate::statistics::LabelTally;
