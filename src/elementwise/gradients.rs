@@ -1,5 +1,7 @@
 //! Gradients of a tile: derivatives of the terms times their factors.
 
+use std::slice::{from_mut, from_ref};
+
 use super::terms::Operands;
 use crate::divergence::Kernel;
 use crate::number::{Float, Level, Number};
@@ -80,9 +82,10 @@ impl<A: Number> Operands<'_, A> {
         factors: Factors<'_>,
         out: &mut [A],
     ) {
-        level.run(
+        level.run_or(
+            (out, derivative),
             #[inline(always)]
-            || match factors {
+            |(out, derivative)| match factors {
                 Factors::Uniform(factor) if !K::IN_TWO_LOOPS => self.grouped_derivatives(
                     derivative,
                     out,
@@ -93,13 +96,24 @@ impl<A: Number> Operands<'_, A> {
                     derivative,
                     out,
                     #[inline(always)]
-                    |i, group, slopes, out| group.multiply(level, slopes, factors.group(i), out),
+                    |start, group, slopes, out| {
+                        group.multiply(level, slopes, factors.from(start), out);
+                    },
                 ),
+            },
+            #[inline(always)]
+            |(out, derivative)| {
+                let pairs = self.input.iter().zip(self.target);
+                for (i, ((x, t), out)) in pairs.zip(out).enumerate() {
+                    let alone = Operands { input: from_ref(x), target: from_ref(t) };
+                    let slope = derivative(x.widen(), t.widen());
+                    alone.multiply(level, &[slope], factors.from(i), from_mut(out));
+                }
             },
         );
     }
 
-    /// Calls `put` with an index, operands, their derivatives and their places, [`DERIVATIVES`] at a time.
+    /// Calls `put` with a start, operands, their derivatives and their places, [`DERIVATIVES`] at a time.
     #[inline(always)]
     fn grouped_derivatives(
         &self,
@@ -120,9 +134,9 @@ impl<A: Number> Operands<'_, A> {
             }
             let group = Operands { input, target };
             match <&mut [A; DERIVATIVES]>::try_from(&mut *out) {
-                Ok(out) => put(index, group, &slopes, out),
+                Ok(out) => put(index * DERIVATIVES, group, &slopes, out),
                 Err(_) => {
-                    put(index, group, &slopes, last_out);
+                    put(index * DERIVATIVES, group, &slopes, last_out);
                     out.copy_from_slice(&last_out[..out.len()]);
                 }
             }
@@ -163,13 +177,13 @@ fn whole<'a, A: Number>(group: &'a [A], copy: &'a mut [A; DERIVATIVES]) -> &'a [
 }
 
 impl Factors<'_> {
-    /// The factors from the group with this index on.
+    /// The factors from this place on.
     #[inline(always)]
-    fn group(&self, index: usize) -> Self {
+    fn from(&self, start: usize) -> Self {
         match *self {
             Factors::Uniform(factor) => Factors::Uniform(factor),
-            Factors::Each(factors) => Factors::Each(&factors[index * DERIVATIVES..]),
-            Factors::Split(factors) => Factors::Split(&factors[index * DERIVATIVES..]),
+            Factors::Each(factors) => Factors::Each(&factors[start..]),
+            Factors::Split(factors) => Factors::Split(&factors[start..]),
         }
     }
 }

@@ -36,9 +36,10 @@ pub fn terms<K: Kernel, A: Number>(
     if out.len() < WIDTH {
         return few_terms(level, kernel, operands, out);
     }
-    level.run(
+    level.run_or(
+        out,
         #[inline(always)]
-        || {
+        |out| {
             let regular = operands.whole_and_last(
                 prefetch,
                 #[inline(always)]
@@ -47,13 +48,11 @@ pub fn terms<K: Kernel, A: Number>(
                 },
             );
             if !regular {
-                operands.each(
-                    out,
-                    #[inline(always)]
-                    |out, x, t| *out = kernel.term::<_, true>(x, t),
-                );
+                operands.careful_terms(kernel, out);
             }
         },
+        #[inline(always)]
+        |out| operands.careful_terms(kernel, out),
     );
 }
 
@@ -83,9 +82,10 @@ pub fn terms_and_slopes<K: Kernel, A: Number>(
     out: &mut [A::Real],
     slopes: &mut [A::Real],
 ) {
-    level.run(
+    level.run_or(
+        [out, slopes],
         #[inline(always)]
-        || {
+        |[out, slopes]| {
             let regular = operands.whole_and_last(
                 prefetch,
                 #[inline(always)]
@@ -96,15 +96,11 @@ pub fn terms_and_slopes<K: Kernel, A: Number>(
                 },
             );
             if !regular || out.len() < WIDTH {
-                operands.each(
-                    out.iter_mut().zip(slopes),
-                    #[inline(always)]
-                    |(out, slope), x, t| {
-                        (*out, *slope) = kernel.term_and_slope::<_, true>(x, t);
-                    },
-                );
+                operands.careful_terms_and_slopes(kernel, [out, slopes]);
             }
         },
+        #[inline(always)]
+        |places| operands.careful_terms_and_slopes(kernel, places),
     );
 }
 
@@ -129,6 +125,26 @@ impl<A: Number> Operands<'_, A> {
             turn = (start < last).then_some((last, Prefetch::NOTHING));
         }
         true
+    }
+
+    /// Computes terms one by one, with special care.
+    #[inline(always)]
+    fn careful_terms<K: Kernel>(&self, kernel: K, out: &mut [A::Real]) {
+        self.each(
+            out,
+            #[inline(always)]
+            |out, x, t| *out = kernel.term::<_, true>(x, t),
+        );
+    }
+
+    /// Computes terms and ∂term/∂input one by one, with special care.
+    #[inline(always)]
+    fn careful_terms_and_slopes<K: Kernel>(&self, kernel: K, [out, slopes]: [&mut [A::Real]; 2]) {
+        self.each(
+            out.iter_mut().zip(slopes),
+            #[inline(always)]
+            |(out, slope), x, t| (*out, *slope) = kernel.term_and_slope::<_, true>(x, t),
+        );
     }
 
     /// Calls `put` with each place and its pair.

@@ -41,6 +41,40 @@ impl Level {
         if let Simd::Avx2(token) = self.0 { Some(token) } else { None }
     }
 
+    /// Runs `vectors` as [`run`](Self::run) does; or `scalar` on x86-64 without AVX2, where each fused multiply-add is a call, and numbers
+    /// side by side gain nothing but code (benches/LIMITS.md).
+    #[inline(always)]
+    pub fn run_or<S, R>(
+        self,
+        state: S,
+        vectors: impl FnOnce(S) -> R,
+        scalar: impl FnOnce(S) -> R,
+    ) -> R {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use fearless_simd::Simd as _;
+            match self.0 {
+                Simd::Avx512(token) => token.vectorize(
+                    #[inline(always)]
+                    || vectors(state),
+                ),
+                Simd::Avx2(token) => token.vectorize(
+                    #[inline(always)]
+                    || vectors(state),
+                ),
+                _ => scalar(state),
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = scalar;
+            self.run(
+                #[inline(always)]
+                || vectors(state),
+            )
+        }
+    }
+
     /// Runs `work`, compiled for this instruction set. `work` and every function that it calls must be `#[inline(always)]`.
     #[inline(always)]
     pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
