@@ -1,12 +1,10 @@
 //! Reads what `tests/fixtures/pytorch.py` wrote.
 
-use std::fs::File;
-
 use kldiv::{AnyReduction, DistributionMean, PerDistribution};
 use ndarray::{Array, ArrayD, ArrayViewD, Axis, Dimension, arr0};
-use ndarray_npy::NpzReader;
 
 use crate::Precision;
+pub use crate::rows::*;
 
 /// One case of `pytorch.npz`; all rows have the shape of the operands.
 pub struct Case {
@@ -16,19 +14,6 @@ pub struct Case {
     pub weighted: bool,
     pub reduction: String,
     rows: ArrayD<f64>,
-}
-
-pub const INPUT: usize = 0;
-pub const TARGET: usize = 1;
-pub const WEIGHTS: usize = 2;
-pub const UPSTREAM: usize = 3;
-pub const VALUE: usize = 4;
-pub const INPUT_GRADIENT: usize = 5;
-pub const TARGET_GRADIENT: usize = 6;
-
-pub fn open(file: &str) -> NpzReader<File> {
-    let path = format!("{}/tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"));
-    NpzReader::new(File::open(path).unwrap()).unwrap()
 }
 
 pub fn cases() -> Vec<Case> {

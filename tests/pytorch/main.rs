@@ -4,6 +4,8 @@ mod differences;
 mod fixtures;
 mod logits;
 mod logits_special;
+#[path = "../common/rows.rs"]
+mod rows;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

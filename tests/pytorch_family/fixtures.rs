@@ -1,20 +1,10 @@
 //! Reads what `tests/fixtures/pytorch_family.py` wrote.
 
-use std::fs::File;
-
 use kldiv::{AnyReduction, Batch, Divergence, KLDivLoss, KLDivWithLogitsLoss, Target};
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, arr0};
-use ndarray_npy::NpzReader;
 
 use crate::common::Number;
-
-pub const INPUT: usize = 0;
-pub const TARGET: usize = 1;
-pub const WEIGHTS: usize = 2;
-pub const UPSTREAM: usize = 3;
-pub const VALUE: usize = 4;
-pub const INPUT_GRADIENT: usize = 5;
-pub const TARGET_GRADIENT: usize = 6;
+pub use crate::rows::*;
 
 /// One case; all rows have the shape of the operands.
 pub struct Case {
@@ -32,8 +22,7 @@ pub struct Case {
 }
 
 pub fn cases<A: Number>() -> Vec<Case> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pytorch_family.npz");
-    let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
+    let mut npz = open("pytorch_family.npz");
     let names = npz.names().unwrap().into_iter().filter(|name| name.starts_with(A::NAME));
     names.map(|name| Case::new(npz.by_name(&name).unwrap(), name)).collect()
 }

@@ -5,6 +5,8 @@ mod common;
 
 mod bounds;
 mod fixtures;
+#[path = "../common/rows.rs"]
+mod rows;
 
 use std::collections::BTreeSet;
 

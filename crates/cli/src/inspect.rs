@@ -13,6 +13,7 @@ use crate::compare::measure::position;
 use crate::compare::outputs::print;
 use crate::failure::Failure;
 use crate::formats::{Array, Float, Type, entries};
+use crate::report::number;
 
 /// What files are: format, shape, type, the arrays within; what they seem to hold, the sums of their rows, NaN and infinities,
 /// and rows that hold one number only.
@@ -40,16 +41,25 @@ pub struct Options {
 
 /// What was found in the rows of an array.
 struct Found {
-    holds: Holds,
+    /// From the first rows that say so.
+    holds: Option<Holds>,
     rows: u64,
-    /// Rows that do not add up to 1, the position of that farthest from it, and its sum.
-    improper: u64,
-    worst: Option<(u64, f64)>,
+    /// Read as log-probabilities, and as probabilities.
+    sums: [Sums; 2],
     /// NaN, +∞ and −∞.
     not_finite: [u64; 3],
     constant_rows: u64,
     /// The least and the greatest finite number.
     range: [f64; 2],
+}
+
+/// How the rows add up in one reading.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    /// Rows that do not add up to 1.
+    improper: u64,
+    /// The position of that farthest from it, and its sum.
+    worst: Option<(u64, f64)>,
 }
 
 /// Inspects every file; those that cannot be read are told after the others.
@@ -115,12 +125,12 @@ fn describe(name: String, array: Array, options: &Options) -> Result<(String, Va
         let _ = writeln!(text, "  tokens         {tokens}, one for each row");
     }
     let [nan, infinite, minus_infinite] = found.not_finite;
-    let worst = found
-        .worst
-        .map(|(position, sum)| json!({ "index": inputs.index(position), "sum": number(sum) }));
+    let Sums { improper, worst } = found.sums();
+    let worst =
+        worst.map(|(position, sum)| json!({ "index": inputs.index(position), "sum": number(sum) }));
     let more = json!({
-        "rows": found.rows, "classes": classes, "axis": inputs.axis, "seems_to_hold": found.holds.name(),
-        "improper_rows": found.improper, "worst_row": worst, "constant_rows": found.constant_rows,
+        "rows": found.rows, "classes": classes, "axis": inputs.axis, "seems_to_hold": found.holds().name(),
+        "improper_rows": improper, "worst_row": worst, "constant_rows": found.constant_rows,
         "not_finite": { "NaN": nan, "inf": infinite, "-inf": minus_infinite },
         "min": number(found.range[0]), "max": number(found.range[1]), "tokens": tokens,
     });
@@ -130,78 +140,8 @@ fn describe(name: String, array: Array, options: &Options) -> Result<(String, Va
     Ok((text, value))
 }
 
-/// JSON knows neither NaN nor ∞.
-fn number(number: f64) -> Value {
-    if number.is_finite() { json!(number) } else { json!(number.to_string()) }
-}
-
-impl Found {
-    fn of<A: Float>(inputs: &mut Inputs, options: &Options) -> Result<Found, Failure> {
-        let (axis, slabs) = (Axis(inputs.axis), inputs.blocks.slabs());
-        let shape = inputs.shape().to_vec();
-        let of_format = inputs.operands[0].dtype == Type::Log16;
-        let mut found: Option<Found> = None;
-        each_block::<A>(inputs, 0..slabs, |block, _| {
-            let array = &block.operands[0];
-            // As the input it is asked for log-probabilities, as the target for probabilities.
-            let both = KLDivLoss::new(Sum).axis(axis).validated(options.tolerance);
-            let diagnosis = both.batch(array, array)?.diagnose();
-            if found.is_none() {
-                let holds = match of_format {
-                    true => Holds::Logits,
-                    false => {
-                        Holds::of(array, axis, options.tolerance, None)?.unwrap_or(Holds::Logits)
-                    }
-                };
-                found = Some(Found::nothing(holds));
-            }
-            let Some(found) = &mut found else { return Ok(()) };
-            let report = match found.holds {
-                Holds::LogProbabilities => &diagnosis.input,
-                _ => &diagnosis.target,
-            };
-            let place = |index: &[usize]| position(&block.window, &shape, axis.0, index);
-            found.add(array, axis, report, place);
-            Ok(())
-        })?;
-        Ok(found.unwrap_or(Found::nothing(Holds::Logits)))
-    }
-
-    fn nothing(holds: Holds) -> Found {
-        Found {
-            holds,
-            rows: 0,
-            improper: 0,
-            worst: None,
-            not_finite: [0; 3],
-            constant_rows: 0,
-            range: [f64::INFINITY, f64::NEG_INFINITY],
-        }
-    }
-
-    fn add<A: Float>(
-        &mut self,
-        array: &ArrayD<A>,
-        axis: Axis,
-        report: &OperandReport,
-        place: impl Fn(&[usize]) -> u64,
-    ) {
-        self.rows += (array.len() / array.len_of(axis)) as u64;
-        self.not_finite[0] += report.nan as u64;
-        self.not_finite[1] += report.plus_infinity as u64;
-        self.not_finite[2] += report.minus_infinity as u64;
-        let constant = Zip::from(array.lanes(axis)).par_map_collect(is_constant);
-        self.constant_rows += constant.iter().filter(|constant| **constant).count() as u64;
-        let both = |[low, high]: [A; 2], x: A| {
-            if x.is_finite() { [low.min(x), high.max(x)] } else { [low, high] }
-        };
-        let [low, high] =
-            array.iter().fold([A::infinity(), A::neg_infinity()], |ends, &x| both(ends, x));
-        self.range = [self.range[0].min(low.into()), self.range[1].max(high.into())];
-        // Logits add up to anything.
-        if self.holds == Holds::Logits {
-            return;
-        }
+impl Sums {
+    fn add(&mut self, report: &OperandReport, place: impl Fn(&[usize]) -> u64) {
         self.improper += report.improper as u64;
         let far = |sum: f64| if sum.is_nan() { f64::INFINITY } else { (sum - 1.0).abs() };
         if let Some(worst) = &report.worst
@@ -210,16 +150,78 @@ impl Found {
             self.worst = Some((place(&worst.index), worst.mass));
         }
     }
+}
+
+impl Found {
+    fn of<A: Float>(inputs: &mut Inputs, options: &Options) -> Result<Found, Failure> {
+        let (axis, slabs) = (Axis(inputs.axis), inputs.blocks.slabs());
+        let shape = inputs.shape().to_vec();
+        let of_format = inputs.operands[0].dtype == Type::Log16;
+        let mut found = Found {
+            holds: of_format.then_some(Holds::Logits),
+            rows: 0,
+            sums: Default::default(),
+            not_finite: [0; 3],
+            constant_rows: 0,
+            range: [f64::INFINITY, f64::NEG_INFINITY],
+        };
+        each_block::<A>(inputs, 0..slabs, |block, _| {
+            let array = &block.operands[0];
+            if found.holds.is_none() {
+                found.holds = Holds::of(array, axis, options.tolerance, None)?;
+            }
+            // As the input it is asked for log-probabilities, as the target for probabilities.
+            let both = KLDivLoss::new(Sum).axis(axis).validated(options.tolerance);
+            let diagnosis = both.batch(array, array)?.diagnose();
+            let place = |index: &[usize]| position(&block.window, &shape, axis.0, index);
+            found.sums[0].add(&diagnosis.input, place);
+            found.sums[1].add(&diagnosis.target, place);
+            found.add(array, axis, &diagnosis.input);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// What it seems to hold: logits where no row says anything.
+    fn holds(&self) -> Holds {
+        self.holds.unwrap_or(Holds::Logits)
+    }
+
+    /// How the rows add up as what they seem to be. Logits add up to anything.
+    fn sums(&self) -> Sums {
+        match self.holds() {
+            Holds::Logits => Sums::default(),
+            Holds::LogProbabilities => self.sums[0],
+            Holds::Probabilities => self.sums[1],
+        }
+    }
+
+    fn add<A: Float>(&mut self, array: &ArrayD<A>, axis: Axis, report: &OperandReport) {
+        self.rows += (array.len() / array.len_of(axis)) as u64;
+        let not_finite = [report.nan, report.plus_infinity, report.minus_infinity];
+        for (all, more) in self.not_finite.iter_mut().zip(not_finite) {
+            *all += more as u64;
+        }
+        let constant = Zip::from(array.lanes(axis)).par_map_collect(is_constant);
+        self.constant_rows += constant.iter().filter(|constant| **constant).count() as u64;
+        let both = |[low, high]: [A; 2], x: A| {
+            if x.is_finite() { [low.min(x), high.max(x)] } else { [low, high] }
+        };
+        let none = [A::infinity(), A::neg_infinity()];
+        let [low, high] = array.iter().fold(none, |ends, &x| both(ends, x));
+        self.range = [self.range[0].min(low.into()), self.range[1].max(high.into())];
+    }
 
     fn tell(&self, text: &mut String, inputs: &Inputs, tolerance: f64) {
-        let Found { holds, rows, improper, constant_rows, .. } = self;
+        let Found { rows, constant_rows, .. } = self;
         let [nan, infinite, minus_infinite] = self.not_finite;
         let classes = inputs.shape()[inputs.axis];
         let mut line = |name: &str, what: String| {
             let _ = writeln!(text, "  {name:<14} {what}");
         };
         line("rows", format!("{rows} of {classes} classes, along axis {}", inputs.axis));
-        let sums = match (holds, self.worst) {
+        let Sums { improper, worst } = self.sums();
+        let sums = match (self.holds(), worst) {
             (Holds::Logits, _) => String::new(),
             (_, None) => format!(": every row adds up to 1 within {tolerance}"),
             (_, Some((position, sum))) => {
@@ -229,9 +231,12 @@ impl Found {
                 )
             }
         };
-        line("seems to hold", format!("{holds}{sums}"));
+        line("seems to hold", format!("{}{sums}", self.holds()));
         let [low, high] = self.range;
-        line("numbers", format!("{low} to {high}; {nan} NaN, {infinite} +∞, {minus_infinite} −∞"));
-        line("constant rows", format!("{constant_rows}"));
+        line(
+            "numbers",
+            format!("{low:?} to {high:?}; {nan} NaN, {infinite} +∞, {minus_infinite} −∞"),
+        );
+        line("constant rows", constant_rows.to_string());
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use kldiv::Divergence;
 use kldiv_bench::{Given, Shape, Target, Task};
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 
 /// Measure batched losses on this machine: speed and errors, beside the loop by hand and what memory allows.
 #[derive(Clone, Debug, Args)]
@@ -68,7 +68,7 @@ impl Options {
         if self.shapes.is_empty() {
             return Ok(Shape::usual());
         }
-        let shape = |text: &String| Shape::parse(text, self.axis).map_err(usage);
+        let shape = |text: &String| Shape::parse(text, self.axis).map_err(Failure::usage);
         self.shapes.iter().map(shape).collect()
     }
 
@@ -86,8 +86,9 @@ impl Options {
     }
 
     pub(super) fn budget(&self) -> Result<Duration, Failure> {
-        Duration::try_from_secs_f64(self.seconds)
-            .map_err(|_| usage(format!("--seconds {}: give a number of 0 or more", self.seconds)))
+        Duration::try_from_secs_f64(self.seconds).map_err(|_| {
+            Failure::usage(format!("--seconds {}: give a number of 0 or more", self.seconds))
+        })
     }
 
     /// A pool for each number of threads.
@@ -95,9 +96,9 @@ impl Options {
         let machine = [rayon::current_num_threads()];
         let counts = if self.threads.is_empty() { &machine[..] } else { &self.threads };
         let pool = |&count: &usize| match count {
-            0 | 1025.. => {
-                Err(usage(format!("--threads {count}: give numbers from 1 to 1024, such as 1,2,8")))
-            }
+            0 | 1025.. => Err(Failure::usage(format!(
+                "--threads {count}: give numbers from 1 to 1024, such as 1,2,8"
+            ))),
             count => rayon::ThreadPoolBuilder::new()
                 .num_threads(count)
                 .build()
@@ -105,8 +106,4 @@ impl Options {
         };
         counts.iter().map(pool).collect()
     }
-}
-
-fn usage(line: String) -> Failure {
-    Failure::new(line).with(Code::Usage)
 }

@@ -151,11 +151,11 @@ pub fn write(
     }
     if let Some(path) = &options.plot {
         let picture =
-            if is_png(path)? { report::png(report)? } else { report::svg(report)?.into_bytes() };
+            if is_png(path)? { report::png(report)? } else { report::svg(report).into_bytes() };
         write_atomically(path, |file| file.write_all(&picture))?;
     }
     if let Some(path) = &options.report {
-        let page = report::html(report)?;
+        let page = report::html(report);
         write_atomically(path, |file| file.write_all(page.as_bytes()))?;
     }
     Ok(())

@@ -18,7 +18,7 @@ mod source;
 
 pub use array::{Array, Window};
 pub use number::{Float, Type};
-pub use open::{entries, list, path_of};
+pub use open::{entries, path_of};
 pub use source::{BASIS, fnv};
 
 /// What is wrong with a file, and how to mend it. The file's name is put before it: `{name} {problem}`.

@@ -48,12 +48,6 @@ pub fn entries(path: &str, bf16: bool) -> Result<Vec<Entry>, Failure> {
     })
 }
 
-/// The arrays within a file that can be read. [`entries`] has the others too.
-pub fn list(path: &str, bf16: bool) -> Result<Vec<Array>, Failure> {
-    let arrays = entries(path, bf16)?.into_iter().filter_map(|(_, array)| array.ok());
-    Ok(arrays.collect())
-}
-
 enum Contents {
     One(Box<Array>),
     Archive(Vec<Entry>),

@@ -100,7 +100,7 @@ fn estimate(estimate: Estimate) -> Value {
 }
 
 /// JSON has neither NaN nor ∞: they are the strings `NaN`, `inf` and `-inf`.
-fn number(number: f64) -> Value {
+pub fn number(number: f64) -> Value {
     if number.is_finite() { json!(number) } else { json!(number.to_string()) }
 }
 

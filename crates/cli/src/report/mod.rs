@@ -12,7 +12,7 @@ mod table;
 mod text;
 
 pub use csv::csv;
-pub use json::json;
+pub use json::{json, number};
 pub use page::html;
 pub use plot::{png, svg};
 pub use text::text;

@@ -5,7 +5,6 @@ use super::model::Report;
 use super::numbers::{grouped, printable};
 use super::plot::{self, HEIGHT, WIDTH, escaped};
 use super::table::Table;
-use crate::failure::Failure;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -56,7 +55,7 @@ const LABELS: [(&str, &str); 4] = [
 ];
 
 /// Files, tables, pictures, and what the figures mean.
-pub fn html(report: &Report) -> Result<String, Failure> {
+pub fn html(report: &Report) -> String {
     let reference = escaped(&printable(&report.reference.file));
     let title = format!("Divergence from {reference}");
     let (rows, classes) = (grouped(report.rows), grouped(report.classes));
@@ -86,7 +85,7 @@ pub fn html(report: &Report) -> Result<String, Failure> {
     let labels = LABELS.into_iter().filter(|_| has_labels);
     page += &section("What the figures mean", &list(divergences.chain(FIGURES).chain(labels)));
     let version = env!("CARGO_PKG_VERSION");
-    Ok(page + &format!("<footer>kldiv {version}</footer>\n</body>\n</html>\n"))
+    page + &format!("<footer>kldiv {version}</footer>\n</body>\n</html>\n")
 }
 
 /// A divergence in words, p being the reference and q the candidate.

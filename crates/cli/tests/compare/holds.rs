@@ -189,6 +189,16 @@ fn the_first_rows_that_say_something_decide() {
         let (code, error) = room.refusal(&["late.npy", "lq.npy", "--block-bytes", block]);
         assert!(code == 4 && error.contains("late.npy: row [0]"), "{error}");
     }
+    // Nor do rows that do not count raise a doubt, whatever they hold.
+    let mut padded = p.ln() + 1.0;
+    padded.slice_axis_mut(Axis(0), (..50).into()).mapv_inplace(|x| x.exp() / 100.0);
+    write_npy(room.path("padded.npy"), &padded.slice_axis(Axis(0), (..50).into())).unwrap();
+    write_npy(room.path("few.npy"), &log_q.slice_axis(Axis(0), (..50).into())).unwrap();
+    let (code, _) = room.refusal(&["padded.npy", "few.npy"]);
+    assert_eq!(code, 4);
+    write_npy(room.path("padded.npy"), &padded).unwrap();
+    let report = room.json(&["padded.npy", "lq.npy", "--weights", "w.npy"]);
+    assert_eq!(report["reference"]["holds"], "logits");
     let mut cut = &log_q - 2.0;
     cut.slice_axis_mut(Axis(0), (..50).into()).fill(0.0);
     write_npy(room.path("cut.npy"), &cut).unwrap();

@@ -1,6 +1,7 @@
-//! `kldiv compare` as its users run it.
+//! `kldiv compare` and `kldiv inspect` as their users run them.
 
 mod holds;
+mod inspect;
 mod interrupted;
 mod labels;
 mod llama;

@@ -34,9 +34,7 @@ impl Holds {
         tolerance: f64,
         mask: Option<&ArrayD<f32>>,
     ) -> Result<Option<Holds>, kldiv::Error> {
-        let counts: ArrayD<f32> = Zip::from(block.lanes(axis))
-            .par_map_collect(|row| f32::from(u8::from(!is_constant(row))));
-        let counts = mask.map_or(counts.clone(), |mask| counts * mask);
+        let counts = rows_that_count(block, axis, mask);
         // As the input it is asked for log-probabilities, as the target for probabilities.
         let both = KLDivLoss::new(Sum).axis(axis).validated(tolerance).batch(block, block)?;
         let found = both.weights(&counts.mapv(Into::<A>::into))?.diagnose();
@@ -50,11 +48,32 @@ impl Holds {
     }
 }
 
+/// 1 for each row that says what a block holds, 0 for the others: those whose mask is 0, and those of one number only.
+fn rows_that_count<A: Float>(
+    block: &ArrayD<A>,
+    axis: Axis,
+    mask: Option<&ArrayD<f32>>,
+) -> ArrayD<f32> {
+    let varies = |row| f32::from(u8::from(!is_constant(row)));
+    let varies = Zip::from(block.lanes(axis)).par_map_collect(varies);
+    match mask {
+        Some(mask) => varies * mask,
+        None => varies,
+    }
+}
+
 /// Numbers that look like probabilities or their logarithms, but are not quite: what they look like. To take them for logits would
-/// give figures that mean nothing.
-pub fn doubt<A: Float>(block: &ArrayD<A>, axis: Axis, tolerance: f64) -> Option<String> {
-    let rows = block.lanes(axis).into_iter().filter(|row| !is_constant(*row));
-    let rows: Vec<Vec<f64>> = rows.map(|row| row.iter().map(|&x| x.into()).collect()).collect();
+/// give figures that mean nothing. The same rows say it as say what a block holds.
+pub fn doubt<A: Float>(
+    block: &ArrayD<A>,
+    axis: Axis,
+    tolerance: f64,
+    mask: Option<&ArrayD<f32>>,
+) -> Option<String> {
+    let counts = rows_that_count(block, axis, mask);
+    let rows = block.lanes(axis).into_iter().zip(&counts).filter(|(_, counts)| **counts > 0.0);
+    let rows = rows.map(|(row, _)| row.iter().map(|&x| x.into()).collect());
+    let rows: Vec<Vec<f64>> = rows.collect();
     let first = rows.first()?;
     let sums = |of: fn(f64) -> f64| rows.iter().map(move |row| row.iter().map(|&x| of(x)).sum());
     let are_one = |of| sums(of).all(|sum: f64| (sum - 1.0).abs() <= tolerance);
@@ -96,7 +115,8 @@ mod tests {
     #[test]
     fn what_is_not_quite_a_distribution_is_doubted() {
         let p = array![[0.25_f32, 0.5, 0.25], [0.8, 0.1, 0.1], [0.2, 0.2, 0.6]].into_dyn();
-        let doubt = |block: ArrayD<f32>, axis| doubt(&block, Axis(axis), 1e-3).unwrap_or_default();
+        let doubt =
+            |block: ArrayD<f32>, axis| doubt(&block, Axis(axis), 1e-3, None).unwrap_or_default();
         assert!(doubt(p.clone(), 0).contains("another --axis"));
         assert!(doubt(&p * 0.9, 1).contains("the first to 0.9000"));
         assert!(doubt(&p * 100.0, 1).contains("add up to 100.0000"));
@@ -104,7 +124,13 @@ mod tests {
         assert!(doubt(p.mapv(f32::log10), 1).contains("base 10"));
         assert_eq!(doubt(p.ln() + 2.0, 1), "");
         assert_eq!(doubt(&p * 7.0 - 2.0, 1), "");
-        assert_eq!(doubt(p * 0.0, 1), "");
+        assert_eq!(doubt(&p * 0.0, 1), "");
+        // A row whose mask is 0 raises no doubt, and takes none away.
+        let mask = array![1.0_f32, 0.0, 1.0].into_dyn();
+        let masked = |block: &ArrayD<f32>| super::doubt(block, Axis(1), 1e-3, Some(&mask));
+        let mut other = &p * 0.9;
+        other.index_axis_mut(Axis(0), 1).mapv_inplace(|p| 5.0 * p - 3.0);
+        assert!(masked(&other).is_some());
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Measure {
             let holds = Holds::of(operand, self.axis, self.tolerance, rows.mask.as_ref())?;
             let Some(holds) = holds else { continue };
             if holds == Holds::Logits
-                && let Some(doubt) = doubt(operand, self.axis, self.tolerance)
+                && let Some(doubt) = doubt(operand, self.axis, self.tolerance, rows.mask.as_ref())
             {
                 let side = if i == 0 { "reference" } else { "candidate" };
                 let line = format!(

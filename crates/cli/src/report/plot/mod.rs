@@ -63,7 +63,7 @@ pub fn panels(report: &Report) -> Vec<(String, String)> {
 }
 
 /// The picture: a legend, then a line of two panels for each divergence.
-pub fn svg(report: &Report) -> Result<String, Failure> {
+pub fn svg(report: &Report) -> String {
     let panels = panels(report);
     let mut inside = String::new();
     let mut top = MARGIN + LINE;
@@ -86,11 +86,11 @@ pub fn svg(report: &Report) -> Result<String, Failure> {
     }
     let width = 2.0 * (MARGIN + WIDTH);
     let height = top + panels.len().div_ceil(2) as f64 * HEIGHT + MARGIN;
-    Ok(format!(
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{inside}</svg>\n"
-    ))
+    )
 }
 
 /// The same picture as PNG.
@@ -101,8 +101,7 @@ pub fn png(report: &Report) -> Result<Vec<u8>, Failure> {
     let fonts = Arc::make_mut(&mut options.fontdb);
     fonts.load_font_data(FONT.to_vec());
     fonts.set_sans_serif_family("DejaVu Sans");
-    let tree =
-        Tree::from_str(&svg(report)?, &options).map_err(|error| failed(error.to_string()))?;
+    let tree = Tree::from_str(&svg(report), &options).map_err(|error| failed(error.to_string()))?;
     let size = tree.size().to_int_size().scale_by(SCALE);
     let mut picture = size
         .and_then(|size| Pixmap::new(size.width(), size.height()))
