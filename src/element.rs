@@ -6,6 +6,7 @@ use crate::exact::ExactSum;
 use crate::layout::Matrices;
 use crate::number::{Number, Real};
 use crate::partial::BufferedMoments;
+use crate::sparse::SparseRequest;
 
 /// A number that losses are computed of: `f32` or `f64`; with the feature `half` also
 /// [`f16`](https://docs.rs/half/2/half/struct.f16.html) or [`bf16`](https://docs.rs/half/2/half/struct.bf16.html).
@@ -24,7 +25,7 @@ use crate::partial::BufferedMoments;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a number that losses are computed of",
     label = "`f32` and `f64` are, and with the feature `half` `f16` and `bf16`",
-    note = "integers must be converted first, by `array.mapv(|n| n as f64)` for example; labels must be made one-hot",
+    note = "integers must be converted first, by `array.mapv(|n| n as f64)` for example; labels are taken by `labels_batch`",
     note = "`kldiv::half::f16` and `kldiv::half::bf16` are taken with the feature `half` of `kldiv`"
 )]
 pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
@@ -35,6 +36,16 @@ pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
     #[doc(hidden)]
     fn compute(
         request: &Request,
+        matrices: Matrices<'_, Self>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum
+    where
+        Self: Sized;
+
+    /// Computes matrices with a sparse target, and returns their total.
+    #[doc(hidden)]
+    fn compute_sparse(
+        request: &SparseRequest,
         matrices: Matrices<'_, Self>,
         moments: Option<&mut BufferedMoments>,
     ) -> ExactSum
@@ -59,6 +70,14 @@ impl Element for f32 {
         request.compute(matrices, moments)
     }
 
+    fn compute_sparse(
+        request: &SparseRequest,
+        matrices: Matrices<'_, f32>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        request.compute(matrices, moments)
+    }
+
     fn total(request: &Request, operands: Operands<'_, f32>) -> Option<f64> {
         request.total_of(operands)
     }
@@ -69,6 +88,14 @@ impl Element for f64 {
 
     fn compute(
         request: &Request,
+        matrices: Matrices<'_, f64>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        request.compute(matrices, moments)
+    }
+
+    fn compute_sparse(
+        request: &SparseRequest,
         matrices: Matrices<'_, f64>,
         moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
@@ -92,6 +119,14 @@ impl Element for ::half::f16 {
         request.compute(matrices, moments)
     }
 
+    fn compute_sparse(
+        request: &SparseRequest,
+        matrices: Matrices<'_, ::half::f16>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        request.compute(matrices, moments)
+    }
+
     fn total(request: &Request, operands: Operands<'_, ::half::f16>) -> Option<f64> {
         request.total_of(operands)
     }
@@ -103,6 +138,14 @@ impl Element for ::half::bf16 {
 
     fn compute(
         request: &Request,
+        matrices: Matrices<'_, ::half::bf16>,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        request.compute(matrices, moments)
+    }
+
+    fn compute_sparse(
+        request: &SparseRequest,
         matrices: Matrices<'_, ::half::bf16>,
         moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {

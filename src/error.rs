@@ -3,6 +3,9 @@
 use std::error;
 use std::fmt;
 
+use crate::reduction::AnyReduction;
+use crate::sparse::Tail;
+
 /// Why a call was refused. Each variant's documentation is the exact predicate; its fields hold what
 /// is needed to mend the call.
 ///
@@ -83,6 +86,53 @@ pub enum Error {
         name: &'static str,
         /// The parameter.
         parameter: f64,
+    },
+    /// Of a [sparse target](crate::KLDivLoss::sparse_batch): `classes` and `values` do not have the input's shape along every axis
+    /// but the class axis, or not the same length k along that, or `!(1 <= k && k <= C)`.
+    SparseShape {
+        /// The input's shape.
+        input: Vec<usize>,
+        /// The shape of the classes.
+        classes: Vec<usize>,
+        /// The shape of their values.
+        values: Vec<usize>,
+        /// The class axis.
+        axis: usize,
+    },
+    /// `labels.shape()` is not the input's without the class axis.
+    LabelShape {
+        /// The input's shape without the class axis.
+        expected: Vec<usize>,
+        /// The labels' shape.
+        found: Vec<usize>,
+    },
+    /// `!(0 <= class && class < C)` of a class that a sparse target names, in a distribution whose weight is not 0.
+    ClassOutOfRange {
+        /// The distribution.
+        index: Vec<usize>,
+        /// The place of the class along the class axis of `classes`.
+        entry: usize,
+        /// The class.
+        class: i128,
+        /// The number of classes C.
+        classes: usize,
+    },
+    /// A sparse target names a class twice in one distribution, whose weight is not 0.
+    RepeatedClass {
+        /// The distribution.
+        index: Vec<usize>,
+        /// The class.
+        class: usize,
+    },
+    /// A sparse target of logits, and a tail other than `Renormalized`: k logits do not say how much mass is left.
+    InvalidTail {
+        /// The tail.
+        tail: Tail,
+    },
+    /// `Pointwise` with a sparse target.
+    InvalidReduction {
+        /// The reduction.
+        reduction: AnyReduction,
     },
     /// A name that no divergence has, or one whose parameter is missing or superfluous.
     UnknownDivergence {
@@ -172,6 +222,45 @@ impl fmt::Display for Error {
                 };
                 write!(f, "the parameter {parameter} of the divergence {name} {range}")
             }
+            Error::SparseShape { input, classes, values, axis } => {
+                let (mut expected, k) = (format!("{input:?}"), input.get(*axis).copied());
+                let named = classes.get(*axis).copied().unwrap_or(0);
+                if let (Some(most), true) = (k, classes.len() == input.len()) {
+                    if !(1..=most).contains(&named) {
+                        return write!(
+                            f,
+                            "{named} classes are named along axis {axis}, but it must be from 1 to the input's {most}"
+                        );
+                    }
+                    let mut shape = input.clone();
+                    shape[*axis] = named;
+                    expected = format!("{shape:?}");
+                }
+                write!(
+                    f,
+                    "classes have shape {classes:?} and their values {values:?}, but both must have {expected}: the input's, with the number of named classes along axis {axis}"
+                )
+            }
+            Error::LabelShape { expected, found } => write!(
+                f,
+                "labels have shape {found:?} but the input without its class axis has {expected:?}"
+            ),
+            Error::ClassOutOfRange { index, entry, class, classes } => write!(
+                f,
+                "class {class} at place {entry} of distribution {index:?} is not from 0 to {}; if it marks padding, call .weights(…) with a weight of 0 for it",
+                classes.saturating_sub(1)
+            ),
+            Error::RepeatedClass { index, class } => {
+                write!(f, "class {class} is named twice in distribution {index:?}")
+            }
+            Error::InvalidTail { tail } => write!(
+                f,
+                "the tail {tail} needs the mass that the named classes leave, which their logits do not tell; call .tail(Tail::Renormalized), or .target(Target::LogProbabilities) if the values are log-probabilities"
+            ),
+            Error::InvalidReduction { reduction } => write!(
+                f,
+                "the reduction {reduction} needs the terms of single classes, which a sparse target does not have; PerDistribution gives their sums"
+            ),
             Error::UnknownDivergence { name } => write!(
                 f,
                 "unknown divergence {name:?}; one of forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation, where a number behind a colon is a parameter that must be given"

@@ -21,6 +21,12 @@
 //! # Ok::<(), kldiv::Error>(())
 //! ```
 //!
+//! # Pages
+//!
+//! [Replacing a hand-written loop](_loops) · [which divergence](_divergences) · [from logits](_logits) ·
+//! [sparse teachers and labels](_sparse) · [special values](_special_values) · [accuracy](_accuracy) · [exactness](_exact) ·
+//! [more data than memory](_machines) · [the command line](_command_line) · [speed](_speed)
+//!
 //! # From PyTorch
 //!
 //! | PyTorch | here |
@@ -35,6 +41,8 @@
 //! | `log_target=True` | [`.log_target(true)`](KLDivLoss::log_target) |
 //! | classes along dimension 1 | [`.axis(Axis(1))`](KLDivLoss::axis) |
 //! | `loss.backward()` | [`value_and_grad`](KLDivLoss::value_and_grad), [`backward`](KLDivLoss::backward) |
+//! | `F.cross_entropy(logits, labels)` | [`labels_batch`](KLDivWithLogitsLoss::labels_batch) |
+//! | a teacher's `topk`, gathered by hand | [`sparse_batch`](KLDivWithLogitsLoss::sparse_batch) |
 //! | `kl_div(log_softmax(z / T), …)` | [`KLDivWithLogitsLoss`], softmax fused in |
 //! | reverse, Jensen–Shannon, skew and others, composed by hand | [`.divergence(Divergence::JensenShannon(0.5))`](KLDivLoss::divergence) |
 //!
@@ -176,6 +184,7 @@
 //! - `partial`: results that merge.
 //! - `check`: masses and what they tell; what `validated` and `diagnose` read.
 //! - `engine`: values and gradients of the matrices of one thread.
+//! - `sparse`: targets that name some classes, as lanes of those and one for the rest.
 //! - `element.rs`, `reduction`, `batch`, `loss.rs` and `logits.rs`, in this order: what users see.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -183,6 +192,28 @@
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The pages under docs/.
+macro_rules! pages {
+    ($($name:ident: $page:literal),* $(,)?) => {
+        $(
+            #[cfg(any(doc, doctest))]
+            #[doc = include_str!(concat!("../docs/", $page, ".md"))]
+            pub mod $name {}
+        )*
+    };
+}
+
+pages! {
+    _accuracy: "accuracy",
+    _command_line: "command-line",
+    _logits: "logits",
+    _loops: "loops",
+    _machines: "machines",
+    _sparse: "sparse",
+    _special_values: "special-values",
+    _speed: "speed",
+}
 
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/divergences.md")]
@@ -208,9 +239,10 @@ mod number;
 mod partial;
 mod reduction;
 mod softmax;
+mod sparse;
 mod target;
 
-pub use batch::{Batch, Gradients};
+pub use batch::{Batch, Gradients, SparseBatch};
 pub use check::{Diagnosis, LikelyCause, Offender, OperandReport};
 pub use divergence::Divergence;
 pub use element::Element;
@@ -225,4 +257,5 @@ pub use reduction::{
     AnyReduction, BatchMean, DistributionMean, Mean, PerDistribution, Pointwise, Reduction,
     ScalarReduction, Sum, SumOver,
 };
+pub use sparse::{ClassIndex, Tail};
 pub use target::{Target, Target as Holds};

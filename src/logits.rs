@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayRef, Axis, Dimension};
 
-use crate::batch::{Batch, Gradients};
+use crate::batch::{Batch, Gradients, SparseBatch};
 use crate::divergence::Divergence;
 use crate::element::Element;
 use crate::engine::{Form, Rule, Softmax};
@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::number::Float;
 use crate::partial::Partial;
 use crate::reduction::{Reduction, ScalarReduction};
+use crate::sparse::{ClassIndex, Tail};
 use crate::target::Target;
 
 /// The divergence KL(p ‖ q) as a loss of logits, in nats: softmax fused in, so that no log-probabilities
@@ -93,6 +94,8 @@ pub struct KLDivWithLogitsLoss<R> {
     divergence: Divergence,
     generalized: bool,
     validated: Option<f64>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    tail: Tail,
 }
 
 impl<R: Reduction> KLDivWithLogitsLoss<R> {
@@ -109,6 +112,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
             divergence: Divergence::Forward,
             generalized: false,
             validated: None,
+            tail: Tail::Bucket,
         }
     }
 
@@ -192,6 +196,12 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         KLDivWithLogitsLoss { validated: Some(tolerance), ..self }
     }
 
+    /// What a [sparse target](Self::sparse_batch) says of the classes that it does not name. A dense call ignores it.
+    #[must_use]
+    pub const fn tail(self, tail: Tail) -> Self {
+        KLDivWithLogitsLoss { tail, ..self }
+    }
+
     /// The checked pair, from which every call starts.
     ///
     /// # Errors
@@ -233,6 +243,67 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         let factor =
             if self.times_temperature_squared { self.temperature * of_target } else { 1.0 };
         Softmax { target: self.target, temperatures: [self.temperature, of_target], factor }
+    }
+
+    /// The checked logits and a target that names k classes of each distribution: a teacher's k best, for example.
+    ///
+    /// `classes` and `values` have the input's shape, but k along the class axis, 1 ≤ k ≤ C. `values` are of the named classes what
+    /// [`target`](Self::target) says: probabilities, log-probabilities or logits. [`tail`](Self::tail) says what the other
+    /// classes get. Logits of k classes do not tell how much mass is left: they take [`Tail::Renormalized`] only. The order in
+    /// which classes are named changes nothing.
+    ///
+    /// # Errors
+    /// [`SparseShape`](Error::SparseShape), [`InvalidTail`](Error::InvalidTail), [`InvalidReduction`](Error::InvalidReduction);
+    /// otherwise as [`batch`](Self::batch). The calls refuse classes that are [out of range](Error::ClassOutOfRange) or
+    /// [named twice](Error::RepeatedClass).
+    ///
+    /// ```
+    /// use kldiv::{BatchMean, KLDivWithLogitsLoss, Target};
+    /// use ndarray::array;
+    ///
+    /// let student = array![[0.5_f32, 0.0, 2.0, -1.0, 1.0]]; // logits
+    /// let (classes, log_p) = (array![[2_u32, 4]], array![[0.6_f32, 0.3]].ln()); // the teacher's two best
+    /// let criterion = KLDivWithLogitsLoss::new(BatchMean).target(Target::LogProbabilities);
+    /// let (loss, gradient) = criterion.sparse_batch(&student, &classes, &log_p)?.value_and_grad()?;
+    /// assert!(loss > 0.0 && gradient.dim() == (1, 5));
+    /// assert!(gradient.sum().abs() < 1e-6);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn sparse_batch<'a, A: Element, D: Dimension, I: ClassIndex>(
+        &self,
+        input: &'a ArrayRef<A, D>,
+        classes: &'a ArrayRef<I, D>,
+        values: &'a ArrayRef<A, D>,
+    ) -> Result<SparseBatch<'a, R, A, D, I>, Error> {
+        SparseBatch::new(self.batch(input, input)?, classes, values, self.tail)
+    }
+
+    /// The checked logits and a label for each distribution: the class that has probability 1, whatever
+    /// [`target`](Self::target) says. The divergence KL(p ‖ q) is then the cross entropy of `torch.nn.CrossEntropyLoss`.
+    ///
+    /// `labels` has the input's shape without the class axis. For label smoothing name one class with probability 1 − ε + ε/C by
+    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`].
+    ///
+    /// # Errors
+    /// [`LabelShape`](Error::LabelShape); otherwise as [`sparse_batch`](Self::sparse_batch).
+    ///
+    /// ```
+    /// use kldiv::{DistributionMean, KLDivWithLogitsLoss};
+    /// use ndarray::array;
+    ///
+    /// let logits = array![[0.0_f64, 3_f64.ln()], [0.0, 0.0]];
+    /// let criterion = KLDivWithLogitsLoss::new(DistributionMean);
+    /// let loss = criterion.labels_batch(&logits, &array![1, 0])?.forward()?;
+    /// assert!((loss + (0.75_f64.ln() + 0.5_f64.ln()) / 2.0).abs() < 1e-15);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn labels_batch<'a, A: Element, D: Dimension, I: ClassIndex>(
+        &self,
+        input: &'a ArrayRef<A, D>,
+        labels: &'a ArrayRef<I, D::Smaller>,
+    ) -> Result<SparseBatch<'a, R, A, D, I>, Error> {
+        let of_probabilities = KLDivWithLogitsLoss { target: Target::Probabilities, ..*self };
+        SparseBatch::of_labels(of_probabilities.batch(input, input)?, labels, self.tail)
     }
 
     /// The loss. See [`Batch::forward`].

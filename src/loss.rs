@@ -2,13 +2,14 @@
 
 use ndarray::{ArrayRef, Axis, Dimension};
 
-use crate::batch::{Batch, Gradients};
+use crate::batch::{Batch, Gradients, SparseBatch};
 use crate::divergence::Divergence;
 use crate::element::Element;
 use crate::engine::{Form, Rule};
 use crate::error::Error;
 use crate::partial::Partial;
 use crate::reduction::{Reduction, ScalarReduction};
+use crate::sparse::{ClassIndex, Tail};
 
 /// The Kullback–Leibler divergence KL(target ‖ input) as a loss, in nats.
 ///
@@ -54,6 +55,8 @@ pub struct KLDivLoss<R> {
     divergence: Divergence,
     generalized: bool,
     validated: Option<f64>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    tail: Tail,
 }
 
 impl<R: Reduction> KLDivLoss<R> {
@@ -67,6 +70,7 @@ impl<R: Reduction> KLDivLoss<R> {
             divergence: Divergence::Forward,
             generalized: false,
             validated: None,
+            tail: Tail::Bucket,
         }
     }
 
@@ -160,6 +164,12 @@ impl<R: Reduction> KLDivLoss<R> {
         KLDivLoss { validated: Some(tolerance), ..self }
     }
 
+    /// What a [sparse target](Self::sparse_batch) says of the classes that it does not name. A dense call ignores it.
+    #[must_use]
+    pub const fn tail(self, tail: Tail) -> Self {
+        KLDivLoss { tail, ..self }
+    }
+
     /// The checked pair, from which every call starts.
     ///
     /// # Errors
@@ -175,6 +185,65 @@ impl<R: Reduction> KLDivLoss<R> {
         let KLDivLoss { divergence, generalized, log_target, .. } = *self;
         let rule = Rule::LogProbabilities { form: Form { divergence, generalized }, log_target };
         Batch::new(self.reduction, rule, self.axis, input, target)?.validated(self.validated)
+    }
+
+    /// The checked input and a target that names k classes of each distribution: a teacher's k best, for example.
+    ///
+    /// `classes` and `values` have the input's shape, but k along the class axis, 1 ≤ k ≤ C. `values` are the probabilities of
+    /// the named classes, or with [`log_target(true)`](Self::log_target) their log-probabilities. [`tail`](Self::tail) says what
+    /// the other classes get. The order in which classes are named changes nothing.
+    ///
+    /// # Errors
+    /// [`SparseShape`](Error::SparseShape), [`InvalidReduction`](Error::InvalidReduction); otherwise as [`batch`](Self::batch). The
+    /// calls refuse classes that are [out of range](Error::ClassOutOfRange) or [named twice](Error::RepeatedClass).
+    ///
+    /// ```
+    /// use kldiv::{DistributionMean, KLDivLoss};
+    /// use ndarray::array;
+    ///
+    /// let log_q = array![[0.1_f64, 0.2, 0.3, 0.4], [0.25, 0.25, 0.25, 0.25]].ln();
+    /// let (classes, log_p) = (array![[3_i64, 2], [0, 1]], array![[0.5_f64, 0.25], [0.5, 0.5]].ln());
+    /// let criterion = KLDivLoss::new(DistributionMean).log_target(true);
+    /// let loss = criterion.sparse_batch(&log_q, &classes, &log_p)?.forward()?;
+    /// // Classes 0 and 1 of the first row form one class, of mass 1/4 in p and 0.3 in q.
+    /// let first = 0.5 * (0.5_f64 / 0.4).ln() + 0.25 * (0.25_f64 / 0.3).ln() + 0.25 * (0.25_f64 / 0.3).ln();
+    /// assert!((loss - (first + 2_f64.ln()) / 2.0).abs() < 1e-15);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn sparse_batch<'a, A: Element, D: Dimension, I: ClassIndex>(
+        &self,
+        input: &'a ArrayRef<A, D>,
+        classes: &'a ArrayRef<I, D>,
+        values: &'a ArrayRef<A, D>,
+    ) -> Result<SparseBatch<'a, R, A, D, I>, Error> {
+        SparseBatch::new(self.batch(input, input)?, classes, values, self.tail)
+    }
+
+    /// The checked input and a label for each distribution: the class that has probability 1. The divergence KL(p ‖ q) is then
+    /// the cross entropy −ln q of the label.
+    ///
+    /// `labels` has the input's shape without the class axis. For label smoothing name one class with probability 1 − ε + ε/C by
+    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`].
+    ///
+    /// # Errors
+    /// [`LabelShape`](Error::LabelShape); otherwise as [`sparse_batch`](Self::sparse_batch).
+    ///
+    /// ```
+    /// use kldiv::{KLDivLoss, Sum};
+    /// use ndarray::array;
+    ///
+    /// let log_q = array![[0.5_f64, 0.5], [0.25, 0.75]].ln();
+    /// let loss = KLDivLoss::new(Sum).labels_batch(&log_q, &array![0, 1])?.forward()?;
+    /// assert_eq!(loss, -(0.5_f64.ln() + 0.75_f64.ln()));
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn labels_batch<'a, A: Element, D: Dimension, I: ClassIndex>(
+        &self,
+        input: &'a ArrayRef<A, D>,
+        labels: &'a ArrayRef<I, D::Smaller>,
+    ) -> Result<SparseBatch<'a, R, A, D, I>, Error> {
+        let of_probabilities = KLDivLoss { log_target: false, ..*self };
+        SparseBatch::of_labels(of_probabilities.batch(input, input)?, labels, self.tail)
     }
 
     /// The loss. See [`Batch::forward`].

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use kldiv::{
     DistributionMean, Divergence, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Pointwise, Sum,
-    Target,
+    Tail, Target,
 };
 use ndarray::{Array1, Array2, Axis};
 
@@ -133,6 +133,32 @@ fn check_logits(n: usize, classes: usize, axis: usize) {
     }
 }
 
+/// Few classes named, and labels; of few classes whole lanes of targets are made, a few at a time.
+fn check_sparse(n: usize, classes: usize, axis: usize) {
+    let [logits, _] = operands(n, classes, axis);
+    let mut dim = [n / classes; 2];
+    dim[axis] = 2;
+    let named = Array2::from_shape_fn(dim, |place| [place.0, place.1][axis]);
+    let log_p = Array2::from_elem(dim, -1.5_f32);
+    let labels = Array1::from_elem(n / classes, 3_i64);
+    let mut gradient = logits.clone();
+    let at = |what: &str| format!("{what} of {:?} along {axis}", logits.dim());
+    for tail in [Tail::Bucket, Tail::Uniform, Tail::Dropped] {
+        let sum = KLDivWithLogitsLoss::new(Sum).axis(Axis(axis)).tail(tail);
+        let sum = sum.target(Target::LogProbabilities);
+        let sum = sum.sparse_batch(&logits, &named, &log_p).unwrap();
+        check_pieces(&at("sparse sum"), n, 0, 3 * n, || sum.forward().unwrap());
+        check_pieces(&at("sparse gradient"), n, 0, 3 * n, || {
+            sum.value_and_grad_into(&mut gradient).unwrap()
+        });
+    }
+    let lanes = KLDivWithLogitsLoss::new(PerDistribution).axis(Axis(axis));
+    let lanes = lanes.labels_batch(&logits, &labels).unwrap();
+    check_pieces(&at("labels"), n, 4 * n / classes, 3 * n, || lanes.forward().unwrap());
+    let mut losses = Array1::zeros(n / classes);
+    check_pieces(&at("labels"), n, 0, 3 * n, || lanes.forward_into(&mut losses).unwrap());
+}
+
 /// Half as many bytes, and no copy in single precision.
 #[cfg(feature = "half")]
 fn check_half(n: usize, classes: usize, axis: usize) {
@@ -165,6 +191,9 @@ fn only_outputs_are_allocated() {
     check_one_thread(4_000_000);
     for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (4_000_000, 1)] {
         check_logits(4_000_000, classes, axis);
+    }
+    for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (100_000, 1)] {
+        check_sparse(4_000_000, classes, axis);
     }
     for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (1_000_000, 1)] {
         check_into(1_000_000, classes, axis);

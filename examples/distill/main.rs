@@ -8,6 +8,7 @@
 //! cargo run --release --example distill
 //! cargo run --release --example distill -- --divergence reverse loss-curves.svg
 //! cargo run --release --example distill -- --all # compares four divergences
+//! cargo run --release --example distill -- --top-k 3 # of the teacher only the three best classes of each image
 //! ```
 
 mod plot;
@@ -70,6 +71,9 @@ struct Arguments {
     /// Train a student by each of forward, reverse, jensen-shannon:0.5 and skew:0.1 too, and compare them
     #[arg(long)]
     all: bool,
+    /// Of the teacher keep only the K best classes of each image, 1 to 10; the others form one class
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(1..=10))]
+    top_k: Option<u8>,
 }
 
 impl Arguments {
@@ -106,7 +110,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let bar = progress_bar(1 + divergences.len());
     let runs: Vec<_> = (0..SEEDS)
         .into_par_iter()
-        .map(|seed| distill(&digits, seed, &divergences, &bar))
+        .map(|seed| distill(&digits, seed, &divergences, arguments.top_k, &bar))
         .collect::<Result<_, _>>()?;
     bar.finish_and_clear();
 
@@ -117,6 +121,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         Divergence::Forward => ("student, soft targets".to_owned(), String::new()),
         divergence => (format!("student, {divergence}"), format!(", {divergence}")),
     };
+    let row = arguments.top_k.map_or(row.clone(), |k| format!("{row}, best {k}"));
     report::print_header();
     report::print_row("teacher, 8×8", &teacher);
     report::print_row("student, hard labels", &hard);
@@ -157,6 +162,7 @@ fn distill(
     digits: &Digits,
     seed: u64,
     divergences: &[Divergence],
+    top_k: Option<u8>,
     bar: &ProgressBar,
 ) -> Result<Vec<History>, kldiv::Error> {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -185,7 +191,9 @@ fn distill(
     };
     let mut histories = vec![teacher_history, student(Objective::hard(&few))?];
     for &divergence in divergences {
-        histories.push(student(Objective::soft(&teacher, &few, TEMPERATURE, divergence))?);
+        let best = top_k.map(usize::from);
+        let objective = Objective::soft(&teacher, &few, TEMPERATURE, divergence, best);
+        histories.push(student(objective)?);
     }
     Ok(histories)
 }

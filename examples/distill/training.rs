@@ -3,7 +3,7 @@
 use indicatif::ProgressBar;
 use kldiv::{BatchMean, Divergence, Error, KLDivWithLogitsLoss, Target};
 use kldiv_digits::{Digits, Network};
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
@@ -12,27 +12,45 @@ const RATE: f32 = 1e-3;
 
 /// What is minimized: the mean over the images of a divergence of softmax(logits / temperature) from the target.
 pub struct Objective {
-    targets: Array2<f32>,
+    targets: Targets,
     criterion: KLDivWithLogitsLoss<BatchMean>,
 }
 
+/// What is known of every image.
+enum Targets {
+    /// Its label: the divergence is the cross entropy.
+    Labels(Array1<u32>),
+    /// The teacher's logits.
+    Logits(Array2<f32>),
+    /// The teacher's best classes and their log-probabilities. The other classes form a bucket.
+    Best { classes: Array2<u32>, log_p: Array2<f32> },
+}
+
 impl Objective {
-    /// The target is one-hot: KL(target ‖ softmax(logits)) is the cross-entropy.
+    /// The target is the label.
     pub fn hard(digits: &Digits) -> Self {
-        let criterion = KLDivWithLogitsLoss::new(BatchMean).target(Target::Probabilities);
-        Self { targets: digits.labels.clone(), criterion }
+        let targets = Targets::Labels(digits.labels.clone());
+        Self { targets, criterion: KLDivWithLogitsLoss::new(BatchMean) }
     }
 
-    /// The target is softmax(the teacher's logits / temperature).
+    /// The target is softmax(the teacher's logits / temperature), of which only the `best` classes are known if there is a number.
     pub fn soft(
         teacher: &Network,
         digits: &Digits,
         temperature: f64,
         divergence: Divergence,
+        best: Option<usize>,
     ) -> Self {
         let criterion =
             KLDivWithLogitsLoss::new(BatchMean).temperature(temperature).divergence(divergence);
-        Self { targets: teacher.logits(&digits.images), criterion }
+        let logits = teacher.logits(&digits.images);
+        match best {
+            None => Self { targets: Targets::Logits(logits), criterion },
+            Some(best) => Self {
+                targets: best_of(&logits, temperature as f32, best),
+                criterion: criterion.target(Target::LogProbabilities),
+            },
+        }
     }
 
     /// The loss of a batch, and its gradient with respect to the logits.
@@ -41,8 +59,36 @@ impl Objective {
         batch: &[usize],
         logits: &Array2<f32>,
     ) -> Result<(f32, Array2<f32>), Error> {
-        self.criterion.value_and_grad(logits, &self.targets.select(Axis(0), batch))
+        let rows = |array: &Array2<f32>| array.select(Axis(0), batch);
+        let criterion = &self.criterion;
+        match &self.targets {
+            Targets::Labels(labels) => {
+                criterion.labels_batch(logits, &labels.select(Axis(0), batch))?.value_and_grad()
+            }
+            Targets::Logits(teacher) => criterion.value_and_grad(logits, &rows(teacher)),
+            Targets::Best { classes, log_p } => {
+                let (classes, log_p) = (classes.select(Axis(0), batch), rows(log_p));
+                criterion.sparse_batch(logits, &classes, &log_p)?.value_and_grad()
+            }
+        }
     }
+}
+
+/// The best classes of each row, and ln softmax(logits / temperature) of these.
+fn best_of(logits: &Array2<f32>, temperature: f32, best: usize) -> Targets {
+    let shape = (logits.nrows(), best);
+    let (mut classes, mut log_p) = (Array2::zeros(shape), Array2::zeros(shape));
+    for (row, logits) in logits.rows().into_iter().enumerate() {
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        let scaled = logits.mapv(|z| (z - logits[order[0]]) / temperature);
+        let log_sum = scaled.exp().sum().ln();
+        for (place, &class) in order[..best].iter().enumerate() {
+            classes[[row, place]] = class as u32;
+            log_p[[row, place]] = scaled[class] - log_sum;
+        }
+    }
+    Targets::Best { classes, log_p }
 }
 
 /// How one training went, epoch by epoch.
@@ -50,7 +96,7 @@ impl Objective {
 pub struct History {
     /// The objective, the mean over the epoch.
     pub training: Vec<f64>,
-    /// KL(labels ‖ softmax(logits)) on the held-out images.
+    /// The cross entropy of the labels on the held-out images.
     pub held_out: Vec<f64>,
     /// The fraction of the held-out images classified correctly at the end.
     pub accuracy: f64,
@@ -96,15 +142,16 @@ impl Training<'_> {
 }
 
 fn divergence(network: &Network, digits: &Digits) -> Result<f64, Error> {
-    let Objective { targets, criterion } = Objective::hard(digits);
-    criterion.forward(&network.logits(&digits.images), &targets).map(f64::from)
+    let criterion = KLDivWithLogitsLoss::new(BatchMean);
+    let logits = network.logits(&digits.images);
+    criterion.labels_batch(&logits, &digits.labels)?.forward().map(f64::from)
 }
 
 fn accuracy(network: &Network, digits: &Digits) -> f64 {
     let logits = network.logits(&digits.images);
     let correct = (logits.rows().into_iter())
-        .zip(digits.labels.rows())
-        .filter(|(logits, label)| label[largest(logits.iter())] == 1.0)
+        .zip(&digits.labels)
+        .filter(|(logits, label)| largest(logits.iter()) == **label as usize)
         .count();
     correct as f64 / digits.count() as f64
 }

@@ -242,7 +242,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(check)
     }
 
-    fn request(&self, values: Values, upstream: f64, divisor: f64) -> Request {
+    pub(super) fn request(&self, values: Values, upstream: f64, divisor: f64) -> Request {
         let scale = match divisor == 0.0 {
             true => Scaled::new(0.0),
             false => Scaled::new(upstream).over(Scaled::new(divisor)),
@@ -265,6 +265,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Arrays {
             input: self.input,
             target: self.target,
+            classes: None,
             weights: self.weights,
             upstream: None,
             value,
@@ -273,7 +274,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         }
     }
 
-    fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         Counts {
             elements: self.input.len() as u64,
             rows: self.input.shape()[0] as u64,
@@ -281,14 +282,14 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         }
     }
 
-    fn divisor(&self) -> Result<f64, Error> {
+    pub(super) fn divisor(&self) -> Result<f64, Error> {
         self.reduction.kind().divisor(self.counts(), |times| match self.weights {
             None => (self.counts().distributions * times) as f64,
             Some(weights) => total(self.level, weights).times(times).value(),
         })
     }
 
-    fn check_output(&self, found: &[usize]) -> Result<(), Error> {
+    pub(super) fn check_output(&self, found: &[usize]) -> Result<(), Error> {
         match self.reduction.kind() {
             AnyReduction::Pointwise => same_shape(self.input.shape(), found),
             AnyReduction::PerDistribution => {
@@ -318,7 +319,7 @@ impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     }
 }
 
-fn same_shape(expected: &[usize], found: &[usize]) -> Result<(), Error> {
+pub(super) fn same_shape(expected: &[usize], found: &[usize]) -> Result<(), Error> {
     // Not ==: comparing no bytes at a dangling pointer costs some processors 70 ns.
     if expected.iter().eq(found) {
         return Ok(());

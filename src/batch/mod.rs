@@ -2,6 +2,7 @@
 
 mod call;
 mod diagnose;
+mod sparse;
 mod traversal;
 mod validate;
 
@@ -9,6 +10,7 @@ mod validate;
 mod tests;
 
 pub use call::Gradients;
+pub use sparse::SparseBatch;
 
 use ndarray::{ArrayRef, Dimension};
 

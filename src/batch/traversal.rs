@@ -77,7 +77,7 @@ impl Request {
 }
 
 /// The moments of distributions without classes. Their divergences are 0.
-fn moments_of_nothing<A: Element, D: Dimension>(
+pub(super) fn moments_of_nothing<A: Element, D: Dimension>(
     level: Level,
     arrays: &Arrays<'_, A, D>,
     axis: usize,

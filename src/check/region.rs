@@ -73,6 +73,7 @@ impl<'a, A: Number> Region<'a, A> {
         let arrays = Arrays {
             input: &*self.input,
             target: &*self.target,
+            classes: None,
             weights: self.weights.as_deref(),
             upstream: None,
             value: None,

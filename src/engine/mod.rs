@@ -10,3 +10,4 @@ mod results;
 pub(crate) use compute::merged;
 pub use request::Request;
 pub(crate) use request::{Form, Rule, Softmax, Values};
+pub(crate) use results::Results;

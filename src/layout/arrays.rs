@@ -5,6 +5,7 @@ use ndarray::{
     IxDyn, RawData,
 };
 
+use super::classes::Classes;
 use super::views::{Matrices, Views};
 use crate::number::Number;
 
@@ -12,8 +13,10 @@ use crate::number::Number;
 pub struct Arrays<'a, A: Number, D: Dimension> {
     /// The input x.
     pub input: &'a ArrayRef<A, D>,
-    /// The target: probabilities t, log-probabilities y, or logits.
+    /// The target: probabilities t, log-probabilities y, or logits. With `classes` its class axis has their length.
     pub target: &'a ArrayRef<A, D>,
+    /// The classes that a sparse target names.
+    pub classes: Option<Classes<'a, IxDyn>>,
     /// The weights, one for each distribution.
     pub weights: Option<&'a ArrayRef<A::Real, D::Smaller>>,
     /// The upstream, one number for each distribution or for each term.
@@ -38,6 +41,7 @@ impl<'a, A: Number, D: Dimension> Arrays<'a, A, D> {
         Some(Views {
             input: matrix(lanes, self.input.as_slice()?)?,
             target: matrix(lanes, self.target.as_slice()?)?,
+            classes: optional(&self.classes, |classes| classes.matrix(lanes))?,
             weights: optional(&self.weights, |array| matrix(lanes, array.as_slice()?))?,
             upstream: optional(&self.upstream, |array| matrix(lanes, array.as_slice()?))?,
             value: optional(&mut self.value, |array| matrix_mut(lanes, array.as_slice_mut()?))?,
@@ -55,6 +59,7 @@ impl<'a, A: Number, D: Dimension> Arrays<'a, A, D> {
         Views {
             input: self.input.view().into_dyn(),
             target: self.target.view().into_dyn(),
+            classes: self.classes,
             weights: self.weights.map(|array| widened(array.view().into_dyn(), missing)),
             upstream: self.upstream.map(|view| widened(view, missing)),
             value: self.value.map(|view| widened(view, missing)),

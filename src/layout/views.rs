@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayBase, ArrayView, ArrayView2, ArrayViewMut, Axis, Dimension, Ix2, RawData};
 
+use super::classes::Classes;
 use crate::number::Number;
 
 /// Views of the arrays of a call, all with the same axes. An array with one number for each distribution has a class axis of
@@ -11,6 +12,8 @@ pub struct Views<'a, A: Number, D> {
     pub input: ArrayView<'a, A, D>,
     /// The target: probabilities t, log-probabilities y, or logits.
     pub target: ArrayView<'a, A, D>,
+    /// The classes that a sparse target names.
+    pub classes: Option<Classes<'a, D>>,
     /// The weights, one for each distribution.
     pub weights: Option<ArrayView<'a, A::Real, D>>,
     /// The upstream, one number for each distribution or for each term.
@@ -62,6 +65,7 @@ impl<'a, A: Number, D: Dimension> Views<'a, A, D> {
         Views {
             input: change.apply(self.input),
             target: change.apply(self.target),
+            classes: self.classes.map(|classes| classes.with_axes(change)),
             weights: self.weights.map(|view| change.apply(view)),
             upstream: self.upstream.map(|view| change.apply(view)),
             value: self.value.map(|view| change.apply(view)),
@@ -74,16 +78,19 @@ impl<'a, A: Number, D: Dimension> Views<'a, A, D> {
     pub fn split_at(self, axis: Axis, index: usize) -> (Self, Self) {
         let (input, input_b) = self.input.split_at(axis, index);
         let (target, target_b) = self.target.split_at(axis, index);
+        let (classes, classes_b) =
+            self.classes.map(|classes| classes.split_at(axis, index)).unzip();
         let (weights, weights_b) = self.weights.map(|view| view.split_at(axis, index)).unzip();
         let (upstream, upstream_b) = self.upstream.map(|view| view.split_at(axis, index)).unzip();
         let (value, value_b) = self.value.map(|view| view.split_at(axis, index)).unzip();
         let (d_input, d_input_b) = self.d_input.map(|view| view.split_at(axis, index)).unzip();
         let (d_target, d_target_b) = self.d_target.map(|view| view.split_at(axis, index)).unzip();
         (
-            Views { input, target, weights, upstream, value, d_input, d_target },
+            Views { input, target, classes, weights, upstream, value, d_input, d_target },
             Views {
                 input: input_b,
                 target: target_b,
+                classes: classes_b,
                 weights: weights_b,
                 upstream: upstream_b,
                 value: value_b,
@@ -98,6 +105,7 @@ impl<'a, A: Number, D: Dimension> Views<'a, A, D> {
         let all = [
             Some(self.input.strides()),
             Some(self.target.strides()),
+            self.classes.as_ref().map(Classes::strides),
             self.weights.as_ref().map(|view| view.strides()),
             self.upstream.as_ref().map(|view| view.strides()),
             self.value.as_ref().map(|view| view.strides()),

@@ -102,6 +102,25 @@ impl<T: Real> LogSoftmax<T> {
             },
         );
     }
+
+    /// Writes factor·e^((z − max z)/τ) of each number of a block, rounded once more.
+    pub fn scaled_weights<N: Number<Real = T>>(&self, logits: &[N], factor: f64, out: &mut [N]) {
+        let level = self.settings.level;
+        level.run(
+            #[inline(always)]
+            || {
+                let ((rows, tail), (places, last)) =
+                    (logits.as_chunks::<WIDTH>(), out.as_chunks_mut::<WIDTH>());
+                for (row, place) in rows.iter().zip(places) {
+                    N::multiply(level, &self.weights(&N::widen_all(level, row)), factor, place);
+                }
+                if !tail.is_empty() {
+                    let weights = self.weights(&N::widen_all(level, &padded(tail)));
+                    N::multiply(level, &weights[..tail.len()], factor, last);
+                }
+            },
+        );
+    }
 }
 
 /// ln q, the target, and what is computed of both in a block.

@@ -35,7 +35,9 @@ mod sums;
 mod tests;
 
 pub use general::{Formulas, GeneralTarget};
+pub use log_softmax::LogSoftmax;
 pub use logit_target::LogitTarget;
+pub use shift::Peaks;
 pub use soft_target::SoftTarget;
 
 use crate::elementwise::{Operands, Prefetch};

@@ -11,13 +11,13 @@
 
 use std::error::Error;
 
-use kldiv::{KLDivWithLogitsLoss, Partial, SumOver, Target};
+use kldiv::{KLDivWithLogitsLoss, Partial, SumOver};
 use kldiv_digits::{CLASSES, Digits};
 use mpi::Threading;
 use mpi::collective::SystemOperation;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives};
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 const STEPS: usize = 50;
 const RATE: f32 = 0.5;
@@ -41,13 +41,12 @@ fn run(world: &SimpleCommunicator) -> Result<(), Box<dyn Error>> {
     let (rank, size) = (world.rank() as usize, world.size() as usize);
     let mine = digits.count() * rank / size..digits.count() * (rank + 1) / size;
     let (images, labels) =
-        (digits.images.slice(s![mine.clone(), ..]), digits.labels.slice(s![mine, ..]));
+        (digits.images.slice(s![mine.clone(), ..]), digits.labels.slice(s![mine]));
     let criterion = KLDivWithLogitsLoss::new(SumOver(digits.count() as f64));
-    let criterion = criterion.target(Target::Probabilities);
     let mut weights = Array2::<f32>::zeros((images.ncols(), CLASSES));
     for step in 0..=STEPS {
         let logits = images.dot(&weights);
-        let partial = criterion.batch(&logits, &labels)?.partial()?;
+        let partial = criterion.labels_batch(&logits, &labels)?.partial()?;
         let loss: f32 = criterion.finish(&all_of(world, &partial)?)?;
         if world.rank() == 0 && step % 10 == 0 {
             println!("step {step:2}  loss {loss}");
@@ -66,10 +65,11 @@ fn run(world: &SimpleCommunicator) -> Result<(), Box<dyn Error>> {
 fn gradient(
     criterion: KLDivWithLogitsLoss<SumOver>,
     images: &ArrayView2<'_, f32>,
-    labels: &ArrayView2<'_, f32>,
+    labels: &ArrayView1<'_, u32>,
     weights: &Array2<f32>,
 ) -> Result<Array2<f32>, kldiv::Error> {
-    let (_, d_logits) = criterion.value_and_grad(&images.dot(weights), &labels.to_owned())?;
+    let logits = images.dot(weights);
+    let (_, d_logits) = criterion.labels_batch(&logits, labels)?.value_and_grad()?;
     Ok(images.t().dot(&d_logits))
 }
 

@@ -6,7 +6,7 @@
 mod network;
 mod pair;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
@@ -19,10 +19,10 @@ pub const CLASSES: usize = 10;
 const TABLE: (usize, usize) = (1797, 65);
 const FILE: &[u8] = include_bytes!("../digits.npy");
 
-/// Images, one a row with pixels in 0..=1, and their classes, one-hot.
+/// Images, one a row with pixels in 0..=1, and their classes.
 pub struct Digits {
     pub images: Array2<f32>,
-    pub labels: Array2<f32>,
+    pub labels: Array1<u32>,
 }
 
 impl Digits {
@@ -32,10 +32,9 @@ impl Digits {
         let (_, table) = FILE.split_at(FILE.len() - TABLE.0 * TABLE.1);
         let table = ArrayView2::from_shape(TABLE, table).expect("a byte for each number");
         let (pixels, classes) = table.split_at(Axis(1), 64);
-        let classes: Vec<usize> = classes.iter().map(|&class| class.into()).collect();
         Self {
             images: pixels.mapv(|pixel| f32::from(pixel) / 16.0),
-            labels: Array2::eye(CLASSES).select(Axis(0), &classes),
+            labels: classes.iter().map(|&class| class.into()).collect(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A real pair: a teacher that sees handwritten digits at 8×8, and a student that sees them at 4×4.
 
 use kldiv::{BatchMean, Error, KLDivLoss};
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, Axis};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -30,17 +30,17 @@ pub fn pair() -> Result<Pair, Error> {
     let mut rng = StdRng::seed_from_u64(SEED);
     let (seen, held_out) = Digits::load().split(TRAINING_IMAGES, &mut rng);
     let mut teacher = Network::new(64, 64, CLASSES, &mut rng);
-    train(&mut teacher, &seen.images, &seen.labels, &mut rng)?;
+    let digits: Vec<usize> = seen.labels.iter().map(|&label| label as usize).collect();
+    let one_hot = Array2::eye(CLASSES).select(Axis(0), &digits);
+    train(&mut teacher, &seen.images, &one_hot, &mut rng)?;
     let mut student = Network::new(16, 32, CLASSES, &mut rng);
     let soft = log_softmax(&teacher.logits(&seen.images)).exp();
     train(&mut student, &seen.coarse().images, &soft, &mut rng)?;
 
-    let digit =
-        |one_hot: ArrayView1<'_, f32>| one_hot.iter().position(|&p| p > 0.5).unwrap_or(0) as i64;
     Ok(Pair {
         teacher: log_softmax(&teacher.logits(&held_out.images)).exp(),
         student: log_softmax(&student.logits(&held_out.coarse().images)),
-        labels: held_out.labels.outer_iter().map(digit).collect(),
+        labels: held_out.labels.iter().map(|&label| label.into()).collect(),
     })
 }
 

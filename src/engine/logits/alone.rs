@@ -73,6 +73,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
             let part = OutputPart {
                 first: 0,
                 matrices: Matrices {
+                    classes: None,
                     weights: None,
                     upstream: None,
                     value: None,

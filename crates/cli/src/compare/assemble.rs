@@ -127,6 +127,12 @@ fn notes(inputs: &Inputs, measure: &Measure, tally: &Tally) -> Vec<String> {
             names.join(", ")
         ));
     }
+    if measure.has_classes {
+        notes.push(format!(
+            "The reference names {} of {} classes of each row; its tail is {}.",
+            inputs.operands[0].shape[measure.axis.0], measure.shape[measure.axis.0], measure.tail
+        ));
+    }
     let has_zeros = |i: &usize| {
         measure.holds(*i) == Holds::Probabilities && inputs.operands[*i].dtype == Type::F16
     };

@@ -154,14 +154,14 @@ fn pass<A: Float>(
         }
         measure.take_the_rest_for_logits();
     }
-    measure.check_temperatures()?;
+    measure.check_settings()?;
     let mut tally =
         tally.unwrap_or_else(|| Tally::new(options.candidates.len(), measure.divergences.len()));
     each_block::<A>(inputs, slabs, |block, left| {
         if !measure.is_known() {
             measure.find_holds(block)?;
             measure.take_the_rest_for_logits();
-            measure.check_temperatures()?;
+            measure.check_settings()?;
         }
         measure.block(block, &mut tally)?;
         after(left, &tally)

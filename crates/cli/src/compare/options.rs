@@ -13,7 +13,7 @@ use super::thresholds::{FailAbove, FailQuantile, Limits};
 ///
 /// A file is an array of numbers, with the classes along one axis (the last, or --axis): file.npy, file.npz:name,
 /// file.safetensors:tensor, a base file of llama.cpp (llama-perplexity --kl-divergence-base), or - for a .npy on standard input.
-/// All must have the same shape; types may differ. Weights count in means and their errors; quantiles, extremes and the worst count each
+/// All must have the same shape; types may differ. A reference that holds only the k best classes of each row comes with --classes. Weights count in means and their errors; quantiles, extremes and the worst count each
 /// row once. Divergences are in nats, from the reference p and the candidate q: forward
 /// is KL(p ‖ q), reverse KL(q ‖ p).
 ///
@@ -32,6 +32,19 @@ pub struct Options {
     /// What the candidates hold
     #[arg(long, value_name = "WHAT", default_value = "auto", help_heading = "What the files hold")]
     pub candidate_holds: Expected,
+    /// The classes that the reference names, if it holds only the k best of each row: integers in an array of its shape, whose class
+    /// axis has the length k
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "reference",
+        conflicts_with = "labels",
+        help_heading = "What the files hold"
+    )]
+    pub classes: Option<String>,
+    /// What the reference says of the classes that --classes does not name [default: bucket]
+    #[arg(long, requires = "classes", help_heading = "What the files hold")]
+    pub tail: Option<Tail>,
     /// How far the probabilities of a row may be from 1 in sum
     #[arg(long, default_value_t = 1e-3, help_heading = "What the files hold")]
     pub tolerance: f64,
@@ -115,6 +128,30 @@ pub enum Expected {
     Probabilities,
 }
 
+/// What a reference says of the classes that it does not name.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Tail {
+    /// They form one class, which has the mass that is left
+    Bucket,
+    /// Each has the same share of the mass that is left
+    Uniform,
+    /// They have probability 0, and the others are divided by their sum
+    Renormalized,
+    /// Nothing: only the named classes count, and divergences may be negative
+    Dropped,
+}
+
+impl Tail {
+    fn of_library(self) -> kldiv::Tail {
+        match self {
+            Tail::Bucket => kldiv::Tail::Bucket,
+            Tail::Uniform => kldiv::Tail::Uniform,
+            Tail::Renormalized => kldiv::Tail::Renormalized,
+            Tail::Dropped => kldiv::Tail::Dropped,
+        }
+    }
+}
+
 impl Expected {
     /// What it holds, unless that is to be found out.
     pub fn known(self) -> Option<Holds> {
@@ -143,8 +180,13 @@ impl Options {
 
     /// Every file that is read.
     pub fn files(&self) -> impl Iterator<Item = &String> {
-        let operands = self.reference.iter().chain(&self.candidates);
+        let operands = self.reference.iter().chain(&self.classes).chain(&self.candidates);
         operands.chain(&self.weights).chain(&self.labels)
+    }
+
+    /// What the reference says of the classes that it does not name.
+    pub fn tail(&self) -> kldiv::Tail {
+        self.tail.map(Tail::of_library).unwrap_or_default()
     }
 
     /// The divergences that are asked for, each once.

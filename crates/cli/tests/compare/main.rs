@@ -6,6 +6,7 @@ mod interrupted;
 mod labels;
 mod llama;
 mod mistakes;
+mod named;
 mod outputs;
 mod program;
 

@@ -104,14 +104,14 @@ fn without_files_there_are_digits() {
     ]);
     assert_eq!(again, first);
     assert!(room.path("kldiv-digits/divergences.svg").exists());
-    // The README shows what is printed; another machine may train to other digits.
+    // The page shows what is printed; another machine may train to other digits.
     let printed = String::from_utf8(room.run(&["--quiet"]).stdout).unwrap();
     assert_eq!(printed, "");
     let printed = String::from_utf8(room.run(&[]).stdout).unwrap();
     let (top, _) = printed.split_once("======").unwrap();
     let without_digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
-    let readme = include_str!("../../../../README.md");
-    assert!(without_digits(readme).contains(&without_digits(top.trim_end())), "{top}");
+    let page = include_str!("../../../../docs/command-line.md");
+    assert!(without_digits(page).contains(&without_digits(top.trim_end())), "{top}");
     fs::remove_dir_all(room.path("kldiv-digits")).unwrap();
     fs::write(room.path("kldiv-digits"), "a file").unwrap();
     let output = room.run(&["--quiet"]);

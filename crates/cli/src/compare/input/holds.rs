@@ -48,6 +48,37 @@ impl Holds {
     }
 }
 
+impl Holds {
+    /// What some classes of most rows are: their probabilities add up to at most 1. `None` if no row counts.
+    pub fn of_some<A: Float>(
+        block: &ArrayD<A>,
+        axis: Axis,
+        tolerance: f64,
+        mask: Option<&ArrayD<f32>>,
+    ) -> Option<Holds> {
+        let (mut rows, mut probabilities, mut logarithms) = (0, 0, 0);
+        let mut masks = mask.into_iter().flatten();
+        for lane in block.lanes(axis) {
+            if masks.next().is_some_and(|mask| *mask == 0.0) {
+                continue;
+            }
+            let fits = |of: fn(f64) -> f64| {
+                let all = || lane.iter().map(|&x| of(x.into()));
+                all().all(|p| p >= 0.0) && all().sum::<f64>() <= 1.0 + tolerance
+            };
+            rows += 1;
+            probabilities += usize::from(fits(|x| x));
+            logarithms += usize::from(fits(f64::exp));
+        }
+        Some(match () {
+            () if rows == 0 => return None,
+            () if 2 * probabilities > rows => Holds::Probabilities,
+            () if 2 * logarithms > rows => Holds::LogProbabilities,
+            () => Holds::Logits,
+        })
+    }
+}
+
 /// 1 for each row that says what a block holds, 0 for the others: those whose mask is 0, and those of one number only.
 fn rows_that_count<A: Float>(
     block: &ArrayD<A>,
@@ -131,6 +162,17 @@ mod tests {
         let mut other = &p * 0.9;
         other.index_axis_mut(Axis(0), 1).mapv_inplace(|p| 5.0 * p - 3.0);
         assert!(masked(&other).is_some());
+    }
+
+    #[test]
+    fn the_mass_of_some_classes_is_at_most_one() {
+        let of = |block: ArrayD<f32>| Holds::of_some(&block, Axis(1), 1e-3, None).unwrap();
+        let p = array![[0.25_f32, 0.5], [1.0, 0.0], [0.2, 0.2]].into_dyn();
+        assert_eq!(of(p.clone()), Holds::Probabilities);
+        assert_eq!(of(p.ln()), Holds::LogProbabilities);
+        assert_eq!(of(p.ln() + 2.0), Holds::Logits);
+        let mask = ArrayD::zeros(vec![3]);
+        assert_eq!(Holds::of_some(&p, Axis(1), 1e-3, Some(&mask)), None);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::formats::{Array, BASIS, Float, Type, fnv};
 pub struct Inputs {
     /// The reference, then the candidates.
     pub operands: Vec<Array>,
+    /// The classes that the reference names, if those are not all.
+    pub classes: Option<Array>,
     pub weights: Option<Array>,
     /// The true class of each row: a file of integers.
     pub labels: Option<Array>,
@@ -37,6 +39,8 @@ pub struct Block<A> {
     pub window: Vec<Range<usize>>,
     /// The reference, then the candidates.
     pub operands: Vec<ArrayD<A>>,
+    /// The classes that the reference names, if those are not all.
+    pub classes: Option<ArrayD<i64>>,
     pub weights: Option<ArrayD<f64>>,
     pub labels: Option<ArrayD<i64>>,
 }
@@ -54,8 +58,14 @@ impl Inputs {
         for operand in &operands {
             check_numbers(operand)?;
         }
+        let classes = options.classes.as_deref().map(open).transpose()?;
+        if let (Some(classes), Some(candidate)) = (&classes, candidates.first()) {
+            check_shape(reference, classes)?;
+            check_named(reference, candidate, axis)?;
+        }
+        let whole = if classes.is_some() { &candidates[0] } else { reference };
         for candidate in candidates {
-            check_shape(reference, candidate)?;
+            check_shape(whole, candidate)?;
         }
         let lanes = without(&reference.shape, axis);
         let weights = options.weights.as_deref().map(open).transpose()?;
@@ -67,22 +77,24 @@ impl Inputs {
             Some(_) => None,
             None => tokens(&operands)?,
         };
-        let mut inputs = Inputs { weights, labels, tokens, ..Inputs::of(operands, axis) };
+        let mut inputs = Inputs { classes, weights, labels, tokens, ..Inputs::of(operands, axis) };
         inputs.cut(options.block_bytes);
         Ok(inputs)
     }
 
     /// Arrays alone, not cut.
     fn of(operands: Vec<Array>, axis: usize) -> Inputs {
-        let Array { shape, is_fortran, .. } = &operands[0];
+        let Array { shape, is_fortran, .. } = &operands[operands.len() - 1];
         let blocks = Blocks::new(shape, axis, *is_fortran, usize::MAX);
-        Inputs { operands, weights: None, labels: None, tokens: None, axis, blocks }
+        let (classes, weights, labels, tokens) = (None, None, None, None);
+        Inputs { operands, classes, weights, labels, tokens, axis, blocks }
     }
 
     /// Cuts the rows into blocks of so many bytes of each file.
     pub fn cut(&mut self, block_bytes: usize) {
         let elements = block_bytes / if self.is_single() { 4 } else { 8 };
-        self.blocks = Blocks::new(self.shape(), self.axis, self.operands[0].is_fortran, elements);
+        let is_fortran = self.operands[self.operands.len() - 1].is_fortran;
+        self.blocks = Blocks::new(self.shape(), self.axis, is_fortran, elements);
     }
 
     /// One array alone.
@@ -102,13 +114,15 @@ impl Inputs {
         index(self.shape(), self.axis, position)
     }
 
+    /// The shape of the candidates.
     pub fn shape(&self) -> &[usize] {
-        &self.operands[0].shape
+        &self.operands[self.operands.len() - 1].shape
     }
 
     /// Whether one of them is standard input.
     pub fn has_stdin(&self) -> bool {
-        let mut all = self.operands.iter().chain(&self.weights).chain(&self.labels);
+        let mut all =
+            self.operands.iter().chain(&self.classes).chain(&self.weights).chain(&self.labels);
         all.any(|file| file.name == "-")
     }
 
@@ -135,9 +149,14 @@ impl Inputs {
     ) -> Result<(Block<A>, Range<usize>), Failure> {
         let (window, left) = self.blocks.next(left);
         let mut operands = Vec::with_capacity(self.operands.len());
-        for operand in &mut self.operands {
-            operands.push(operand.read(&window, memory.pop().unwrap_or_default())?);
+        let mut named = window.clone();
+        named[self.axis] = 0..self.operands[0].shape[self.axis];
+        for (i, operand) in self.operands.iter_mut().enumerate() {
+            let window = if i == 0 { &named } else { &window };
+            operands.push(operand.read(window, memory.pop().unwrap_or_default())?);
         }
+        let classes =
+            self.classes.as_mut().map(|classes| classes.read_integers(&named)).transpose()?;
         let lanes = without(&window, self.axis);
         let weights =
             self.weights.as_mut().map(|file| file.read(&lanes, Vec::new())).transpose()?;
@@ -149,20 +168,22 @@ impl Inputs {
             }
             (None, None) => None,
         };
-        Ok((Block { window, operands, weights, labels }, left))
+        Ok((Block { window, operands, classes, weights, labels }, left))
     }
 
     pub fn fingerprint(&mut self, options: &Options) -> Result<Fingerprint, Failure> {
         let Options { reference_holds, candidate_holds, tolerance, keep_going, .. } = options;
         let Options { temperature, reference_temperature, bf16, .. } = options;
         let settings = format!(
-            "{reference_holds:?} {candidate_holds:?} {tolerance} {keep_going} {temperature} {reference_temperature:?} {bf16} {:?} {} {}",
+            "{reference_holds:?} {candidate_holds:?} {tolerance} {keep_going} {temperature} {reference_temperature:?} {bf16} {:?} {} {} {}",
+            options.tail(),
             options.divergences(),
             self.axis,
             self.blocks.slabs(),
         );
         let (mut content, mut times) = (fnv(BASIS, settings.as_bytes()), BASIS);
         let all = (self.operands.iter_mut().map(|file| ("operand", file)))
+            .chain(self.classes.iter_mut().map(|file| ("classes", file)))
             .chain(self.weights.iter_mut().map(|file| ("weights", file)))
             .chain(self.labels.iter_mut().map(|file| ("labels", file)));
         for (role, file) in all {
@@ -229,6 +250,25 @@ fn check_shape(reference: &Array, candidate: &Array) -> Result<(), Failure> {
     let line = format!(
         "{} has shape {:?}, but {} has {:?}; both must be the same rows and classes",
         reference.name, reference.shape, candidate.name, candidate.shape
+    );
+    Err(Failure::new(line))
+}
+
+/// A reference of k classes beside candidates of all.
+fn check_named(reference: &Array, candidate: &Array, axis: usize) -> Result<(), Failure> {
+    let [of_reference, of_candidate] = [&reference.shape, &candidate.shape];
+    let is_same = without(of_reference, axis.min(of_reference.len()))
+        == without(of_candidate, axis.min(of_candidate.len()));
+    if is_same
+        && of_reference.len() == of_candidate.len()
+        && of_reference[axis] <= of_candidate[axis]
+    {
+        return Ok(());
+    }
+    let line = format!(
+        "{} has shape {of_reference:?}, but {} has {of_candidate:?}; with --classes the reference has the same rows, and along axis {axis} at \
+         most as many classes",
+        reference.name, candidate.name
     );
     Err(Failure::new(line))
 }

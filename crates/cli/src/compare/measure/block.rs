@@ -1,9 +1,9 @@
 //! Adds what is found of a block of rows to the tally.
 
-use kldiv::{Divergence, Error};
+use kldiv::{Divergence, Error, Operand, Tail};
 use ndarray::{ArrayD, Axis, Zip};
 
-use super::checks::{Side, refusal, reports};
+use super::checks::{Side, refusal, refusal_of_named, report_of_input, reports};
 use super::labels::Labels;
 use super::pair::Pair;
 use super::rows::{Rows, position};
@@ -25,6 +25,9 @@ pub struct Measure {
     /// What the candidates' logits are divided by, and the reference's.
     pub temperatures: [f64; 2],
     pub tolerance: f64,
+    /// Whether the reference names some classes only, and what it says of the others.
+    pub has_classes: bool,
+    pub tail: Tail,
     /// Whether rows that are no distributions are counted, rather than the end.
     pub keep_going: bool,
     /// Whether the numbers of each row are kept.
@@ -66,6 +69,8 @@ impl Measure {
             divergences: options.divergences(),
             temperatures: [options.temperature, of_reference],
             tolerance: options.tolerance,
+            has_classes: inputs.classes.is_some(),
+            tail: options.tail(),
             keep_going: options.keep_going,
             is_kept: inputs.rows() <= EXACT_ROWS,
         }
@@ -83,10 +88,15 @@ impl Measure {
             if file.holds.is_some() {
                 continue;
             }
-            let holds = Holds::of(operand, self.axis, self.tolerance, rows.mask.as_ref())?;
+            let mask = rows.mask.as_ref();
+            if i == 0 && block.classes.is_some() {
+                file.holds = Holds::of_some(operand, self.axis, self.tolerance, mask);
+                continue;
+            }
+            let holds = Holds::of(operand, self.axis, self.tolerance, mask)?;
             let Some(holds) = holds else { continue };
             if holds == Holds::Logits
-                && let Some(doubt) = doubt(operand, self.axis, self.tolerance, rows.mask.as_ref())
+                && let Some(doubt) = doubt(operand, self.axis, self.tolerance, mask)
             {
                 let side = if i == 0 { "reference" } else { "candidate" };
                 let line = format!(
@@ -105,8 +115,16 @@ impl Measure {
         self.files.iter_mut().for_each(|file| file.holds = file.holds.or(Some(Holds::Logits)));
     }
 
-    /// Only logits are divided by a temperature.
-    pub fn check_temperatures(&self) -> Result<(), Failure> {
+    /// Only logits are divided by a temperature, and those of some classes do not say how much mass the others have.
+    pub fn check_settings(&self) -> Result<(), Failure> {
+        if self.has_classes && self.holds(0) == Holds::Logits && self.tail != Tail::Renormalized {
+            let line = format!(
+                "{} holds logits of some classes, which do not say how much mass the others have; give --tail renormalized, or say what \
+                 it holds by --reference-holds",
+                self.files[0].name
+            );
+            return Err(Failure::usage(line));
+        }
         for (i, file) in self.files.iter().enumerate() {
             let temperature = self.temperatures[usize::from(i == 0)];
             let holds = self.holds(i);
@@ -130,7 +148,14 @@ impl Measure {
     /// Adds what is found of a block to the tally. Probabilities of candidates become their logarithms.
     pub fn block<A: Float>(&self, block: &mut Block<A>, tally: &mut Tally) -> Result<(), Failure> {
         // Before logarithms, which make equal what is nearly so.
-        let tops: Vec<_> = block.operands.iter().map(|operand| top(operand, self.axis)).collect();
+        let mut tops: Vec<_> =
+            block.operands.iter().map(|operand| top(operand, self.axis)).collect();
+        if let Some(classes) = &block.classes {
+            let class_of = |lane: ndarray::ArrayView1<'_, i64>, &place: &usize| {
+                usize::try_from(lane[place]).unwrap_or(usize::MAX)
+            };
+            tops[0] = Zip::from(classes.lanes(self.axis)).and(&tops[0]).map_collect(class_of);
+        }
         let are_probabilities = |file| self.holds(file) == Holds::Probabilities;
         // Beside probabilities the reference is taken by its logarithms too, so that equal files are equal.
         let is_any = are_probabilities(0) && (1..self.files.len()).any(are_probabilities);
@@ -182,6 +207,7 @@ impl Measure {
             let pair = Pair {
                 input,
                 target,
+                classes: block.classes.as_ref().map(|classes| (classes, self.tail)),
                 holds: [self.holds_now(i + 1), of_target],
                 mask: rows.mask.as_ref(),
                 axis: self.axis,
@@ -246,13 +272,29 @@ impl Measure {
         }
         let first = match checked {
             Err(Error::NotADistribution { .. }) => pair.divergence(*first, None)?,
-            checked => checked?,
+            Err(error) => return Err(self.of_classes(error, block)),
+            Ok(checked) => checked,
         };
         let mut all = vec![first];
         for divergence in others {
             all.push(pair.divergence(*divergence, None)?);
         }
         Ok(all)
+    }
+
+    /// The error of a class, with the index of its row in the files.
+    fn of_classes<A>(&self, mut error: Error, block: &Block<A>) -> Failure {
+        if let Error::ClassOutOfRange { index, .. } | Error::RepeatedClass { index, .. } =
+            &mut error
+        {
+            let at = self.index(position(&block.window, &self.shape, self.axis.0, index));
+            *index = at.into_iter().map(|along| along as usize).collect();
+            return Failure::new(format!("--classes: {error}").replace(
+                "call .weights(…) with a weight of 0 for it",
+                "give --weights with a weight of 0 for its row",
+            ));
+        }
+        error.into()
     }
 
     /// Counts the rows that are no distributions. A failure, unless the run is to go on.
@@ -263,18 +305,34 @@ impl Measure {
         candidate: usize,
         deviations: &mut [Deviations],
     ) -> Result<(), Failure> {
-        let [of_input, of_target] = reports(pair, self.tolerance)?;
-        let sides = [(0, pair.target, of_target), (candidate, pair.input, of_input)];
+        let side = |file: usize, index: &[usize]| {
+            let holds = [self.holds(file), pair.holds[usize::from(file == 0)]];
+            let at = position(&block.window, &self.shape, self.axis.0, index);
+            let name = &self.files[file].name;
+            (at, Side { name, holds, is_reference: file == 0, index: self.index(at) })
+        };
+        let sides = match pair.classes {
+            None => {
+                let [of_input, of_target] = reports(pair, self.tolerance)?;
+                vec![(0, pair.target, of_target), (candidate, pair.input, of_input)]
+            }
+            Some(_) => {
+                let found = pair.divergence(self.divergences[0], Some(self.tolerance));
+                if let Err(Error::NotADistribution { operand: Operand::Target, index, mass }) =
+                    found
+                {
+                    return Err(refusal_of_named(&side(0, &index).1, mass, self.tolerance));
+                }
+                vec![(candidate, pair.input, report_of_input(pair, self.tolerance)?)]
+            }
+        };
         for (file, operand, report) in sides {
             // The reference is the same for every candidate.
             let Some(first) = report.first.as_ref().filter(|_| file > 0 || candidate == 1) else {
                 continue;
             };
-            let at = position(&block.window, &self.shape, self.axis.0, &first.index);
+            let (at, side) = side(file, &first.index);
             if !self.keep_going {
-                let File { name, .. } = &self.files[file];
-                let holds = [self.holds(file), pair.holds[usize::from(file == 0)]];
-                let side = Side { name, holds, is_reference: file == 0, index: self.index(at) };
                 return Err(refusal(&side, operand, pair, &report, self.tolerance)?);
             }
             let first = Some((at, first.mass.to_bits()));

@@ -24,10 +24,28 @@ pub fn reports<A: Float>(pair: &Pair<'_, A>, tolerance: f64) -> Result<[OperandR
     let mut reports = [diagnosis.input, diagnosis.target];
     if pair.holds == [Holds::LogProbabilities, Holds::Logits] {
         // The call takes both for logits.
-        let alone = Pair { target: pair.input, holds: [Holds::LogProbabilities; 2], ..*pair };
-        reports[0] = alone.diagnosis(tolerance)?.input;
+        reports[0] = report_of_input(pair, tolerance)?;
     }
     Ok(reports)
+}
+
+/// What is wrong with the candidate alone.
+pub fn report_of_input<A: Float>(
+    pair: &Pair<'_, A>,
+    tolerance: f64,
+) -> Result<OperandReport, Error> {
+    let alone = Pair { target: pair.input, classes: None, holds: [pair.holds[0]; 2], ..*pair };
+    Ok(alone.diagnosis(tolerance)?.input)
+}
+
+/// The failure of a row of a reference whose named classes cannot be part of a distribution.
+pub fn refusal_of_named(side: &Side<'_>, mass: f64, tolerance: f64) -> Failure {
+    let Side { name, holds: [holds, _], index, .. } = side;
+    let line = format!(
+        "{name}: row {index:?} is no part of a distribution: taken as {holds}, the probabilities of the named classes add up to {mass}, \
+         and --tolerance is {tolerance}; say what it holds by --reference-holds, or leave such rows out with --weights"
+    );
+    Failure::new(line).with(Code::NotDistributions)
 }
 
 /// The failure that says where such a row is, and what helps.

@@ -1,8 +1,6 @@
 //! The true classes of a block of rows, and how probable each side holds them.
 
-use std::cell::OnceCell;
-
-use kldiv::{Error, KLDivWithLogitsLoss, PerDistribution, Target};
+use kldiv::{Error, KLDivWithLogitsLoss, PerDistribution};
 use ndarray::{Array1, ArrayD, Axis, Zip};
 
 use super::rows::Rows;
@@ -15,26 +13,24 @@ use crate::statistics::LabelTally;
 const NONE: i64 = -100;
 
 /// The labels of a block.
-pub struct Labels<A> {
+pub struct Labels {
     /// The class of each row of the block, and whether the row counts and has one.
     classes: ArrayD<usize>,
     counts: ArrayD<bool>,
-    /// 1 for the label of each row that counts, 0 for all other classes; made where logits ask for it.
-    one_hot: OnceCell<ArrayD<A>>,
     /// The positions and weights of the rows that count.
     pub positions: Vec<u64>,
     weights: Option<Array1<f64>>,
 }
 
-impl<A: Float> Labels<A> {
+impl Labels {
     /// An error where a label is no class; `place` turns a position into an index.
-    pub fn new(
+    pub fn new<A: Float>(
         labels: &ArrayD<i64>,
         block: &ArrayD<A>,
         axis: Axis,
         rows: &Rows,
         place: impl Fn(u64) -> Vec<u64>,
-    ) -> Result<Labels<A>, Failure> {
+    ) -> Result<Labels, Failure> {
         let classes = block.len_of(axis) as i64;
         let counted = rows.mask.as_ref().map(|mask| mask.mapv(|mask| mask != 0.0));
         let mut counts = counted.unwrap_or_else(|| labels.mapv(|_| true));
@@ -64,11 +60,11 @@ impl<A: Float> Labels<A> {
             .and(&counts)
             .map_collect(|&label, &counts| if counts { label as usize } else { 0 });
         let weights = rows.weights.is_some().then(|| weights.into());
-        Ok(Labels { classes, counts, one_hot: OnceCell::new(), positions, weights })
+        Ok(Labels { classes, counts, positions, weights })
     }
 
     /// −ln of the probability of the label of each row that counts.
-    pub fn log_loss(
+    pub fn log_loss<A: Float>(
         &self,
         operand: &ArrayD<A>,
         holds: Holds,
@@ -83,30 +79,13 @@ impl<A: Float> Labels<A> {
         let all = match holds {
             Holds::LogProbabilities => of_each(|log_q| -log_q),
             Holds::Probabilities => of_each(|p| -p.ln()),
-            // The divergence from a distribution that has one class only.
             Holds::Logits => {
                 let loss = KLDivWithLogitsLoss::new(PerDistribution).axis(axis);
-                let loss = loss.temperature(temperature).target(Target::Probabilities);
-                loss.forward(
-                    operand,
-                    self.one_hot.get_or_init(|| self.made_one_hot(operand, axis)),
-                )?
+                loss.temperature(temperature).labels_batch(operand, &self.classes)?.forward()?
             }
         };
         let counted = all.iter().zip(&self.counts).filter(|(_, counts)| **counts);
         Ok(counted.map(|(&loss, _)| loss.into()).collect())
-    }
-
-    fn made_one_hot(&self, operand: &ArrayD<A>, axis: Axis) -> ArrayD<A> {
-        let mut one_hot = ArrayD::zeros(operand.raw_dim());
-        Zip::from(one_hot.lanes_mut(axis)).and(&self.classes).and(&self.counts).for_each(
-            |mut lane, &class, &counts| {
-                if counts {
-                    lane[class] = A::one();
-                }
-            },
-        );
-        one_hot
     }
 
     pub fn weights(&self) -> Option<&Array1<f64>> {

@@ -1,7 +1,8 @@
 //! The library's calls for a candidate beside the reference.
 
 use kldiv::{
-    Batch, Diagnosis, Divergence, Error, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Target,
+    Batch, Diagnosis, Divergence, Error, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Tail,
+    Target,
 };
 use ndarray::{ArrayD, Axis, IxDyn};
 
@@ -15,6 +16,8 @@ pub struct Pair<'b, A> {
     pub input: &'b ArrayD<A>,
     /// The reference.
     pub target: &'b ArrayD<A>,
+    /// The classes that the reference names, if those are not all, and what it says of the others.
+    pub classes: Option<(&'b ArrayD<i64>, Tail)>,
     /// What each of them holds.
     pub holds: [Holds; 2],
     /// 1 for each row that counts, 0 for the others.
@@ -31,7 +34,33 @@ impl<A: Float> Pair<'_, A> {
         divergence: Divergence,
         tolerance: Option<f64>,
     ) -> Result<ArrayD<A>, Error> {
-        self.with_batch(divergence, tolerance, |batch| batch.forward())
+        match self.classes {
+            Some((classes, tail)) => self.of_named(divergence, tolerance, classes, tail),
+            None => self.with_batch(divergence, tolerance, |batch| batch.forward()),
+        }
+    }
+
+    /// The same beside a reference that names some classes.
+    fn of_named(
+        &self,
+        divergence: Divergence,
+        tolerance: Option<f64>,
+        classes: &ArrayD<i64>,
+        tail: Tail,
+    ) -> Result<ArrayD<A>, Error> {
+        let batch = if self.holds.contains(&Holds::Logits) {
+            let loss = self.of_logits().divergence(divergence).tail(tail);
+            let loss = tolerance.map_or(loss, |tolerance| loss.validated(tolerance));
+            loss.sparse_batch(self.input, classes, self.target)?
+        } else {
+            let loss = self.of_logarithms().divergence(divergence).tail(tail);
+            let loss = tolerance.map_or(loss, |tolerance| loss.validated(tolerance));
+            loss.sparse_batch(self.input, classes, self.target)?
+        };
+        match self.mask {
+            Some(mask) => batch.weights(&mask.mapv(Into::<A>::into))?.forward(),
+            None => batch.forward(),
+        }
     }
 
     /// What is wrong with either side.

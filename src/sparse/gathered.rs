@@ -1,0 +1,257 @@
+//! Lanes gathered to their named classes and the bucket.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::bucket::{Bucket, BucketReader, blocks};
+use super::entries::Entries;
+use super::{SparseRequest, Tail};
+use crate::engine::{Request, Results, Rule, Values, merged};
+use crate::exact::{ExactSum, SUM_BLOCK};
+use crate::layout::{Matrices, Reader, Scratch, steps, write};
+use crate::number::{Float, Number, ln};
+use crate::partial::BufferedMoments;
+use crate::target::Target;
+
+/// The numbers of lanes that are gathered at a time: their gradients are written while they are in the second-level cache.
+const READ: usize = 1 << 15;
+/// The numbers of gathered lanes that are computed at a time.
+const GATHERED: usize = 1 << 12;
+
+/// Computes matrices and returns their total.
+pub fn compute<A: Number>(
+    sparse: &SparseRequest,
+    matrices: Matrices<'_, A>,
+    mut moments: Option<&mut BufferedMoments>,
+) -> ExactSum {
+    let (lanes, classes) = matrices.input.dim();
+    let mut work = Gathering::new(sparse, matrices);
+    let step = (READ / classes).min(GATHERED / work.width).clamp(1, SUM_BLOCK);
+    let mut total = ExactSum::default();
+    for lanes in steps(0..lanes, step) {
+        total = merged(total, work.lanes(lanes, moments.as_deref_mut()));
+    }
+    total
+}
+
+/// The gathering of lanes, with scratch.
+struct Gathering<'s, 'a, A: Number> {
+    sparse: &'s SparseRequest,
+    matrices: Matrices<'a, A>,
+    input: Reader<'a, A>,
+    bucket: BucketReader<A>,
+    /// The number of classes of a gathered lane.
+    width: usize,
+    /// The named classes and the bucket of each lane. A lane of weight 0 has none.
+    found: Vec<(Entries, Bucket)>,
+    gathered: Gathered,
+    copy: Scratch<A>,
+}
+
+/// Lanes of `width` classes, one behind the other.
+#[derive(Default)]
+struct Gathered {
+    input: Vec<f64>,
+    target: Vec<f64>,
+    weights: Vec<f64>,
+    /// 1 or the weight for each class, and 0 for the bucket, where that is to contribute nothing.
+    upstream: Vec<f64>,
+    /// Divergences, or terms.
+    value: Vec<f64>,
+    gradient: Vec<f64>,
+}
+
+impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
+    fn new(sparse: &'s SparseRequest, matrices: Matrices<'a, A>) -> Self {
+        let Request { level, classes, .. } = sparse.request;
+        let has_bucket = sparse.named < classes && !sparse.reads_only_named();
+        Gathering {
+            sparse,
+            input: Reader::new(matrices.input),
+            matrices,
+            bucket: BucketReader::new(level, sparse.rate()),
+            width: sparse.named + usize::from(has_bucket),
+            found: Vec::new(),
+            gathered: Gathered::default(),
+            copy: Scratch::EMPTY,
+        }
+    }
+
+    fn weight(&self, lane: usize) -> f64 {
+        self.matrices.weights.as_ref().map_or(1.0, |weights| weights[[lane, 0]].to_f64())
+    }
+
+    /// Computes some lanes, and returns their total.
+    fn lanes(&mut self, lanes: Range<usize>, moments: Option<&mut BufferedMoments>) -> ExactSum {
+        self.gathered.clear();
+        self.found.resize_with(lanes.len(), || (Entries::default(), Bucket::EMPTY));
+        for (i, lane) in lanes.clone().enumerate() {
+            self.gather(lane, i);
+        }
+        let wants_gradient = self.matrices.d_input.is_some();
+        let (request, width) = (&self.sparse.request, self.width);
+        let total = match self.sparse.drops_bucket() {
+            true => self.gathered.run_without_bucket(request, width, wants_gradient, moments),
+            false => self.gathered.run(request, width, wants_gradient, moments),
+        };
+        if let Some(value) = &mut self.matrices.value {
+            for (lane, &found) in lanes.clone().zip(&self.gathered.value) {
+                value[[lane, 0]] = A::Real::from_f64(found);
+            }
+        }
+        if wants_gradient {
+            for (i, lane) in lanes.enumerate() {
+                self.put_gradient(lane, i);
+            }
+        }
+        total
+    }
+
+    /// Gathers a lane.
+    fn gather(&mut self, lane: usize, i: usize) {
+        let SparseRequest { request, .. } = *self.sparse;
+        let (rate, holds) = (self.sparse.rate(), self.sparse.holds());
+        let weight = self.weight(lane);
+        let (entries, bucket) = &mut self.found[i];
+        let Gathered { input, target, weights, .. } = &mut self.gathered;
+        let end = input.len() + self.width;
+        weights.push(weight);
+        if weight == 0.0 {
+            entries.clear();
+            input.resize(end, 0.0);
+            return target.resize(end, 0.0);
+        }
+        self.sparse.read(&self.matrices, lane, entries);
+        let row = self.matrices.input.row(lane);
+        input.extend(entries.all().iter().map(|entry| row[entry.class].widen().to_f64()));
+        target.extend(entries.all().iter().map(|entry| entry.value));
+        if input.len() == end {
+            return;
+        }
+        *bucket = Bucket::EMPTY;
+        for (block, named) in blocks(request.classes, entries.all()) {
+            let numbers = self.input.read(&(lane..lane + 1, block.clone()));
+            bucket.join(self.bucket.block(numbers, &block, named), rate);
+        }
+        input.push(bucket.logit(rate));
+        let is_empty = self.sparse.tail == Tail::Renormalized || self.sparse.is_label;
+        let left = if is_empty { 0.0 } else { entries.mass_left(holds) };
+        target.push(if holds == Target::Probabilities { left } else { ln(left) });
+    }
+
+    /// Writes the gradient of a lane: the named classes have their own, and the bucket's is shared out.
+    fn put_gradient(&mut self, lane: usize, i: usize) {
+        let Some(d_input) = &mut self.matrices.d_input else { return };
+        let classes = self.sparse.request.classes;
+        let (entries, bucket) = &self.found[i];
+        let gradient = &self.gathered.gradient[i * self.width..][..self.width];
+        let of_bucket = gradient.get(entries.all().len()).filter(|_| !entries.all().is_empty());
+        let sharers = match bucket.peak == f64::NEG_INFINITY {
+            true => (classes - entries.all().len()) as f64,
+            false => bucket.sum,
+        };
+        let share = of_bucket.map_or(0.0, |gradient| gradient / sharers);
+        for (block, _) in blocks(classes, &[]) {
+            let rect = (lane..lane + 1, block);
+            let numbers = if share == 0.0 { &[] } else { self.input.read(&rect) };
+            write(d_input, &rect, &mut self.copy, |out| match share == 0.0 {
+                true => out.fill(A::default()),
+                false => self.bucket.share_out(numbers, bucket, share, out),
+            });
+        }
+        for (entry, &found) in entries.all().iter().zip(gradient) {
+            d_input[[lane, entry.class]] = A::narrow(found);
+        }
+    }
+}
+
+impl SparseRequest {
+    /// Whether nothing of the other classes matters.
+    fn reads_only_named(&self) -> bool {
+        let has_softmax = matches!(self.request.rule, Rule::Logits { .. });
+        self.tail == Tail::Dropped && !has_softmax
+    }
+
+    /// Whether the bucket is part of a softmax, but contributes nothing.
+    fn drops_bucket(&self) -> bool {
+        self.tail == Tail::Dropped && !self.reads_only_named()
+    }
+}
+
+impl Gathered {
+    fn clear(&mut self) {
+        let Gathered { input, target, weights, upstream, value, gradient } = self;
+        [input, target, weights, upstream, value, gradient].into_iter().for_each(Vec::clear);
+    }
+
+    /// Computes the lanes as the dense call of their classes does. Returns their total.
+    fn run(
+        &mut self,
+        request: &Request,
+        width: usize,
+        wants_gradient: bool,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        self.value.resize(self.weights.len(), 0.0);
+        let wants_value = request.values == Values::Divergences;
+        let matrices = self.matrices([width, 1], wants_gradient);
+        let matrices =
+            Matrices { value: matrices.value.filter(|_| wants_value), upstream: None, ..matrices };
+        Request { classes: width, ..*request }.compute::<f64>(matrices, moments)
+    }
+
+    /// The same, but the last class of each lane, which is part of the softmax, contributes nothing: its term is left out of the
+    /// sum, and its upstream is 0.
+    fn run_without_bucket(
+        &mut self,
+        request: &Request,
+        width: usize,
+        wants_gradient: bool,
+        moments: Option<&mut BufferedMoments>,
+    ) -> ExactSum {
+        self.value.resize(self.input.len(), 0.0);
+        for &weight in &self.weights {
+            self.upstream.resize(self.upstream.len() + width - 1, weight);
+            self.upstream.push(0.0);
+        }
+        let terms = Request { values: Values::Terms, classes: width, ..*request };
+        let matrices = self.matrices([width, width], wants_gradient);
+        terms.compute::<f64>(Matrices { weights: None, ..matrices }, None);
+
+        let lanes = self.value.chunks_exact(width);
+        let mut sums: Vec<f64> = lanes.map(|terms| terms[..width - 1].iter().sum()).collect();
+        self.value.truncate(self.weights.len());
+        let wants_value = request.values == Values::Divergences;
+        let mut value = Some(rows_mut(&mut self.value, 1)).filter(|_| wants_value);
+        let mut results = Results::new(request, moments);
+        let lanes = 0..self.weights.len();
+        results.emit(&Some(rows(&self.weights, 1)), &mut value, lanes, &mut sums);
+        results.finish()
+    }
+
+    /// The lanes as matrices, with a value for each lane or for each class.
+    fn matrices(&mut self, [width, values]: [usize; 2], wants_gradient: bool) -> Matrices<'_, f64> {
+        self.gradient.resize(if wants_gradient { self.input.len() } else { 0 }, 0.0);
+        Matrices {
+            input: rows(&self.input, width),
+            target: rows(&self.target, width),
+            classes: None,
+            weights: Some(rows(&self.weights, 1)),
+            upstream: Some(rows(&self.upstream, width)),
+            value: Some(rows_mut(&mut self.value, values)),
+            d_input: wants_gradient.then(|| rows_mut(&mut self.gradient, width)),
+            d_target: None,
+        }
+    }
+}
+
+fn rows(numbers: &[f64], width: usize) -> ArrayView2<'_, f64> {
+    let rows = ArrayView2::from_shape((numbers.len() / width, width), numbers);
+    rows.unwrap_or_else(|_| unreachable!("whole rows"))
+}
+
+fn rows_mut(numbers: &mut [f64], width: usize) -> ArrayViewMut2<'_, f64> {
+    let rows = ArrayViewMut2::from_shape((numbers.len() / width, width), numbers);
+    rows.unwrap_or_else(|_| unreachable!("whole rows"))
+}

@@ -1,0 +1,77 @@
+//! Bits of sparse targets on fixed inputs, the same on every machine. Changing them is a value-breaking change: say so in the
+//! CHANGELOG and replace `GOLDEN` by what the failing test prints.
+
+use kldiv::{Divergence, PerDistribution, Target};
+use ndarray::Array2;
+
+use super::Settings;
+use super::common::{Number, Random, bits};
+
+/// FNV-1a over values and gradients, of few classes, many, and more than a tile.
+fn hash<A: Number>(settings: &Settings) -> u64 {
+    let mut all = Vec::new();
+    for (classes, named) in [(3, 2), (65, 9), (1030, 40), (7, 7)] {
+        // Exact numbers: logarithms in (−9, 0], and a class in 50 that is excluded or far below.
+        let mut random = Random(classes as u64);
+        let mut log = || match random.below(50) {
+            0 => f64::NEG_INFINITY,
+            1 => -150.0,
+            _ => -9.0 * f64::from(random.below(1 << 12) as u32) / 4096.0,
+        };
+        let input = Array2::from_shape_simple_fn((3, classes), || A::of(log()));
+        let values = Array2::from_shape_simple_fn((3, named), || match settings.holds {
+            Target::Probabilities => A::of((log().max(-9.0) + 9.0) / 256.0),
+            Target::LogProbabilities => A::of(log() - 4.0),
+            Target::Logits => A::of(log()),
+        });
+        let step = (classes as i64 / named as i64).max(1);
+        let order = |lane: usize, i: usize| (named - 1 - i + lane) % named;
+        let classes = Array2::from_shape_fn((3, named), |(lane, i)| step * order(lane, i) as i64);
+        let batch = settings.batch(PerDistribution, &input, &classes, &values).unwrap();
+        let (losses, gradient) = batch.value_and_grad().unwrap();
+        all.extend(bits(&losses));
+        all.extend(bits(&gradient));
+    }
+    let bytes = all.into_iter().flat_map(u64::to_le_bytes);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+#[test]
+fn bits_are_as_they_were() {
+    let mut computed = String::new();
+    for settings in Settings::faces() {
+        let divergences =
+            [Divergence::Forward, Divergence::JensenShannon(0.3), Divergence::TotalVariation];
+        let hashes = divergences.map(|divergence| {
+            let settings = Settings { divergence, ..settings };
+            let hash = hash::<f32>(&settings) ^ hash::<f64>(&settings).rotate_left(1);
+            format!("{hash:x}")
+        });
+        let Settings { logits, holds, tail, .. } = settings;
+        computed += &format!("{logits} {holds:?} {tail} {}\n", hashes.join(" "));
+    }
+    assert!(computed == GOLDEN, "not the golden hashes; those computed are\n\n{computed}");
+}
+
+/// For each of [`Settings::faces`]: a hash for each of three divergences.
+const GOLDEN: &str = "\
+false Probabilities bucket e5ae0d5eb34a7563 ab69e75889cce23a 2d812440b1acf318
+false Probabilities uniform 8ccdc15f484b7b23 a8e880d5ed8eb8cc 84f25de5117a1a92
+false Probabilities renormalized 5963d64f939f712 2cf1eafda05b8f19 633136468ba44d90
+false Probabilities dropped ad43513880919834 30a1d82bb0149ed 3bcdc37a56e68c9b
+false LogProbabilities bucket 12a918d323a627f8 10bfacc7af773d1c f91305691581b9fd
+false LogProbabilities uniform 9acae81eb20b87d afc77a8aabfb9b62 e3758afdbcc1181
+false LogProbabilities renormalized 1fd93f7fb28bf627 ec435837161a5fcd 92392658ec049e3b
+false LogProbabilities dropped 4f07631c81c05b8b 78384cffe0502ba 6f59a4a7e3db9991
+true Probabilities bucket 87d6398523e38086 ca967e4bfaefbe4d 2a8d3dd146bce61
+true Probabilities uniform 57edbe7bece1bc23 21c19260729d3939 32f85919cc770935
+true Probabilities renormalized 6acd2269da65c452 8a7c6a448b48772a fa34683dfa95065c
+true Probabilities dropped 5bcf758f7dd79d3e aa9daeb9a703cb78 1a60a119d0531352
+true LogProbabilities bucket 244fbfbd2d18857f 56146bdbdca11976 502350061411662f
+true LogProbabilities uniform 875f641b1d22d0c5 357a88a0778826c5 cb554910de60c00d
+true LogProbabilities renormalized 2f458595eec63bc4 b96ca8463b94b5ff 45c54925c9689c45
+true LogProbabilities dropped e1cba8743056b48a 9b6c8d42f5efb174 b37cad32c60f3b67
+true Logits renormalized aa9d2472ef21ba3b 7dacd6c6a9a9b7fe c28642e7e399ccb
+";
