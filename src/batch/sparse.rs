@@ -290,7 +290,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
             least: least(tolerance),
             tolerance,
         });
-        let check = SparseCheck { classes, values };
+        let check = SparseCheck { level, classes, values };
         let map = |matrices: Matrices<'_, A>| check.fault(&matrices).is_none();
         let fine = self.arrays(None, None, |arrays| {
             map_reduce(arrays, Some(axis), false, &map, &|a, b| a & b)

@@ -5,7 +5,10 @@ use super::shift::normal_rate;
 use super::{Factors, Settings};
 use super::{Row, WIDTH, each_row, filled, narrow_row, padded};
 use crate::elementwise::{Operands, TILE};
-use crate::number::{Level, Number, Real, exp, ln_of_normal};
+use crate::number::{Level, Number, Real, exp, ln_of_normal, reduced, tree};
+
+/// So many weights are added in the computing type, 16 side by side, before their sums are added in `f64`.
+const EARLY: usize = 8 * WIDTH;
 
 /// What ln q is computed with, for the lane at each position.
 #[derive(Clone, Debug)]
@@ -103,6 +106,74 @@ impl<T: Real> LogSoftmax<T> {
         );
     }
 
+    /// Σe^((z − max z)/τ) of a block whose greatest number is finite.
+    ///
+    /// Numbers far below the greatest count as the least normal number, which changes nothing: the sum is at least 1.
+    pub fn total<N: Number<Real = T>>(&self, logits: &[N]) -> f64 {
+        let level = self.settings.level;
+        let rate = self.rate[0] * self.rate[1];
+        let is_usual = (rate >= T::MIN_POSITIVE) & (rate <= T::MAX);
+        if !is_usual {
+            let mut sums = [0.0; WIDTH];
+            self.add_weights(logits, &mut sums);
+            return tree(sums);
+        }
+        level.run(
+            #[inline(always)]
+            || {
+                // The sums in f64 come behind the loop: their conversions would halve the vectors in it.
+                let mut early = [[T::ZERO; WIDTH]; TILE / EARLY];
+                for (numbers, early) in logits.chunks(EARLY).zip(&mut early) {
+                    let (rows, tail) = numbers.as_chunks::<WIDTH>();
+                    for row in rows {
+                        let weights = self.bounded_weights(&N::widen_all(level, row), rate);
+                        for i in 0..WIDTH {
+                            early[i] += weights[i];
+                        }
+                    }
+                    if !tail.is_empty() {
+                        let weights =
+                            self.bounded_weights(&N::widen_all(level, &padded(tail)), rate);
+                        for i in 0..WIDTH {
+                            early[i] += if i < tail.len() { weights[i] } else { T::ZERO };
+                        }
+                    }
+                }
+                let mut sums = [0.0; WIDTH];
+                for early in &early[..logits.len().div_ceil(EARLY)] {
+                    for i in 0..WIDTH {
+                        sums[i] += early[i].to_f64();
+                    }
+                }
+                tree(sums)
+            },
+        )
+    }
+
+    /// factor·e^((z − max z)/τ) of a row.
+    #[inline(always)]
+    fn scaled(&self, z: &Row<T>, factor: f64) -> Row<f64> {
+        let weights = self.weights(z);
+        let mut scaled = [0.0; WIDTH];
+        for i in 0..WIDTH {
+            scaled[i] = weights[i].to_f64() * factor;
+        }
+        scaled
+    }
+
+    /// e^((z − max z)/τ) of a row, with 4/τ at hand, and no less than the least normal number.
+    #[inline(always)]
+    fn bounded_weights(&self, z: &Row<T>, rate: T) -> Row<T> {
+        let mut weights = [T::ZERO; WIDTH];
+        for i in 0..WIDTH {
+            let y = z[i].mul_add(T::from_f64(0.25), -self.peak[i]) * rate;
+            let (r, k) = reduced(if T::LOWEST > y { T::LOWEST } else { y });
+            // Times a power of 2, so that NaN stays NaN.
+            weights[i] = T::exp_reduced(r) * T::ONE.scale(k);
+        }
+        weights
+    }
+
     /// Writes factor·e^((z − max z)/τ) of each number of a block, rounded once more.
     pub fn scaled_weights<N: Number<Real = T>>(&self, logits: &[N], factor: f64, out: &mut [N]) {
         let level = self.settings.level;
@@ -112,11 +183,10 @@ impl<T: Real> LogSoftmax<T> {
                 let ((rows, tail), (places, last)) =
                     (logits.as_chunks::<WIDTH>(), out.as_chunks_mut::<WIDTH>());
                 for (row, place) in rows.iter().zip(places) {
-                    N::multiply(level, &self.weights(&N::widen_all(level, row)), factor, place);
+                    narrow_row(place, &self.scaled(&N::widen_all(level, row), factor));
                 }
                 if !tail.is_empty() {
-                    let weights = self.weights(&N::widen_all(level, &padded(tail)));
-                    N::multiply(level, &weights[..tail.len()], factor, last);
+                    narrow_row(last, &self.scaled(&N::widen_all(level, &padded(tail)), factor));
                 }
             },
         );

@@ -6,9 +6,8 @@
 
 use std::ops::Range;
 
-use super::entries::Entry;
 use crate::elementwise::TILE;
-use crate::number::{Float, Level, Number, WIDTH, exp, ln, tree};
+use crate::number::{Float, Level, Number, WIDTH, exp, ln};
 use crate::softmax::{Arrangement, LogSoftmax, Peaks, Rates, Settings};
 
 /// The logits of a lane's bucket: the greatest, and Σe^((z − greatest)/τ).
@@ -25,19 +24,28 @@ impl Bucket {
     pub const EMPTY: Self = Bucket { peak: f64::NEG_INFINITY, sum: 0.0 };
 
     /// Adds the bucket of the next classes.
-    pub fn join(&mut self, next: Bucket, rate: f64) {
+    pub fn join(&mut self, next: Bucket, level: Level, rate: f64) {
         let (high, low) = if self.peak >= next.peak { (*self, next) } else { (next, *self) };
         // No difference of two quarters overflows.
         let apart = (low.peak * 0.25 - high.peak * 0.25) * rate * 4.0;
-        let share = if low.peak == high.peak { 1.0 } else { exp(apart) };
+        let share = match low.peak == high.peak {
+            true => 1.0,
+            false => level.run(
+                #[inline(always)]
+                || exp(apart),
+            ),
+        };
         *self = Bucket { peak: high.peak, sum: high.sum + low.sum * share };
     }
 
     /// The logit of one class with the bucket's share of q.
-    pub fn logit(&self, rate: f64) -> f64 {
+    pub fn logit(&self, level: Level, rate: f64) -> f64 {
         match self.sum == 0.0 {
             true => f64::NEG_INFINITY,
-            false => self.peak + ln(self.sum) / rate,
+            false => level.run(
+                #[inline(always)]
+                || self.peak + ln(self.sum) / rate,
+            ),
         }
     }
 }
@@ -65,7 +73,7 @@ impl<A: Number> BucketReader<A> {
     }
 
     /// The bucket of a block of classes, at most one tile, of which `named` are in it too.
-    pub fn block(&mut self, numbers: &[A], classes: &Range<usize>, named: &[Entry]) -> Bucket {
+    pub fn block(&mut self, numbers: &[A], classes: &Range<usize>, named: &[usize]) -> Bucket {
         let BucketReader { level, softmax, masked } = self;
         let numbers = match named {
             [] => numbers,
@@ -73,26 +81,26 @@ impl<A: Number> BucketReader<A> {
                 masked.clear();
                 masked.extend_from_slice(numbers);
                 let absent = A::narrow(f64::NEG_INFINITY);
-                named.iter().for_each(|entry| masked[entry.class - classes.start] = absent);
+                named.iter().for_each(|class| masked[class - classes.start] = absent);
                 masked
             }
         };
-        let mut peaks = Peaks::default();
-        level.run(
+        let peak = level.run(
             #[inline(always)]
-            || peaks.add(*level, numbers),
+            || {
+                let mut peaks = Peaks::default();
+                peaks.add(*level, numbers);
+                peaks.greatest(Arrangement::OneLane)[0]
+            },
         );
-        let [peak, ..] = peaks.greatest(Arrangement::OneLane);
         if peak.abs() == A::Real::INFINITY {
             let is_nan = numbers.iter().any(|z| z.widen().is_nan());
             let count = numbers.iter().filter(|z| z.widen() == A::Real::INFINITY).count();
             let sum = if is_nan { f64::NAN } else { count as f64 };
             return Bucket { peak: peak.to_f64(), sum };
         }
-        let mut sums = [0.0; WIDTH];
         softmax.take_peaks([peak; WIDTH]);
-        softmax.add_weights(numbers, &mut sums);
-        Bucket { peak: peak.to_f64(), sum: tree(sums) }
+        Bucket { peak: peak.to_f64(), sum: softmax.total(numbers) }
     }
 
     /// Writes factor·e^((z − peak)/τ) of each class of a block; of an infinite peak, factor where z is the peak, and 0 elsewhere.
@@ -110,10 +118,10 @@ impl<A: Number> BucketReader<A> {
 }
 
 /// The classes of a lane, block by block, and the named ones in each.
-pub fn blocks(classes: usize, entries: &[Entry]) -> impl Iterator<Item = (Range<usize>, &[Entry])> {
-    let mut rest = entries;
+pub fn blocks(classes: usize, named: &[usize]) -> impl Iterator<Item = (Range<usize>, &[usize])> {
+    let mut rest = named;
     crate::layout::steps(0..classes, TILE).map(move |block| {
-        let (named, after) = rest.split_at(rest.partition_point(|entry| entry.class < block.end));
+        let (named, after) = rest.split_at(rest.partition_point(|&class| class < block.end));
         rest = after;
         (block, named)
     })

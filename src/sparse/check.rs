@@ -4,7 +4,7 @@ use ndarray::Ix2;
 
 use super::entries::Entries;
 use crate::layout::{Classes, Matrices};
-use crate::number::{Float, Number};
+use crate::number::{Float, Level, Number};
 use crate::target::Target;
 
 /// What is wrong with the target of a distribution.
@@ -21,6 +21,7 @@ pub enum Fault {
 /// A check of sparse targets.
 #[derive(Clone, Copy, Debug)]
 pub struct SparseCheck {
+    pub level: Level,
     /// The number of the input's classes.
     pub classes: usize,
     /// What holds for the values, if they are checked.
@@ -51,7 +52,7 @@ impl SparseCheck {
             fault.or_else(|| {
                 let check = self.values?;
                 entries.read(classes, Some(&matrices.target), lane);
-                check.fault(&entries)
+                check.fault(self.level, &mut entries)
             })
         })
     }
@@ -87,15 +88,15 @@ impl SparseCheck {
 }
 
 impl ValueCheck {
-    fn fault(&self, entries: &Entries) -> Option<Fault> {
+    fn fault(&self, level: Level, entries: &mut Entries) -> Option<Fault> {
         let ValueCheck { holds, least, tolerance } = *self;
-        let mass = entries.mass(holds);
+        let mass = entries.mass(level, holds);
         let is_fine = |value: f64| match holds {
             Target::Logits => value < f64::INFINITY,
             Target::Probabilities => value >= 0.0,
             Target::LogProbabilities => value <= tolerance,
         };
-        let is_proper = entries.all().iter().all(|entry| is_fine(entry.value))
+        let is_proper = entries.values.iter().all(|&value| is_fine(value))
             && (least..=1.0 + tolerance).contains(&mass);
         (!is_proper).then_some(Fault::Improper { mass })
     }

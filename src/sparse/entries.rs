@@ -2,20 +2,21 @@
 
 use ndarray::{ArrayView2, Ix2};
 
+use crate::elementwise::exps;
 use crate::layout::Classes;
-use crate::number::{Float, Number, Phi, exp, ln};
+use crate::number::{Float, Level, Number, Phi, WIDTH, exp, ln};
 use crate::target::Target;
 
-/// A named class, and what the target gives it.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    pub class: usize,
-    pub value: f64,
-}
-
-/// The named classes of one lane, in ascending order.
+/// The named classes of one lane, in ascending order, and what the target gives them.
 #[derive(Clone, Debug, Default)]
-pub struct Entries(Vec<Entry>);
+pub struct Entries {
+    pub classes: Vec<usize>,
+    pub values: Vec<f64>,
+    /// A class and its place each, to be sorted.
+    keys: Vec<u128>,
+    /// Their probabilities.
+    scratch: Vec<f64>,
+}
 
 impl Entries {
     /// Reads the classes of a lane, which are in range, and their values: 1 where there are none.
@@ -25,51 +26,57 @@ impl Entries {
         values: Option<&ArrayView2<'_, A>>,
         lane: usize,
     ) {
-        let Entries(entries) = self;
-        entries.clear();
-        classes.each_of(lane, |class| entries.push(Entry { class: class as usize, value: 1.0 }));
-        let values = values.into_iter().flat_map(|values| values.row(lane));
-        entries.iter_mut().zip(values).for_each(|(entry, t)| entry.value = t.widen().to_f64());
-        if !entries.is_sorted_by_key(|entry| entry.class) {
-            entries.sort_unstable_by_key(|entry| entry.class);
+        self.clear();
+        let Entries { classes: sorted, values: found, keys, .. } = self;
+        classes.each_of(lane, |class| sorted.push(class as usize));
+        match values {
+            Some(values) => found.extend(values.row(lane).iter().map(|t| t.widen().to_f64())),
+            None => found.resize(sorted.len(), 1.0),
         }
-    }
-
-    /// The named classes.
-    pub fn all(&self) -> &[Entry] {
-        &self.0
+        if sorted.is_sorted() {
+            return;
+        }
+        let packed = sorted.iter().zip(&*found);
+        keys.extend(packed.map(|(&class, t)| u128::from(t.to_bits()) | (class as u128) << 64));
+        keys.sort_unstable();
+        for (i, &key) in keys.iter().enumerate() {
+            (sorted[i], found[i]) = ((key >> 64) as usize, f64::from_bits(key as u64));
+        }
     }
 
     /// Names no class.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.classes.clear();
+        self.values.clear();
+        self.keys.clear();
     }
 
     /// The sum of the probabilities.
-    pub fn mass(&self, holds: Target) -> f64 {
-        let values = self.0.iter().map(|entry| entry.value);
+    pub fn mass(&mut self, level: Level, holds: Target) -> f64 {
         match holds {
-            Target::LogProbabilities => Compensated::of(0.0, values.map(exp)).value(),
-            _ => Compensated::of(0.0, values).value(),
+            Target::LogProbabilities => {
+                let Entries { values, scratch, .. } = self;
+                sum(level, 0.0, probabilities(level, values, scratch))
+            }
+            _ => sum(level, 0.0, &self.values),
         }
     }
 
     /// Divides the probabilities by their sum.
-    pub fn renormalize(&mut self, holds: Target) {
+    pub fn renormalize(&mut self, level: Level, holds: Target) {
         match holds {
             // Their softmax is that of the named classes alone.
             Target::Logits => {}
             Target::Probabilities => {
-                let sum = self.mass(holds);
-                self.0.iter_mut().for_each(|entry| entry.value /= sum);
+                let mass = self.mass(level, holds);
+                self.values.iter_mut().for_each(|value| *value /= mass);
             }
             Target::LogProbabilities => {
-                let entries = &mut self.0;
-                let peak = greatest(entries);
+                let peak = greatest(&self.values);
                 if peak.abs() < f64::INFINITY {
-                    let weights = entries.iter().map(|entry| exp(entry.value - peak));
-                    let log = ln(Compensated::of(0.0, weights).value());
-                    entries.iter_mut().for_each(|entry| entry.value = (entry.value - peak) - log);
+                    self.values.iter_mut().for_each(|value| *value -= peak);
+                    let log = ln(self.mass(level, holds));
+                    self.values.iter_mut().for_each(|value| *value -= log);
                 }
             }
         }
@@ -79,29 +86,40 @@ impl Entries {
     ///
     /// From log-probabilities 1 less the greatest probability is −expm1 of its logarithm, so that a class of almost all the mass
     /// leaves what it leaves.
-    pub fn mass_left(&self, holds: Target) -> f64 {
-        let Entries(entries) = self;
+    pub fn mass_left(&mut self, level: Level, holds: Target) -> f64 {
+        let Entries { values, scratch, .. } = self;
         let left = match holds {
             Target::LogProbabilities => {
-                let peak = greatest(entries);
-                let at = entries.iter().position(|entry| entry.value == peak);
-                let others = entries.iter().enumerate().filter(|&(i, _)| Some(i) != at);
-                Compensated::of(-expm1(peak), others.map(|(_, entry)| -exp(entry.value)))
+                let peak = greatest(values);
+                let at = values.iter().position(|&y| y == peak);
+                probabilities(level, values, scratch);
+                at.into_iter().for_each(|at| scratch[at] = 0.0);
+                let rest = level.run(
+                    #[inline(always)]
+                    || -expm1(peak),
+                );
+                -sum(level, -rest, scratch)
             }
-            _ => Compensated::of(1.0, entries.iter().map(|entry| -entry.value)),
+            _ => -sum(level, -1.0, values),
         };
-        let left = left.value();
         if left < 0.0 { 0.0 } else { left }
     }
 }
 
 /// The greatest value; NaN is passed over.
-fn greatest(entries: &[Entry]) -> f64 {
-    let greater = |a: f64, b: &Entry| if b.value > a { b.value } else { a };
-    entries.iter().fold(f64::NEG_INFINITY, greater)
+fn greatest(values: &[f64]) -> f64 {
+    values.iter().fold(f64::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+}
+
+/// e^y of each y.
+fn probabilities<'s>(level: Level, y: &[f64], scratch: &'s mut Vec<f64>) -> &'s [f64] {
+    scratch.resize(y.len(), 0.0);
+    exps(level, y, f64::INFINITY, scratch);
+    scratch
 }
 
 /// e^z − 1, for z ≤ 0 to a few ulp.
+#[inline(always)]
 fn expm1(z: f64) -> f64 {
     match z.abs() <= 1.0 {
         true => (z * z).mul_add(f64::remainder(z), z),
@@ -109,40 +127,55 @@ fn expm1(z: f64) -> f64 {
     }
 }
 
-/// A sum and what its additions have lost. (Neumaier 1974.)
-#[derive(Clone, Copy, Debug)]
-struct Compensated {
-    sum: f64,
-    lost: f64,
+/// The sum of `first` and the numbers, as if all but the last of some roundings were exact: what additions lose is added up too.
+/// (Knuth's two-sum, in 16 sums side by side.)
+fn sum(level: Level, first: f64, numbers: &[f64]) -> f64 {
+    let (mut sums, mut lost) = ([0.0; WIDTH], [0.0; WIDTH]);
+    sums[0] = first;
+    level.run(
+        #[inline(always)]
+        || {
+            let (rows, tail) = numbers.as_chunks::<WIDTH>();
+            for row in rows {
+                for i in 0..WIDTH {
+                    (sums[i], lost[i]) = two_sum(sums[i], row[i], lost[i]);
+                }
+            }
+            for (i, &number) in tail.iter().enumerate() {
+                (sums[i], lost[i]) = two_sum(sums[i], number, lost[i]);
+            }
+        },
+    );
+    let (mut all, mut rest) = (0.0, 0.0);
+    for i in 0..WIDTH {
+        (all, rest) = two_sum(all, sums[i], rest + lost[i]);
+    }
+    if all.is_finite() { all + rest } else { all }
 }
 
-impl Compensated {
-    /// The sum of a number and others.
-    fn of(first: f64, others: impl Iterator<Item = f64>) -> Self {
-        others.fold(Compensated { sum: first, lost: 0.0 }, |Compensated { sum, lost }, number| {
-            let next = sum + number;
-            let (greater, lesser) =
-                if sum.abs() >= number.abs() { (sum, number) } else { (number, sum) };
-            Compensated { sum: next, lost: lost + ((greater - next) + lesser) }
-        })
-    }
-
-    fn value(self) -> f64 {
-        if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
-    }
+/// a + b, and what that loses beside `lost`.
+#[inline(always)]
+fn two_sum(a: f64, b: f64, lost: f64) -> (f64, f64) {
+    let sum = a + b;
+    let part = sum - a;
+    (sum, lost + ((a - (sum - part)) + (b - part)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entries(values: &[f64]) -> Entries {
-        Entries(values.iter().map(|&value| Entry { class: 0, value }).collect())
+    fn left(values: &[f64], holds: Target) -> f64 {
+        let mut entries = Entries { values: values.to_vec(), ..Entries::default() };
+        let all = Level::all().into_iter().map(|level| entries.mass_left(level, holds).to_bits());
+        let all: Vec<u64> = all.collect();
+        assert!(all.iter().all(|left| *left == all[0]));
+        f64::from_bits(all[0])
     }
 
     #[test]
     fn what_almost_all_the_mass_leaves_keeps_its_digits() {
-        let left = |y: &[f64]| entries(y).mass_left(Target::LogProbabilities);
+        let left = |y: &[f64]| left(y, Target::LogProbabilities);
         assert_eq!(left(&[-1e-20]), 1e-20);
         assert_eq!(left(&[f64::NEG_INFINITY, -1e-300, f64::NEG_INFINITY]), 1e-300);
         // 1 − (1 − 1e-10 + 5e-21) − 5e-11.
@@ -157,7 +190,7 @@ mod tests {
 
     #[test]
     fn probabilities_are_subtracted_exactly() {
-        let left = |p: &[f64]| entries(p).mass_left(Target::Probabilities);
+        let left = |p: &[f64]| left(p, Target::Probabilities);
         assert_eq!(left(&[1e-17, 1.0 - f64::EPSILON / 2.0, 1e-17]), f64::EPSILON / 2.0 - 2e-17);
         assert_eq!(left(&[0.75, 0.5]), 0.0);
         assert_eq!(left(&[f64::INFINITY]), 0.0);

@@ -124,20 +124,26 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
         }
         self.sparse.read(&self.matrices, lane, entries);
         let row = self.matrices.input.row(lane);
-        input.extend(entries.all().iter().map(|entry| row[entry.class].widen().to_f64()));
-        target.extend(entries.all().iter().map(|entry| entry.value));
+        input.extend(entries.classes.iter().map(|&class| row[class].widen().to_f64()));
+        target.extend_from_slice(&entries.values);
         if input.len() == end {
             return;
         }
         *bucket = Bucket::EMPTY;
-        for (block, named) in blocks(request.classes, entries.all()) {
+        for (block, named) in blocks(request.classes, &entries.classes) {
             let numbers = self.input.read(&(lane..lane + 1, block.clone()));
-            bucket.join(self.bucket.block(numbers, &block, named), rate);
+            bucket.join(self.bucket.block(numbers, &block, named), request.level, rate);
         }
-        input.push(bucket.logit(rate));
+        input.push(bucket.logit(request.level, rate));
         let is_empty = self.sparse.tail == Tail::Renormalized || self.sparse.is_label;
-        let left = if is_empty { 0.0 } else { entries.mass_left(holds) };
-        target.push(if holds == Target::Probabilities { left } else { ln(left) });
+        let left = if is_empty { 0.0 } else { entries.mass_left(request.level, holds) };
+        target.push(match holds {
+            Target::Probabilities => left,
+            _ => request.level.run(
+                #[inline(always)]
+                || ln(left),
+            ),
+        });
     }
 
     /// Writes the gradient of a lane: the named classes have their own, and the bucket's is shared out.
@@ -146,9 +152,10 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
         let classes = self.sparse.request.classes;
         let (entries, bucket) = &self.found[i];
         let gradient = &self.gathered.gradient[i * self.width..][..self.width];
-        let of_bucket = gradient.get(entries.all().len()).filter(|_| !entries.all().is_empty());
+        let named = &entries.classes;
+        let of_bucket = gradient.get(named.len()).filter(|_| !named.is_empty());
         let sharers = match bucket.peak == f64::NEG_INFINITY {
-            true => (classes - entries.all().len()) as f64,
+            true => (classes - named.len()) as f64,
             false => bucket.sum,
         };
         let share = of_bucket.map_or(0.0, |gradient| gradient / sharers);
@@ -160,8 +167,8 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
                 false => self.bucket.share_out(numbers, bucket, share, out),
             });
         }
-        for (entry, &found) in entries.all().iter().zip(gradient) {
-            d_input[[lane, entry.class]] = A::narrow(found);
+        for (&class, &found) in named.iter().zip(gradient) {
+            d_input[[lane, class]] = A::narrow(found);
         }
     }
 }

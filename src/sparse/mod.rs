@@ -87,7 +87,7 @@ impl SparseRequest {
             None => entries.clear(),
         }
         if self.tail == Tail::Renormalized && !self.is_label {
-            entries.renormalize(self.holds());
+            entries.renormalize(self.request.level, self.holds());
         }
     }
 }

@@ -101,12 +101,13 @@ impl<A: Number> Spreading<'_, '_, A> {
         }
         self.sparse.read(matrices, lane, &mut self.entries);
         let has_share = tail == Tail::Uniform && !is_label && named < request.classes;
-        let left = if has_share { self.entries.mass_left(holds) } else { 0.0 };
+        let left = if has_share { self.entries.mass_left(request.level, holds) } else { 0.0 };
         let each = left / (request.classes - named).max(1) as f64;
         let each = if holds == Target::Probabilities { each } else { ln(each) };
         self.target.resize(end, A::Real::from_f64(each));
-        for entry in self.entries.all() {
-            self.target[start + entry.class] = A::Real::from_f64(entry.value);
+        let Entries { classes, values, .. } = &self.entries;
+        for (class, &value) in classes.iter().zip(values) {
+            self.target[start + class] = A::Real::from_f64(value);
         }
     }
 }
