@@ -4,7 +4,7 @@ use super::contribution::exp_or_zero;
 use super::shift::normal_rate;
 use super::{Factors, Settings};
 use super::{Row, WIDTH, each_row, filled, narrow_row, padded};
-use crate::elementwise::{Operands, TILE};
+use crate::elementwise::{Operands, TILE, fetch};
 use crate::number::{Level, Number, Real, exp, ln_of_normal, reduced, tree};
 
 /// So many weights are added in the computing type, 16 side by side, before their sums are added in `f64`.
@@ -106,10 +106,10 @@ impl<T: Real> LogSoftmax<T> {
         );
     }
 
-    /// Σe^((z − max z)/τ) of a block whose greatest number is finite.
+    /// Σe^((z − max z)/τ) of a block whose greatest number is finite. Meanwhile the next block is prefetched.
     ///
     /// Numbers far below the greatest count as the least normal number, which changes nothing: the sum is at least 1.
-    pub fn total<N: Number<Real = T>>(&self, logits: &[N]) -> f64 {
+    pub fn total<N: Number<Real = T>>(&self, logits: &[N], next: &[N]) -> f64 {
         let level = self.settings.level;
         let rate = self.rate[0] * self.rate[1];
         let is_usual = (rate >= T::MIN_POSITIVE) & (rate <= T::MAX);
@@ -123,21 +123,25 @@ impl<T: Real> LogSoftmax<T> {
             || {
                 // The sums in f64 come behind the loop: their conversions would halve the vectors in it.
                 let mut early = [[T::ZERO; WIDTH]; TILE / EARLY];
-                for (numbers, early) in logits.chunks(EARLY).zip(&mut early) {
+                let blocks = logits.chunks(EARLY).zip((0..).step_by(EARLY)).zip(&mut early);
+                for ((numbers, start), early) in blocks {
                     let (rows, tail) = numbers.as_chunks::<WIDTH>();
-                    for row in rows {
+                    let mut sums = [T::ZERO; WIDTH];
+                    for (row, place) in rows.iter().zip((start..).step_by(WIDTH)) {
+                        fetch::<_, WIDTH>(next, place);
                         let weights = self.bounded_weights(&N::widen_all(level, row), rate);
                         for i in 0..WIDTH {
-                            early[i] += weights[i];
+                            sums[i] += weights[i];
                         }
                     }
                     if !tail.is_empty() {
                         let weights =
                             self.bounded_weights(&N::widen_all(level, &padded(tail)), rate);
                         for i in 0..WIDTH {
-                            early[i] += if i < tail.len() { weights[i] } else { T::ZERO };
+                            sums[i] += if i < tail.len() { weights[i] } else { T::ZERO };
                         }
                     }
+                    *early = sums;
                 }
                 let mut sums = [0.0; WIDTH];
                 for early in &early[..logits.len().div_ceil(EARLY)] {

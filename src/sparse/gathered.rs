@@ -7,6 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use super::bucket::{Bucket, BucketReader, blocks};
 use super::entries::Entries;
 use super::{SparseRequest, Tail};
+use crate::elementwise::TILE;
 use crate::engine::{Request, Results, Rule, Values, merged};
 use crate::exact::{ExactSum, SUM_BLOCK};
 use crate::layout::{Matrices, Reader, Scratch, steps, write};
@@ -49,6 +50,27 @@ struct Gathering<'s, 'a, A: Number> {
     copy: Scratch<A>,
 }
 
+/// Reads the bucket of a lane, of so many, block by block.
+fn read_bucket<A: Number>(
+    input: &mut Reader<'_, A>,
+    reader: &mut BucketReader<A>,
+    bucket: &mut Bucket,
+    named: &[usize],
+    (lane, lanes): (usize, usize),
+) {
+    let of_lane = |block: &Range<usize>| (lane..lane + 1, block.clone());
+    let first_of_next =
+        (lane + 1 < lanes).then_some((lane + 1..lane + 2, 0..reader.classes.min(TILE)));
+    let mut blocks = blocks(reader.classes, named).peekable();
+    while let Some((block, named)) = blocks.next() {
+        let next = blocks.peek().map(|(next, _)| of_lane(next)).or(first_of_next.clone());
+        let next = next.and_then(|next| input.dense(&next)).unwrap_or(&[]);
+        let numbers = input.read(&of_lane(&block));
+        let found = reader.block(numbers, &block, named, next);
+        reader.join(bucket, found);
+    }
+}
+
 /// Lanes of `width` classes, one behind the other.
 #[derive(Default)]
 struct Gathered {
@@ -70,7 +92,7 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
             sparse,
             input: Reader::new(matrices.input),
             matrices,
-            bucket: BucketReader::new(level, sparse.rate()),
+            bucket: BucketReader::new(level, classes, sparse.rate()),
             width: sparse.named + usize::from(has_bucket),
             found: Vec::new(),
             gathered: Gathered::default(),
@@ -111,7 +133,7 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
     /// Gathers a lane.
     fn gather(&mut self, lane: usize, i: usize) {
         let SparseRequest { request, .. } = *self.sparse;
-        let (rate, holds) = (self.sparse.rate(), self.sparse.holds());
+        let holds = self.sparse.holds();
         let weight = self.weight(lane);
         let (entries, bucket) = &mut self.found[i];
         let Gathered { input, target, weights, .. } = &mut self.gathered;
@@ -123,18 +145,20 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
             return target.resize(end, 0.0);
         }
         self.sparse.read(&self.matrices, lane, entries);
+        let has_bucket = self.width > entries.classes.len();
+        *bucket = Bucket::EMPTY;
+        if has_bucket {
+            let lanes = self.matrices.input.nrows();
+            read_bucket(&mut self.input, &mut self.bucket, bucket, &entries.classes, (lane, lanes));
+        }
+        // Now the lane is in a cache.
         let row = self.matrices.input.row(lane);
         input.extend(entries.classes.iter().map(|&class| row[class].widen().to_f64()));
         target.extend_from_slice(&entries.values);
-        if input.len() == end {
+        if !has_bucket {
             return;
         }
-        *bucket = Bucket::EMPTY;
-        for (block, named) in blocks(request.classes, &entries.classes) {
-            let numbers = self.input.read(&(lane..lane + 1, block.clone()));
-            bucket.join(self.bucket.block(numbers, &block, named), request.level, rate);
-        }
-        input.push(bucket.logit(request.level, rate));
+        input.push(bucket.logit(request.level, self.sparse.rate()));
         let is_empty = self.sparse.tail == Tail::Renormalized || self.sparse.is_label;
         let left = if is_empty { 0.0 } else { entries.mass_left(request.level, holds) };
         target.push(match holds {
