@@ -176,8 +176,8 @@ impl Inputs {
         let Options { temperature, reference_temperature, bf16, .. } = options;
         let settings = format!(
             "{reference_holds:?} {candidate_holds:?} {tolerance} {keep_going} {temperature} {reference_temperature:?} {bf16} {:?} {} {} {}",
-            options.tail(),
             options.divergences(),
+            options.tail(),
             self.axis,
             self.blocks.slabs(),
         );
