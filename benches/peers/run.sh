@@ -17,6 +17,7 @@ features=${FEATURES-burn,candle,numkong}
 mkdir -p "$data"
 
 cargo build --release --locked -p kldiv-peers --no-default-features --features "$features"
+cargo test --release --locked -p kldiv-peers --no-default-features --features "$features" --test surrogate
 
 if [ -z "${PYTHON:-}" ]; then
     venv=$data/venv

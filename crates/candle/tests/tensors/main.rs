@@ -1,0 +1,5 @@
+//! The losses on tensors.
+
+mod bits;
+mod common;
+mod graph;
