@@ -209,6 +209,7 @@ fn draw(
         }
         chart
             .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
             .background_style(WHITE)
             .border_style(BLACK.mix(0.3))
             .label_font(("sans-serif", 14))

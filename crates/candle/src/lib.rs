@@ -18,7 +18,7 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 //!
-//! The settings are those of [`KLDivLoss`](kldiv::KLDivLoss) and [`KLDivWithLogitsLoss`](kldiv::KLDivWithLogitsLoss): reduction,
+//! The settings are those of [`KLDivLoss`] and [`KLDivWithLogitsLoss`]: reduction,
 //! class axis, temperature, kind of target, divergence. A loss and its gradients have the bits of the calls on arrays.
 //!
 //! # What candle's user should know
