@@ -18,8 +18,8 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 //!
-//! The settings are those of [`KLDivLoss`] and [`KLDivWithLogitsLoss`]: reduction,
-//! class axis, temperature, kind of target, divergence. A loss and its gradients have the bits of the calls on arrays.
+//! The settings are those of [`KLDivLoss`] and [`KLDivWithLogitsLoss`]: reduction, class axis, temperature, kind of target,
+//! divergence. A loss and its gradients have the bits of the calls on arrays.
 //!
 //! # What candle's user should know
 //!
@@ -33,7 +33,8 @@
 //!   `Var`s is frozen by `teacher.detach()`.
 //! - **One pass.** The loss of a tracked input against a target that is not tracked, reduced to one number by a type other than
 //!   `AnyReduction`, computes the gradient of the input with the value. `backward` then hands it out if its upstream is 1, and
-//!   otherwise computes it anew. A loss that is only read should be of `input.detach()`.
+//!   otherwise computes it anew, so that it is rounded once. For α·loss take `SumOver(n / α)`, or `AnyReduction`. For a loss that is
+//!   only read pass `input.detach()`.
 //! - **Second derivatives** are an error.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
