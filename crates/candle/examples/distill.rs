@@ -15,7 +15,7 @@ use candle_nn::{AdamW, Linear, Module, Optimizer, ParamsAdamW};
 use kldiv::{BatchMean, KLDivWithLogitsLoss, Target};
 use kldiv_candle::KlDiv;
 use kldiv_digits::{CLASSES, Digits};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use ndarray_rand::rand_distr::StandardNormal;
 use plotters::prelude::*;
 use rand::rngs::StdRng;
@@ -74,7 +74,7 @@ fn distill(digits: &Digits, seed: u64) -> Result<Run> {
     let soft = Criterion::new(BatchMean).temperature(TEMPERATURE).times_temperature_squared(true);
 
     let teacher = Network::new([64, 64, CLASSES], &mut rng)?;
-    let (images, labels) = (tensor(&seen.images)?, tensor(&seen.labels)?);
+    let (images, labels) = (tensor(&seen.images)?, one_hot(&seen)?);
     let mut optimizer = teacher.optimizer()?;
     for _ in 0..TEACHER_EPOCHS {
         epoch(&teacher, &mut optimizer, hard, &images, &labels, &mut rng)?;
@@ -85,9 +85,9 @@ fn distill(digits: &Digits, seed: u64) -> Result<Run> {
     let (few, _) = seen.split(STUDENT_IMAGES, &mut rng);
     // The graph of the teacher ends here.
     let logits = teacher.logits(&tensor(&few.images)?)?.detach();
-    let lessons = [(hard, tensor(&few.labels)?), (soft, logits)];
+    let lessons = [(hard, one_hot(&few)?), (soft, logits)];
     let (few, unseen) = (tensor(&few.coarse().images)?, tensor(&held_out.coarse().images)?);
-    let labels = tensor(&held_out.labels)?;
+    let labels = one_hot(&held_out)?;
     for (student, (criterion, targets)) in lessons.into_iter().enumerate() {
         // Both students start from the same weights and see the images in the same order.
         let mut rng = rng.clone();
@@ -126,10 +126,17 @@ fn epoch(
     Ok(sum / order.len() as f64)
 }
 
+/// The labels as distributions.
+fn one_hot(digits: &Digits) -> Result<Tensor> {
+    let labels: Vec<usize> = digits.labels.iter().map(|&label| label as usize).collect();
+    tensor(&Array2::eye(CLASSES).select(Axis(0), &labels))
+}
+
 /// The share of the images whose largest logit is that of their digit.
 fn accuracy(network: &Network, images: &Tensor, digits: &Digits) -> Result<f64> {
     let found = network.logits(images)?.argmax(D::Minus1)?;
-    let right = found.eq(&tensor(&digits.labels)?.argmax(D::Minus1)?)?;
+    let labels = Tensor::from_iter(digits.labels.iter().copied(), &Device::Cpu)?;
+    let right = found.eq(&labels)?;
     right.to_dtype(DType::F64)?.mean_all()?.to_scalar()
 }
 
