@@ -2,6 +2,7 @@
 
 use kldiv::{DistributionMean, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Tail, Target};
 use ndarray::{Array1, Array2};
+use ndarray_npy::ReadableElement;
 
 use super::common::{Number, Random};
 use super::{FAMILY, Operands, Settings, TAILS};
@@ -56,10 +57,7 @@ fn labels_need_no_target_setting() {
     );
 }
 
-fn npz<T: Clone>(name: &str) -> Array1<T>
-where
-    T: ndarray_npy::ReadableElement,
-{
+fn npz<T: ReadableElement + Clone>(name: &str) -> Array1<T> {
     let file = std::fs::File::open("tests/fixtures/pytorch_sparse.npz").unwrap();
     ndarray_npy::NpzReader::new(file).unwrap().by_name(&format!("{name}.npy")).unwrap()
 }
