@@ -1,0 +1,93 @@
+//! Calls from bytes.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use kldiv::{AnyReduction, Divergence};
+
+use crate::Settings;
+use crate::call::{Call, Numbers};
+use crate::common::REDUCTIONS;
+use crate::common::layout::LAYOUTS;
+use crate::face::FACES;
+
+impl<'a> Arbitrary<'a> for Call {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Call> {
+        let shape = shape(bytes)?;
+        Ok(Call {
+            kind: bytes.arbitrary()?,
+            settings: Settings {
+                divergence: divergence(bytes)?,
+                generalized: bytes.arbitrary()?,
+                face: *bytes.choose(&FACES)?,
+                temperatures: [temperature(bytes)?, temperature(bytes)?],
+                squared: bytes.arbitrary()?,
+            },
+            reduction: match bytes.ratio(1, 32)? {
+                true => AnyReduction::SumOver(bytes.arbitrary()?),
+                false => *bytes.choose(&REDUCTIONS)?,
+            },
+            validated: match bytes.int_in_range(0..=15)? {
+                0 => Some(bytes.arbitrary()?),
+                1 => Some(10.0),
+                _ => None,
+            },
+            axis: bytes.int_in_range(0..=shape.len())?,
+            layouts: [*bytes.choose(&LAYOUTS)?, *bytes.choose(&LAYOUTS)?],
+            repeated: [repeated(bytes)?, repeated(bytes)?],
+            weighted: bytes.arbitrary()?,
+            cut: bytes.arbitrary::<u16>()?.into(),
+            numbers: numbers(bytes)?,
+            shape,
+        })
+    }
+}
+
+/// Of up to 4 axes; seldom of many classes, more seldom of enough elements for several threads.
+fn shape(bytes: &mut Unstructured) -> Result<Vec<usize>> {
+    Ok(match bytes.int_in_range(0..=63)? {
+        0 => vec![bytes.int_in_range(100..=130)?, bytes.int_in_range(900..=1100)?],
+        1..=3 => vec![bytes.int_in_range(1..=3)?, bytes.int_in_range(1000..=1100)?],
+        4..=12 => vec![bytes.int_in_range(1..=5)?, bytes.int_in_range(55..=70)?],
+        n => (0..n % 5).map(|_| bytes.int_in_range(0..=9)).collect::<Result<_>>()?,
+    })
+}
+
+fn divergence(bytes: &mut Unstructured) -> Result<Divergence> {
+    let parameter = match bytes.ratio(1, 16)? {
+        true => bytes.arbitrary()?,
+        false => (f64::from(bytes.arbitrary::<u16>()?) + 0.5) / 65536.0,
+    };
+    Ok(match bytes.int_in_range(0..=7)? {
+        0 => Divergence::Forward,
+        1 => Divergence::Reverse,
+        2 => Divergence::Symmetric(parameter),
+        3 => Divergence::Jeffreys,
+        4 => Divergence::JensenShannon(parameter),
+        5 => Divergence::Skew(parameter),
+        6 => Divergence::SkewReverse(parameter),
+        _ => Divergence::TotalVariation,
+    })
+}
+
+fn temperature(bytes: &mut Unstructured) -> Result<f64> {
+    Ok(match bytes.int_in_range(0..=15)? {
+        0 => bytes.arbitrary()?,
+        n if n < 8 => 1.0,
+        n => f64::from(n) / 4.0 - 1.5,
+    })
+}
+
+fn repeated(bytes: &mut Unstructured) -> Result<Option<usize>> {
+    let axis = bytes.int_in_range(0..=15)?;
+    Ok(Some(axis).filter(|axis| *axis < 4))
+}
+
+fn numbers(bytes: &mut Unstructured) -> Result<Numbers> {
+    Ok(Numbers {
+        seed: bytes.arbitrary()?,
+        apart: *bytes.choose(&[0.0, 1e-4, 0.1, 4.0, 16.0, 150.0])?,
+        with_holes: bytes.arbitrary()?,
+        special: (0..bytes.int_in_range(0..=8)?)
+            .map(|_| Ok((bytes.arbitrary::<u16>()?.into(), bytes.arbitrary()?)))
+            .collect::<Result<_>>()?,
+    })
+}
