@@ -40,9 +40,10 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
-    /// One line, whatever an error of a library has to say.
+    /// One line that steers no terminal, whatever an error of a library or a name in a file has to say.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.line.split_whitespace().collect::<Vec<_>>().join(" "))
+        let line = self.line.split_whitespace().collect::<Vec<_>>().join(" ");
+        f.write_str(&line.replace(char::is_control, "\u{fffd}"))
     }
 }
 

@@ -104,7 +104,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 fn describe(name: String, array: Array, options: &Options) -> Result<(String, Value), Failure> {
     let Array { format, dtype, shape, .. } = &array;
     let order = if array.is_fortran { ", in Fortran order" } else { "" };
-    let mut text = format!("{name}: {format}, {dtype}, shape {shape:?}{order}\n");
+    let mut text = name.replace(char::is_control, "\u{fffd}");
+    text += &format!(": {format}, {dtype}, shape {shape:?}{order}\n");
     let mut value = json!({
         "file": name, "format": format, "dtype": dtype.to_string(), "shape": shape, "fortran_order": array.is_fortran,
     });

@@ -195,6 +195,8 @@ fn cases() -> Vec<Case> {
          r#"FILE has a damaged header (tensor "a": invalid value: integer `-2`, expected usize); save it again with safetensors"#),
         ("safetensors", safetensors("{\"a\":1}"), "",
          r#"FILE has a damaged header (tensor "a": invalid type: integer `1`, expected struct Tensor); save it again with safetensors"#),
+        ("safetensors", safetensors(r#"{"a\u001b[2J":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}"#), "",
+         "FILE:a\u{fffd}[2J holds C64, which is not read; save t.float()"),
         ("kld", good("kld/short.kld"), "",
          "FILE holds no rows: llama-perplexity leaves these 12 bytes when the text is too short; give it a longer text, or a smaller context with -c"),
         ("kld", cut("kld/base_even.kld", 18), "",
