@@ -73,7 +73,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
         tail: Tail,
     ) -> Result<Self, Error> {
         let (input, axis) = (batch.input.shape(), batch.axis);
-        let named = classes.len_of(Axis(axis));
+        let named = classes.shape().get(axis).copied().unwrap_or(0);
         let fits = |shape: &[usize]| {
             let mut expected = input.to_vec();
             expected[axis] = named;

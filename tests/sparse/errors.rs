@@ -4,7 +4,7 @@ use kldiv::{
     AnyReduction, Error, KLDivLoss, KLDivWithLogitsLoss, Operand, PerDistribution, Pointwise, Sum,
     Tail, Target,
 };
-use ndarray::{Array1, Array2, Array3, array};
+use ndarray::{Array1, Array2, Array3, ArrayD, array};
 
 #[test]
 fn shapes_that_do_not_fit() {
@@ -31,6 +31,14 @@ fn shapes_that_do_not_fit() {
     );
     refused((2, 2, 4), (2, 2, 4));
     refused((1, 2, 3), (2, 2, 3));
+    let (input, values) = (input.clone().into_dyn(), Array2::<f32>::zeros((2, 3)).into_dyn());
+    for classes in [ArrayD::<i64>::zeros(vec![2]), ArrayD::zeros(vec![]), ArrayD::zeros(vec![2, 3])]
+    {
+        let error = criterion.sparse_batch(&input, &classes, &values).unwrap_err();
+        assert!(matches!(error, Error::SparseShape { .. }) && !error.to_string().is_empty());
+        let error = criterion.labels_batch(&input, &classes);
+        assert_eq!(error.is_err(), classes.ndim() < 2);
+    }
 
     let labels = Array2::<u32>::zeros((2, 5));
     let error = criterion.labels_batch(&input, &labels).unwrap_err();
