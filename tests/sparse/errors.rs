@@ -31,12 +31,12 @@ fn shapes_that_do_not_fit() {
     );
     refused((2, 2, 4), (2, 2, 4));
     refused((1, 2, 3), (2, 2, 3));
-    let (input, values) = (input.clone().into_dyn(), Array2::<f32>::zeros((2, 3)).into_dyn());
+    let (of_any, values) = (input.clone().into_dyn(), Array2::<f32>::zeros((2, 3)).into_dyn());
     for classes in [ArrayD::<i64>::zeros(vec![2]), ArrayD::zeros(vec![]), ArrayD::zeros(vec![2, 3])]
     {
-        let error = criterion.sparse_batch(&input, &classes, &values).unwrap_err();
+        let error = criterion.sparse_batch(&of_any, &classes, &values).unwrap_err();
         assert!(matches!(error, Error::SparseShape { .. }) && !error.to_string().is_empty());
-        let error = criterion.labels_batch(&input, &classes);
+        let error = criterion.labels_batch(&of_any, &classes);
         assert_eq!(error.is_err(), classes.ndim() < 2);
     }
 
