@@ -4,7 +4,7 @@ use std::error;
 use std::fmt;
 
 use crate::reduction::AnyReduction;
-use crate::sparse::Tail;
+use crate::tail::Tail;
 
 /// Why a call was refused. Each variant's documentation is the exact predicate; its fields hold what
 /// is needed to mend the call.
@@ -64,7 +64,8 @@ pub enum Error {
         tolerance: f64,
     },
     /// In a [validated](crate::KLDivLoss::validated) call: `!(|mass − 1| <= tolerance)`, a probability below 0, or
-    /// `!(x <= tolerance)` of a log-probability x. The one with the lowest index, the input's first.
+    /// `!(x <= tolerance)` of a log-probability x. The one with the lowest index, the input's first. Of the values of a sparse target
+    /// with k < C classes: `!(0 <= mass && mass <= 1 + tolerance)`, with `Tail::Renormalized` also a mass of 0.
     NotADistribution {
         /// The operand.
         operand: Operand,

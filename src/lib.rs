@@ -172,7 +172,7 @@
 //!
 //! # The modules
 //!
-//! A module uses only those above it, and `error.rs` and `target.rs`. How to add a divergence or a reduction, step by step:
+//! A module uses only those above it, and `error.rs`, `tail.rs` and `target.rs`. How to add a divergence or a reduction, step by step:
 //! `docs/extending.md` in the repository.
 //!
 //! - `number`: exp, ln, 16-bit conversions, instruction sets; the types that arrays hold.
@@ -240,6 +240,7 @@ mod partial;
 mod reduction;
 mod softmax;
 mod sparse;
+mod tail;
 mod target;
 
 pub use batch::{Batch, Gradients, SparseBatch};
@@ -257,5 +258,6 @@ pub use reduction::{
     AnyReduction, BatchMean, DistributionMean, Mean, PerDistribution, Pointwise, Reduction,
     ScalarReduction, Sum, SumOver,
 };
-pub use sparse::{ClassIndex, Tail};
+pub use sparse::ClassIndex;
+pub use tail::Tail;
 pub use target::{Target, Target as Holds};

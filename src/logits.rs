@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::number::Float;
 use crate::partial::Partial;
 use crate::reduction::{Reduction, ScalarReduction};
-use crate::sparse::{ClassIndex, Tail};
+use crate::sparse::ClassIndex;
+use crate::tail::Tail;
 use crate::target::Target;
 
 /// The divergence KL(p ‖ q) as a loss of logits, in nats: softmax fused in, so that no log-probabilities
@@ -281,8 +282,9 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
     /// The checked logits and a label for each distribution: the class that has probability 1, whatever
     /// [`target`](Self::target) says. The divergence KL(p ‖ q) is then the cross entropy of `torch.nn.CrossEntropyLoss`.
     ///
-    /// `labels` has the input's shape without the class axis. For label smoothing name one class with probability 1 − ε + ε/C by
-    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`].
+    /// `labels` has the input's shape without the class axis. Nothing is left for a [tail](Self::tail): all are alike but `Dropped`, which
+    /// takes the label's term alone. For label smoothing name one class with probability 1 − ε + ε/C by
+    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`]; PyTorch's value is larger by the entropy of that target.
     ///
     /// # Errors
     /// [`LabelShape`](Error::LabelShape); otherwise as [`sparse_batch`](Self::sparse_batch).

@@ -9,7 +9,8 @@ use crate::engine::{Form, Rule};
 use crate::error::Error;
 use crate::partial::Partial;
 use crate::reduction::{Reduction, ScalarReduction};
-use crate::sparse::{ClassIndex, Tail};
+use crate::sparse::ClassIndex;
+use crate::tail::Tail;
 
 /// The Kullback–Leibler divergence KL(target ‖ input) as a loss, in nats.
 ///
@@ -222,8 +223,9 @@ impl<R: Reduction> KLDivLoss<R> {
     /// The checked input and a label for each distribution: the class that has probability 1. The divergence KL(p ‖ q) is then
     /// the cross entropy −ln q of the label.
     ///
-    /// `labels` has the input's shape without the class axis. For label smoothing name one class with probability 1 − ε + ε/C by
-    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`].
+    /// `labels` has the input's shape without the class axis. Nothing is left for a [tail](Self::tail): all are alike but `Dropped`, which
+    /// takes the label's term alone. For label smoothing name one class with probability 1 − ε + ε/C by
+    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`]; PyTorch's value is larger by the entropy of that target.
     ///
     /// # Errors
     /// [`LabelShape`](Error::LabelShape); otherwise as [`sparse_batch`](Self::sparse_batch).

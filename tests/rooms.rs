@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What any module may use.
-const COMMON: [&str; 2] = ["error", "target"];
+const COMMON: [&str; 3] = ["error", "tail", "target"];
 
 /// The names in the list "The modules" of the crate docs, the lowest first.
 fn listed(lib: &str) -> Vec<&str> {

@@ -16,7 +16,8 @@ use crate::layout::{Arrays, AxisChange, Matrices, map_reduce, without, zeros};
 use crate::number::Float;
 use crate::partial::{BufferedMoments, Partial, quotient};
 use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
-use crate::sparse::{ClassIndex, Fault, SparseCheck, SparseRequest, Tail, ValueCheck};
+use crate::sparse::{ClassIndex, Fault, SparseCheck, SparseRequest, ValueCheck};
+use crate::tail::Tail;
 use crate::target::Target;
 
 /// An input and a target that names only some classes of each distribution, under the settings of a criterion.
@@ -25,7 +26,8 @@ use crate::target::Target;
 /// [`labels_batch`](crate::KLDivLoss::labels_batch), and by those of
 /// [`KLDivWithLogitsLoss`](crate::KLDivWithLogitsLoss::sparse_batch). It borrows its operands and is `Copy`.
 ///
-/// No array of the target's C classes is ever made. The order of the named classes changes no bit, nor do strides or the number of
+/// No array of the batch's size is made for them: k numbers a distribution, or with [`Tail::Uniform`], and where k = C, the target of
+/// a few distributions at a time for each thread. The order of the named classes changes no bit, nor do strides or the number of
 /// threads. There is no gradient with respect to the target: it is stored or served, and which classes are its best has no
 /// derivative.
 ///
@@ -254,7 +256,8 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
     ) -> T {
         let axis = Axis(self.batch.axis);
         // A label has no values; one class of the input stands for them.
-        let one_class = self.batch.input.slice_axis(axis, Slice::from(..1));
+        let one = self.batch.input.len_of(axis).min(1);
+        let one_class = self.batch.input.slice_axis(axis, Slice::from(..one));
         let (classes, target) = match self.named {
             Named::Some { classes, values } => (I::erased(classes.view().into_dyn()), values),
             Named::Label(labels) => {

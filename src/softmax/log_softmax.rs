@@ -154,13 +154,14 @@ impl<T: Real> LogSoftmax<T> {
         )
     }
 
-    /// factor·e^((z − max z)/τ) of a row.
+    /// factor·e^((z − max z)/τ) of a row, where 0 · ±∞ = 0.
     #[inline(always)]
     fn scaled(&self, z: &Row<T>, factor: f64) -> Row<f64> {
         let weights = self.weights(z);
         let mut scaled = [0.0; WIDTH];
         for i in 0..WIDTH {
-            scaled[i] = weights[i].to_f64() * factor;
+            let weight = weights[i].to_f64();
+            scaled[i] = times(weight, factor, weight.is_nan() | factor.is_nan());
         }
         scaled
     }

@@ -23,13 +23,13 @@ impl Bucket {
     /// That of no classes.
     pub const EMPTY: Self = Bucket { peak: f64::NEG_INFINITY, sum: 0.0 };
 
-    /// The logit of one class with the bucket's share of q.
-    pub fn logit(&self, level: Level, rate: f64) -> f64 {
+    /// The logit of one class with the bucket's share of q, less a shift.
+    pub fn logit(&self, level: Level, rate: f64, shift: f64) -> f64 {
         match self.sum == 0.0 {
             true => f64::NEG_INFINITY,
             false => level.run(
                 #[inline(always)]
-                || self.peak + ln(self.sum) / rate,
+                || (self.peak - shift) + ln(self.sum) / rate,
             ),
         }
     }

@@ -1,6 +1,6 @@
 //! The check of sparse targets: classes that are in range and named once, and values that are part of a distribution.
 
-use ndarray::Ix2;
+use ndarray::{ArrayView2, Ix2};
 
 use super::entries::Entries;
 use crate::layout::{Classes, Matrices};
@@ -36,6 +36,9 @@ pub struct ValueCheck {
     pub tolerance: f64,
 }
 
+/// So many classes are marked; of more the named ones are sorted, so that nothing grows with their number.
+const MOST_MARKS: usize = 1 << 20;
+
 /// The classes that a lane has named so far, a bit each.
 type Marks = Vec<u64>;
 
@@ -43,12 +46,16 @@ impl SparseCheck {
     /// The fault of the first lane that has one, of those whose weight is not 0.
     pub fn fault<A: Number>(&self, matrices: &Matrices<'_, A>) -> Option<Fault> {
         let classes = matrices.classes.as_ref()?;
-        let (mut marks, mut entries) = (vec![0; self.classes.div_ceil(64)], Entries::default());
+        let marked = if self.classes <= MOST_MARKS { self.classes } else { 0 };
+        let (mut marks, mut entries) = (vec![0; marked.div_ceil(64)], Entries::default());
         let weights = matrices.weights.as_ref();
         let has_weight =
             |lane: &usize| weights.is_none_or(|weights| weights[[*lane, 0]] != A::Real::ZERO);
         (0..matrices.input.nrows()).filter(has_weight).find_map(|lane| {
-            let fault = self.of_classes(classes, lane, &mut marks);
+            let fault = match marks.is_empty() {
+                false => self.of_classes(classes, lane, &mut marks),
+                true => self.of_many(classes, lane, &mut entries),
+            };
             fault.or_else(|| {
                 let check = self.values?;
                 entries.read(classes, Some(&matrices.target), lane);
@@ -84,6 +91,30 @@ impl SparseCheck {
             }
         });
         fault
+    }
+}
+
+impl SparseCheck {
+    /// The same of more classes than are marked.
+    fn of_many(
+        &self,
+        classes: &Classes<'_, Ix2>,
+        lane: usize,
+        entries: &mut Entries,
+    ) -> Option<Fault> {
+        let (mut outside, mut entry) = (None, 0);
+        classes.each_of(lane, |class| {
+            if class >= self.classes as u64 {
+                outside = outside.or(Some(Fault::OutOfRange { entry }));
+            }
+            entry += 1;
+        });
+        if outside.is_some() {
+            return outside;
+        }
+        entries.read(classes, None::<&ArrayView2<'_, f64>>, lane);
+        let mut pairs = entries.classes.windows(2);
+        pairs.find_map(|pair| (pair[0] == pair[1]).then_some(Fault::Repeated { class: pair[0] }))
     }
 }
 

@@ -84,11 +84,10 @@ impl Entries {
             }
             Target::LogProbabilities => {
                 let peak = greatest(&self.values);
-                if peak.abs() < f64::INFINITY {
-                    self.values.iter_mut().for_each(|value| *value -= peak);
-                    let log = ln(self.mass(level, holds));
-                    self.values.iter_mut().for_each(|value| *value -= log);
-                }
+                // A peak of ±∞ makes NaN, as 0/0 and ∞/∞ do.
+                self.values.iter_mut().for_each(|value| *value -= peak);
+                let log = ln(self.mass(level, holds));
+                self.values.iter_mut().for_each(|value| *value -= log);
             }
         }
     }

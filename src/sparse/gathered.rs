@@ -4,15 +4,16 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::SparseRequest;
 use super::bucket::{Bucket, BucketReader, blocks};
 use super::entries::Entries;
-use super::{SparseRequest, Tail};
 use crate::elementwise::TILE;
 use crate::engine::{Request, Results, Rule, Values, merged};
 use crate::exact::{ExactSum, SUM_BLOCK};
 use crate::layout::{Matrices, Reader, Scratch, steps, write};
 use crate::number::{Float, Number, ln};
 use crate::partial::BufferedMoments;
+use crate::tail::Tail;
 use crate::target::Target;
 
 /// The numbers of lanes that are gathered at a time: their gradients are written while they are in the second-level cache.
@@ -153,12 +154,13 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
         }
         // Now the lane is in a cache.
         let row = self.matrices.input.row(lane);
-        input.extend(entries.classes.iter().map(|&class| row[class].widen().to_f64()));
+        let shift = if has_bucket { self.sparse.shift(bucket) } else { 0.0 };
+        input.extend(entries.classes.iter().map(|&class| row[class].widen().to_f64() - shift));
         target.extend_from_slice(&entries.values);
         if !has_bucket {
             return;
         }
-        input.push(bucket.logit(request.level, self.sparse.rate()));
+        input.push(bucket.logit(request.level, self.sparse.rate(), shift));
         let is_empty = self.sparse.tail == Tail::Renormalized || self.sparse.is_label;
         let left = if is_empty { 0.0 } else { entries.mass_left(request.level, holds) };
         target.push(match holds {
@@ -202,6 +204,13 @@ impl SparseRequest {
     fn reads_only_named(&self) -> bool {
         let has_softmax = matches!(self.request.rule, Rule::Logits { .. });
         self.tail == Tail::Dropped && !has_softmax
+    }
+
+    /// What is subtracted from all logits of a lane, so that the bucket's is not rounded to the last place of large ones.
+    fn shift(&self, bucket: &Bucket) -> f64 {
+        let has_softmax = matches!(self.request.rule, Rule::Logits { .. });
+        let is_usual = bucket.peak.abs() < 1e290;
+        if has_softmax && is_usual { bucket.peak } else { 0.0 }
     }
 
     /// Whether the bucket is part of a softmax, but contributes nothing.

@@ -16,11 +16,9 @@ mod entries;
 mod gathered;
 mod index;
 mod spread;
-mod tail;
 
 pub(crate) use check::{Fault, SparseCheck, ValueCheck};
 pub use index::ClassIndex;
-pub use tail::Tail;
 
 use crate::engine::{Request, Rule};
 use crate::exact::ExactSum;
@@ -28,6 +26,7 @@ use crate::layout::Matrices;
 use crate::number::Number;
 use crate::partial::BufferedMoments;
 use crate::softmax::FEW;
+use crate::tail::Tail;
 use crate::target::Target;
 use entries::Entries;
 

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
 
+use super::SparseRequest;
 use super::entries::Entries;
-use super::{SparseRequest, Tail};
 use crate::engine::merged;
 use crate::exact::ExactSum;
 use crate::layout::{Matrices, Reader, Scratch, steps, write};
 use crate::number::{Float, Number, ln};
 use crate::partial::BufferedMoments;
+use crate::tail::Tail;
 use crate::target::Target;
 
 /// The numbers of targets that are made at a time.

@@ -20,7 +20,7 @@ mod special;
 mod special_logits;
 mod terms;
 
-use common::{Number, Random};
+use common::Random;
 pub use face::{FACES, Face, LOGITS, LOGS, Settings};
 use kldiv::Divergence;
 use ndarray::Array2;

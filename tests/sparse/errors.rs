@@ -105,6 +105,23 @@ fn the_first_repeated_class_with_its_place() {
     assert_eq!(error.to_string(), "class 64 is named twice in distribution [1, 1]");
 }
 
+/// Of so many classes that a bit for each would be too much.
+#[test]
+fn more_classes_than_memory() {
+    let x = ndarray::arr0(-1_f32);
+    let x = x.broadcast(1_usize << 50).unwrap();
+    let dropped = KLDivLoss::new(Sum).tail(Tail::Dropped);
+    let call = |classes: [i64; 2]| {
+        let classes = Array1::from(classes.to_vec());
+        dropped.sparse_batch(&x, &classes, &array![0.5_f32, 0.5]).unwrap().forward()
+    };
+    assert!((call([1 << 49, 7]).unwrap() - (0.5_f32.ln() + 1.0)).abs() < 1e-6);
+    let index = vec![];
+    assert_eq!(call([9, 9]), Err(Error::RepeatedClass { index: index.clone(), class: 9 }));
+    let (class, classes) = (1 << 50, 1 << 50);
+    assert_eq!(call([0, 1 << 50]), Err(Error::ClassOutOfRange { index, entry: 1, class, classes }));
+}
+
 #[test]
 fn settings_that_do_not_fit() {
     let (logits, classes) = (Array2::<f32>::zeros((1, 3)), array![[0_i32]]);

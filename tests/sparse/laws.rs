@@ -302,6 +302,9 @@ fn a_batch_may_be_empty() {
     let batch = criterion.labels_batch(&input, &labels).unwrap();
     assert_eq!(batch.value_and_grad(), Ok((0.0, input.clone())));
     assert_eq!(batch.partial(), Ok(Partial::default()));
+    let nothing = Array2::<f32>::zeros((0, 0));
+    let batch = criterion.labels_batch(&nothing, &labels).unwrap();
+    assert_eq!((batch.forward(), batch.partial()), (Ok(0.0), Ok(Partial::default())));
     let mean = KLDivLoss::new(DistributionMean).labels_batch(&input, &labels).unwrap();
     assert_eq!(mean.forward(), Err(kldiv::Error::EmptyMean));
     let (one, label) = (Array1::from(vec![-0.5_f32, -1.0]), arr0(1_usize));

@@ -120,6 +120,53 @@ fn a_bucket_far_below_the_named_classes_keeps_its_digits() {
     assert!(!gradient.iter().zip(&expected).any(far), "{gradient}");
 }
 
+/// Where nothing is left and q has mass, the slope of the bucket is +∞; a class that q excludes has none of it.
+#[test]
+fn an_infinite_slope_is_not_shared_with_a_class_that_has_no_mass() {
+    let x = array![0.5_f64.ln(), 0.25_f64.ln(), 0.25_f64.ln(), -INF];
+    for (divergence, tail) in [Divergence::Reverse, Divergence::Jeffreys]
+        .into_iter()
+        .flat_map(|divergence| [(divergence, Tail::Bucket), (divergence, Tail::Renormalized)])
+    {
+        let criterion = KLDivLoss::new(Sum).divergence(divergence).tail(tail);
+        let (classes, p) = (array![0_i64], array![1.0]);
+        let batch = criterion.sparse_batch(&x, &classes, &p).unwrap();
+        let (loss, gradient) = batch.value_and_grad().unwrap();
+        assert_eq!((loss, gradient[1], gradient[2], gradient[3]), (INF, INF, INF, 0.0));
+        let criterion = KLDivWithLogitsLoss::new(Sum).divergence(divergence).tail(tail);
+        let label = ndarray::arr0(0);
+        let batch = criterion.labels_batch(&x, &label).unwrap();
+        let (loss, gradient) = batch.value_and_grad().unwrap();
+        assert!(loss == INF && !gradient.iter().any(|slope| slope.is_nan()), "{gradient}");
+    }
+}
+
+#[test]
+fn renormalizing_nothing_or_infinity_is_nan() {
+    let (x, classes) = (array![0.5_f64.ln(), 0.25_f64.ln(), 0.25_f64.ln()], array![0_i64, 2]);
+    let renormalized = KLDivLoss::new(Sum).tail(Tail::Renormalized);
+    for p in [array![0.0_f64, 0.0], array![INF, 0.5]] {
+        for (criterion, values) in
+            [(renormalized, p.clone()), (renormalized.log_target(true), p.ln())]
+        {
+            let loss = criterion.sparse_batch(&x, &classes, &values).unwrap().forward().unwrap();
+            assert!(loss.is_nan(), "{values}: {loss}");
+        }
+    }
+}
+
+/// Adding the same to all logits changes nothing: the bucket's logit is not rounded to the last place of large ones.
+#[test]
+fn large_logits_lose_nothing() {
+    let near = Array1::from_shape_fn(100, |class| (class * class % 17) as f64);
+    let far = &near + 2_f64.powi(40);
+    let criterion = KLDivWithLogitsLoss::new(Sum).temperature(0.5);
+    let loss = |logits: &Array1<f64>| {
+        criterion.labels_batch(logits, &ndarray::arr0(16)).unwrap().value_and_grad().unwrap()
+    };
+    assert_eq!(loss(&far), loss(&near));
+}
+
 #[test]
 fn logits_without_a_softmax_give_nan() {
     let criterion = KLDivWithLogitsLoss::new(Sum).target(Target::Probabilities);

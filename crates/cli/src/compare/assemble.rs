@@ -1,5 +1,7 @@
 //! The report of a tally.
 
+use kldiv::Tail;
+
 use super::input::{Holds, Inputs};
 use super::measure::Measure;
 use super::options::Options;
@@ -129,8 +131,15 @@ fn notes(inputs: &Inputs, measure: &Measure, tally: &Tally) -> Vec<String> {
     }
     if measure.has_classes {
         notes.push(format!(
-            "The reference names {} of {} classes of each row; its tail is {}.",
-            inputs.operands[0].shape[measure.axis.0], measure.shape[measure.axis.0], measure.tail
+            "The reference names {} of {} classes of each row; its tail is {}. {}",
+            inputs.operands[0].shape[measure.axis.0],
+            measure.shape[measure.axis.0],
+            measure.tail,
+            match measure.tail {
+                Tail::Bucket => "Divergences are lower bounds, acceptance is an upper bound.",
+                Tail::Dropped => "The other classes are left out: divergences may be negative, and acceptance is too high.",
+                _ => "",
+            }
         ));
     }
     let has_zeros = |i: &usize| {

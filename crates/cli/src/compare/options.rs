@@ -48,7 +48,7 @@ pub struct Options {
     /// How far the probabilities of a row may be from 1 in sum
     #[arg(long, default_value_t = 1e-3, help_heading = "What the files hold")]
     pub tolerance: f64,
-    /// Go on where rows are no distributions, and report how many and where
+    /// Go on where rows are no distributions, and report how many and where; such a row of a reference with --classes ends the run all the same
     #[arg(long, help_heading = "What the files hold")]
     pub keep_going: bool,
     /// End with 0 although divergences are NaN

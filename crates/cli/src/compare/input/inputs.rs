@@ -75,7 +75,8 @@ impl Inputs {
         }
         let tokens = match &labels {
             Some(_) => None,
-            None => tokens(&operands)?,
+            // Of a reference of some classes the label's probability is not known.
+            None => tokens(&operands)?.filter(|_| classes.is_none()),
         };
         let mut inputs = Inputs { classes, weights, labels, tokens, ..Inputs::of(operands, axis) };
         inputs.cut(options.block_bytes);
