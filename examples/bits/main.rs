@@ -10,7 +10,6 @@
 //! `rustc -vV`.
 
 mod calls;
-#[allow(dead_code)]
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
