@@ -19,7 +19,7 @@ use crate::target::Target;
 /// The numbers of lanes that are gathered at a time: their gradients are written while they are in the second-level cache.
 const READ: usize = 1 << 15;
 /// The numbers of gathered lanes that are computed at a time.
-const GATHERED: usize = 1 << 12;
+const GATHERED: usize = 6 << 10;
 
 /// Computes matrices and returns their total.
 pub fn compute<A: Number>(
@@ -29,7 +29,7 @@ pub fn compute<A: Number>(
 ) -> ExactSum {
     let (lanes, classes) = matrices.input.dim();
     let mut work = Gathering::new(sparse, matrices);
-    let step = (READ / classes).min(GATHERED / work.width).clamp(1, SUM_BLOCK);
+    let step = (READ / classes).min(GATHERED / work.width).max(1);
     let mut total = ExactSum::default();
     for lanes in steps(0..lanes, step) {
         total = merged(total, work.lanes(lanes, moments.as_deref_mut()));
@@ -45,8 +45,10 @@ struct Gathering<'s, 'a, A: Number> {
     bucket: BucketReader<A>,
     /// The number of classes of a gathered lane.
     width: usize,
-    /// The named classes and the bucket of each lane. A lane of weight 0 has none.
-    found: Vec<(Entries, Bucket)>,
+    entries: Entries,
+    /// The named classes of each lane, and its bucket. A lane of weight 0 has none.
+    named: Vec<usize>,
+    buckets: Vec<Option<Bucket>>,
     gathered: Gathered,
     copy: Scratch<A>,
 }
@@ -95,7 +97,9 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
             matrices,
             bucket: BucketReader::new(level, classes, sparse.rate()),
             width: sparse.named + usize::from(has_bucket),
-            found: Vec::new(),
+            entries: Entries::default(),
+            named: Vec::new(),
+            buckets: Vec::new(),
             gathered: Gathered::default(),
             copy: Scratch::EMPTY,
         }
@@ -108,10 +112,9 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
     /// Computes some lanes, and returns their total.
     fn lanes(&mut self, lanes: Range<usize>, moments: Option<&mut BufferedMoments>) -> ExactSum {
         self.gathered.clear();
-        self.found.resize_with(lanes.len(), || (Entries::default(), Bucket::EMPTY));
-        for (i, lane) in lanes.clone().enumerate() {
-            self.gather(lane, i);
-        }
+        self.named.clear();
+        self.buckets.clear();
+        lanes.clone().for_each(|lane| self.gather(lane));
         let wants_gradient = self.matrices.d_input.is_some();
         let (request, width) = (&self.sparse.request, self.width);
         let total = match self.sparse.drops_bucket() {
@@ -132,29 +135,33 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
     }
 
     /// Gathers a lane.
-    fn gather(&mut self, lane: usize, i: usize) {
+    fn gather(&mut self, lane: usize) {
         let SparseRequest { request, .. } = *self.sparse;
         let holds = self.sparse.holds();
         let weight = self.weight(lane);
-        let (entries, bucket) = &mut self.found[i];
+        let entries = &mut self.entries;
         let Gathered { input, target, weights, .. } = &mut self.gathered;
         let end = input.len() + self.width;
         weights.push(weight);
         if weight == 0.0 {
-            entries.clear();
+            self.buckets.push(None);
+            self.named.resize(self.named.len() + self.sparse.named, 0);
             input.resize(end, 0.0);
             return target.resize(end, 0.0);
         }
         self.sparse.read(&self.matrices, lane, entries);
         let has_bucket = self.width > entries.classes.len();
-        *bucket = Bucket::EMPTY;
+        let mut bucket = Bucket::EMPTY;
         if has_bucket {
             let lanes = self.matrices.input.nrows();
-            read_bucket(&mut self.input, &mut self.bucket, bucket, &entries.classes, (lane, lanes));
+            let (input, named) = (&mut self.input, &entries.classes);
+            read_bucket(input, &mut self.bucket, &mut bucket, named, (lane, lanes));
         }
+        self.named.extend_from_slice(&entries.classes);
+        self.buckets.push(Some(bucket));
         // Now the lane is in a cache.
         let row = self.matrices.input.row(lane);
-        let shift = if has_bucket { self.sparse.shift(bucket) } else { 0.0 };
+        let shift = if has_bucket { self.sparse.shift(&bucket) } else { 0.0 };
         input.extend(entries.classes.iter().map(|&class| row[class].widen().to_f64() - shift));
         target.extend_from_slice(&entries.values);
         if !has_bucket {
@@ -176,9 +183,10 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
     fn put_gradient(&mut self, lane: usize, i: usize) {
         let Some(d_input) = &mut self.matrices.d_input else { return };
         let classes = self.sparse.request.classes;
-        let (entries, bucket) = &self.found[i];
+        let bucket = self.buckets[i].unwrap_or(Bucket::EMPTY);
         let gradient = &self.gathered.gradient[i * self.width..][..self.width];
-        let named = &entries.classes;
+        let named = &self.named[i * self.sparse.named..][..self.sparse.named];
+        let named = if self.buckets[i].is_some() { named } else { &[] };
         let of_bucket = gradient.get(named.len()).filter(|_| !named.is_empty());
         let sharers = match bucket.peak == f64::NEG_INFINITY {
             true => (classes - named.len()) as f64,
@@ -190,7 +198,7 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
             let numbers = if share == 0.0 { &[] } else { self.input.read(&rect) };
             write(d_input, &rect, &mut self.copy, |out| match share == 0.0 {
                 true => out.fill(A::default()),
-                false => self.bucket.share_out(numbers, bucket, share, out),
+                false => self.bucket.share_out(numbers, &bucket, share, out),
             });
         }
         for (&class, &found) in named.iter().zip(gradient) {
@@ -265,8 +273,10 @@ impl Gathered {
         let wants_value = request.values == Values::Divergences;
         let mut value = Some(rows_mut(&mut self.value, 1)).filter(|_| wants_value);
         let mut results = Results::new(request, moments);
-        let lanes = 0..self.weights.len();
-        results.emit(&Some(rows(&self.weights, 1)), &mut value, lanes, &mut sums);
+        for lanes in steps(0..sums.len(), SUM_BLOCK) {
+            let some = &mut sums[lanes.clone()];
+            results.emit(&Some(rows(&self.weights, 1)), &mut value, lanes, some);
+        }
         results.finish()
     }
 
