@@ -3,7 +3,6 @@
 use std::error;
 use std::fmt;
 
-use crate::reduction::AnyReduction;
 use crate::tail::Tail;
 
 /// Why a call was refused. Each variant's documentation is the exact predicate; its fields hold what
@@ -132,8 +131,8 @@ pub enum Error {
     },
     /// `Pointwise` with a sparse target.
     InvalidReduction {
-        /// The reduction.
-        reduction: AnyReduction,
+        /// The name of the reduction.
+        name: &'static str,
     },
     /// A name that no divergence has, or one whose parameter is missing or superfluous.
     UnknownDivergence {
@@ -258,9 +257,9 @@ impl fmt::Display for Error {
                 f,
                 "the tail {tail} needs the mass that the named classes leave, which their logits do not tell; call .tail(Tail::Renormalized), or .target(Target::LogProbabilities) if the values are log-probabilities"
             ),
-            Error::InvalidReduction { reduction } => write!(
+            Error::InvalidReduction { name } => write!(
                 f,
-                "the reduction {reduction} needs the terms of single classes, which a sparse target does not have; PerDistribution gives their sums"
+                "the reduction {name} needs the terms of single classes, which a sparse target does not have; PerDistribution gives their sums"
             ),
             Error::UnknownDivergence { name } => write!(
                 f,

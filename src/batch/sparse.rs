@@ -121,7 +121,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
     /// Refuses `Pointwise`.
     fn summed(self) -> Result<Self, Error> {
         match self.batch.reduction.kind() {
-            reduction @ AnyReduction::Pointwise => Err(Error::InvalidReduction { reduction }),
+            AnyReduction::Pointwise => Err(Error::InvalidReduction { name: "none" }),
             _ => Ok(self),
         }
     }
