@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::SparseRequest;
 use super::bucket::{Bucket, BucketReader, blocks};
 use super::entries::Entries;
+use super::request::SparseRequest;
 use crate::elementwise::TILE;
 use crate::engine::{Request, Results, Rule, Values, merged};
 use crate::exact::{ExactSum, SUM_BLOCK};

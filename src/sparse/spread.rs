@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
 
-use super::SparseRequest;
 use super::entries::Entries;
+use super::request::SparseRequest;
 use crate::engine::merged;
 use crate::exact::ExactSum;
 use crate::layout::{Matrices, Reader, Scratch, steps, write};
