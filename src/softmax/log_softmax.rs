@@ -161,7 +161,11 @@ impl<T: Real> LogSoftmax<T> {
         let mut scaled = [0.0; WIDTH];
         for i in 0..WIDTH {
             let weight = weights[i].to_f64();
-            scaled[i] = times(weight, factor, weight.is_nan() | factor.is_nan());
+            // Adding 0 makes a zero positive, as `times` does.
+            scaled[i] = match factor.is_finite() {
+                true => weight.mul_add(factor, 0.0),
+                false => times(weight, factor, weight.is_nan() | factor.is_nan()),
+            };
         }
         scaled
     }
