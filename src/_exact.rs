@@ -2,13 +2,12 @@
 //!
 //! # Why
 //!
-//! Addition of floats is not associative: 10¹⁶ + 1 − 10¹⁶ is 0 or 1 as one adds. A sum over millions of terms
-//! that is made by threads, block by block, by machines that come and go, is a different sum each time, and its
-//! last digits are nobody's. That is a nuisance where two runs are compared (did the change matter, or the number
-//! of threads?), and an obstacle where work is interrupted and taken up again.
+//! Addition of floats is not associative: 10¹⁶ + 1 − 10¹⁶ is 0 or 1, depending on the order. Threads, blocks and machines
+//! add millions of terms in an order that changes from run to run, so the last digits change too. Then nobody can tell
+//! whether a code change or the number of threads moved a result. An interrupted run cannot continue to the same result.
 //!
-//! Integers have no such trouble. So every total here is an integer while it grows, and is rounded once, when it is
-//! asked for. Threads, layout, blocks, machines and their order then cannot change a bit, and partial results merge
+//! Addition of integers is associative. So every total here is an integer while it grows, and is rounded once, when it is
+//! read. Threads, layout, blocks, machines and their order then cannot change a bit. Partial results merge
 //! to the bits of the whole:
 //!
 //! ```
@@ -33,31 +32,31 @@
 //!
 //! A finite `f64` is a whole multiple of 2⁻¹⁰⁷⁴ and below 2¹⁰²⁴: an integer of 2098 bits. The accumulator (Kulisch and
 //! Miranker, 1986; the small superaccumulator of Neal, 2015) is such an integer, in **68 limbs** of 32 bits, each in an
-//! `i64`. A number touches three neighbouring limbs. What a limb has above its 32 bits is room for **carries**: 2²⁹
-//! additions before they must be brought on, limb by limb. Rounding takes the top limbs, and one bit that tells
-//! whether anything is left below them (rounding to odd; Boldo and Melquiond, 2008).
+//! `i64`. A number touches three neighbouring limbs. The bits of a limb above the lower 32 hold **carries**: there is room for 2²⁹
+//! additions before carries must move to the next limb. Rounding takes the top limbs, and one bit that tells
+//! whether anything below them is not 0 (rounding to odd; Boldo and Melquiond, 2008).
 //!
-//! Number by number that is some 2 ns each. So numbers are added a block of 1024 at a time. Most blocks of `f32` lie
-//! within 20 powers of two: every sum of theirs is an `f64`, so `f64`s are added. Against any other block below
-//! 2ᴱ, adding and subtracting M = 1.5·2^(E+1) splits each number into a multiple of M's last place, an integer that
-//! is added as one, and a rest that is exact and goes on to the next digit (Rump, Ogita and Oishi, 2008). Most
-//! blocks of `f64` need two digits. NaN, ∞ and −∞ are counted apart.
+//! Adding single numbers takes some 2 ns each. So a block of 1024 numbers is added at a time. Most blocks of `f32` lie
+//! within 20 powers of two. Every sum of such numbers is exact in `f64`, so they are added in `f64`. For any other block below
+//! 2ᴱ, adding and subtracting M = 1.5·2^(E+1) splits each number into two parts: a multiple of M's last place, which is
+//! added as an integer, and an exact rest, which is split again (Rump, Ogita and Oishi, 2008). Most
+//! blocks of `f64` are split twice. NaN, ∞ and −∞ are counted separately.
 //!
-//! A [`Partial`](crate::Partial) is five such sums, of the loss, w, wD, wD² and w², and a few counts. Products go in as the two
-//! `f64`s that they are the sum of (Dekker, 1971), so W·ΣwD² − (ΣwD)², which rounded squares would spoil where the
-//! divergences are alike, is exact; it is computed in limbs and rounded once.
+//! A [`Partial`](crate::Partial) holds a few counts and five such sums: of the loss, w, wD, wD² and w², where w are the weights and D the
+//! divergences. A product is added as two `f64`, the rounded product and its error (Dekker, 1971). So W·ΣwD² − (ΣwD)², with W = Σw, is
+//! exact. It is computed in limbs and rounded once. With rounded squares it would cancel where the divergences are alike.
 //!
 //! # As words
 //!
-//! [`to_words`](crate::Partial::to_words) brings the carries on and gives 362 integers of 64 bits, 2896 bytes. Every word but the
-//! last of a sum is then below 2³², and 2³¹ of them can be added, by anything that adds integers, before one
-//! overflows. Three words go before: a magic number with the layout's version, how many results were added, and a
-//! check, a linear function of the others modulo 2³¹ − 1, so that the check of a sum is the sum of the checks.
+//! [`to_words`](crate::Partial::to_words) moves all carries and returns 362 integers of 64 bits, 2896 bytes. Every word except the
+//! last of a sum is then below 2³². Anything that adds integers can add the words of 2³¹ partial results before one
+//! overflows. The first three words are a magic number with the layout's version, the number of results that were added, and a
+//! checksum. The checksum is a linear function of the others modulo 2³¹ − 1, so the checksum of a sum is the sum of the checksums.
 //!
 //! # What it costs
 //!
-//! Four million `f32` elements of each operand, in milliseconds, medians of one run of `cargo bench --bench sum` in two
-//! threads on a shared machine (AVX-512), 2026-11-25. "Plain" are the divergences written to a buffer and added in a loop of `f64`:
+//! Four million `f32` elements of each operand, in milliseconds: medians of one run of `cargo bench --bench sum` in two
+//! threads on a shared machine (AVX-512), 2026-11-25. "Plain" writes the divergences to a buffer and adds them in a loop of `f64`:
 //!
 //! | classes | plain | exact sum | partial result |
 //! |--:|--:|--:|--:|
@@ -66,9 +65,9 @@
 //! | 100 | 1.9 | 1.8 | 1.9 |
 //! | 1000 | 0.8 | 0.8 | 0.8 |
 //!
-//! The exact sum costs nothing that a loss has not to pay anyhow. A partial result wants every distribution's divergence and
-//! its square, a nanosecond or two each, which shows where there are few classes. A merge takes 40 ns, words in either direction
-//! 2 µs, a standard error 2 µs.
+//! The exact sum takes no more time than the plain one. A partial result also adds every distribution's divergence and
+//! its square. That takes a nanosecond or two each, which is visible if there are few classes. A merge takes 40 ns, words in either
+//! direction 2 µs, and a standard error 2 µs.
 //!
 //! # References
 //!

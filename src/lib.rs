@@ -1,11 +1,11 @@
-//! The Kullback–Leibler divergence as a loss over [`ndarray`] arrays: PyTorch's `KLDivLoss`, exact,
-//! reproducible to the bit, at the speed of memory, in safe Rust.
+//! The Kullback–Leibler divergence as a loss over [`ndarray`] arrays: what `KLDivLoss` is to PyTorch. Its sums are exact, its results
+//! reproducible to the bit. It is safe Rust, and runs at the speed of memory.
 //!
 //! For a target distribution p and a model's distribution q over the same classes,
 //!
 //! > KL(p ‖ q) = Σ p·(ln p − ln q)   (nats)
 //!
-//! which is 0 where the two are equal and positive everywhere else.
+//! It is 0 where the two are equal, and positive everywhere else.
 //!
 //! ```
 //! use kldiv::{BatchMean, KLDivLoss};
@@ -50,11 +50,11 @@
 //!
 //! *The mean of `kl_div` is positive, but some values of the unreduced result are negative. Is that
 //! correct?* Yes. A single term t·(ln t − x) is negative wherever the model gives a class more than the
-//! target does. Only the sum over the classes of two proper distributions cannot be: [`Pointwise`] returns
-//! the terms as they are, [`PerDistribution`] their sums.
+//! target does. Only the sum over the classes of two proper distributions is never negative. [`Pointwise`] returns
+//! the terms as they are, and [`PerDistribution`] their sums.
 //!
-//! Two distributions; raw scores instead of log-probabilities; the generalized terms of the first
-//! (`cargo run --release --example negative_terms`):
+//! The picture shows the terms of two distributions, the terms of raw scores in place of log-probabilities, and the generalized
+//! terms of the two distributions (`cargo run --release --example negative_terms`):
 //!
 #![cfg_attr(doc, doc = include_str!("../docs/negative_terms.svg"))]
 //!
@@ -70,26 +70,27 @@
 //! # Ok::<(), kldiv::Error>(())
 //! ```
 //!
-//! A *sum* negative by more than rounding means that an operand is not what it should be: logits, say, or probabilities where
-//! their logarithms belong. [`Batch::diagnose`] finds what is wrong, where, and what it looks like;
-//! [`validated`](KLDivLoss::validated) has every call refuse it.
+//! If a *sum* is negative by more than rounding, an operand does not hold what it should. It may hold logits, or probabilities in
+//! place of their logarithms. [`Batch::diagnose`] says what is wrong, where, and the likely mistake. With
+//! [`validated`](KLDivLoss::validated) every call refuses such operands.
 //!
 //! # A form that is never negative
 //!
-//! [`generalized(true)`](KLDivLoss::generalized) makes every term t·(ln t − x) − t + eˣ (Csiszár's
-//! I-divergence, a Bregman divergence), which is 0 where t = eˣ and positive everywhere else. The sum of the added
-//! part is the difference of the masses, Σ(q − p): over two proper distributions the result is the same,
-//! over others it differs from PyTorch's by just that.
+//! With [`generalized(true)`](KLDivLoss::generalized) every term is t·(ln t − x) − t + eˣ (Csiszár's
+//! I-divergence, a Bregman divergence). It is 0 where t = eˣ, and positive everywhere else. The added part
+//! sums to the difference of the masses, Σ(q − p). So the result is the same for two proper distributions.
+//! For other operands it differs from PyTorch's by that difference.
 //!
-//! Use it where terms are looked at one by one, where operands are not normalised (counts, spectra,
-//! unnormalised models), or where p and q are close. For it is not computed as it is written, which cancels, but as t·φ(d) with
-//! d = ln t − x and φ(d) = e^(−d) − 1 + d a function of its own: every term is right to a few ulp of itself
-//! for a log target, and for a target of probabilities to a few ulp and 2η/|d|, η ≈ 1.4e−8 (`f32`) or 2.8e−17
-//! (`f64`) the error of ln t. Found: less than 6 ulp (`f32`, 4·10⁷ pairs) and 4 (`f64`, the worst of some ten thousands),
-//! for probabilities beside 2η/|d|.
+//! Use it if you look at single terms, if operands are not normalised (counts, spectra,
+//! unnormalised models), or if p and q are close.
 //!
-//! The relative error of one sum over `f32` distributions whose scores differ by normal noise, the worst of
-//! twenty; the truth is the exact generalized divergence of the inputs as stored
+//! The formula as written cancels. It is computed as t·φ(d), with d = ln t − x and φ(d) = e^(−d) − 1 + d in a form that does not
+//! cancel. For a log target every term is right to a few ulp of itself. For a target of probabilities there is a relative error of
+//! 2η/|d| beside that, where η ≈ 1.4e−8 (`f32`) or 2.8e−17 (`f64`) is the error of ln t. The largest errors found, without 2η/|d|, are
+//! below 6 ulp (`f32`, 4·10⁷ pairs) and 4 ulp (`f64`, the worst of some ten thousands).
+//!
+//! The table has the relative error of one sum over `f32` distributions whose scores differ by normal noise, the worst of
+//! twenty. It is measured against the exact generalized divergence of the inputs as stored
 //! (`cargo run --release --example accuracy`):
 //!
 //! | classes | noise | divergence | here | SciPy's formula | optax's | PyTorch's sum |
@@ -104,13 +105,14 @@
 //! | 32,000 | 1e-3 | 5.0e-7 | 8e-8 | 2e-3 | 9e-3 | 2e-2 |
 //! | 32,000 | 1e-4 | 5.0e-9 | 8e-7 | 3e-1 | 1 | 2 |
 //!
-//! (SciPy's `kl_div(p, q)` and optax's `generalized_kl_divergence` compute the cancelling form; PyTorch's sum
-//! includes the mass that rounding gave or took. Their formulas in `f32`, summed exactly.)
+//! The formulas of the others are computed in `f32` and summed exactly. SciPy's `kl_div(p, q)` and optax's
+//! `generalized_kl_divergence` are the form that cancels. PyTorch's sum includes the difference of the masses, which comes
+//! from rounding here.
 //!
 //! # What every value gives
 //!
-//! 0 · ±∞ = 0 in a term, derivatives at 0 are one-sided limits, there is no epsilon, and NaN is never
-//! swallowed.
+//! 0 · ±∞ = 0 in a term. Derivatives at 0 are one-sided limits. There is no epsilon. NaN is never
+//! swallowed. [Special values](_special_values) has PyTorch's values beside these, and the causes of a NaN loss.
 //!
 //! | x | t | term | ∂/∂x | ∂/∂t |
 //! |---|---|---|---|---|
@@ -137,33 +139,34 @@
 //! | +∞ | +∞ | NaN | NaN | NaN |
 //! | any | t < 0, or NaN anywhere | NaN | eˣ − t | NaN |
 //!
-//! A log target is decided on y, not on whether eʸ underflows: y = −∞ gives 0 everywhere unless x is
-//! NaN; a finite y against x = ∓∞ gives ±∞. An upstream gradient of exactly 0 gives zero gradients
+//! For a log target, y decides, even where eʸ underflows to 0: y = −∞ gives 0 everywhere unless x is
+//! NaN, and a finite y against x = ∓∞ gives ±∞. An upstream gradient of exactly 0 gives gradients of 0,
 //! unless an operand is NaN.
 //!
 //! # What the numbers promise
 //!
-//! - **Bits.** (Why and how: [`_exact`].) A result is a function of the values, the logical shape and the settings: not of the
-//!   number of threads, the memory layout, how the batch was cut into [`Partial`] results, or the
-//!   instruction set. Up to 64 classes a total is the exact sum of all terms; beyond, and from logits, the exact sum of
-//!   the distributions' sums, each in an order fixed by the class index. It is rounded once. (Under
-//!   the default floating-point environment.)
-//! - **Accuracy.** Our own `exp` and `ln` are within 1 ulp for `f32` (over all inputs) and within 0.91
-//!   ulp for `f64` on all inputs tried; ln t − x is one sum, in which ln t is not rounded, and a term is right to a few ulp of
+//! - **Bits.** A result is a function of the values, the logical shape and the settings. The number of threads, the memory
+//!   layout, the instruction set, and the cuts of the batch into [`Partial`] results do not change it. Up to 64 classes, from
+//!   log-probabilities, a total is the exact sum of all terms. Otherwise it is the exact sum of the distributions' sums, each in an
+//!   order fixed by the class index. It is rounded once. [Exactness](_exact) says why and how. (Under the default floating-point
+//!   environment.)
+//! - **Accuracy.** Our own `exp` and `ln` are within 1 ulp for `f32` (over all inputs), and within 0.91
+//!   ulp for `f64` on all inputs tried. ln t − x is one sum, in which ln t is not rounded first. A term is right to a few ulp of
 //!   max(|t·ln t|, |t·x|).
-//! - **Memory.** Beside what is returned, only scratch of a fixed size a piece of work is allocated. From logits, gradients with an
-//!   upstream for each class take 8 bytes a class of one distribution more, and factors beyond the range of the type some arrays
-//!   of one distribution's length.
+//! - **Memory.** Beside what is returned, a call allocates only scratch buffers, whose size does not grow with the number of
+//!   distributions. Two kinds of call need buffers as long as one distribution: gradients from logits with an upstream for each
+//!   class (8 bytes a class), and gradients from logits with factors beyond the range of the type (some arrays).
 //!
 //! # Features
 //!
-//! `rayon` (default): large batches run on the current rayon pool, with the same bits. `serde`: criteria and
-//! reductions can be serialised. `half`: `f16` and `bf16` are [elements](Element) too.
+//! - `rayon` (default): large batches run on the current rayon pool. Without it, they run on one thread, with the same bits.
+//! - `serde`: criteria, reductions and partial results can be serialised.
+//! - `half`: `f16` and `bf16` are [elements](Element) too.
 //!
 //! # Debug builds
 //!
-//! In a debug build a batch of 4,096 × 1,000 takes 520 ms, four times as long as a loop by hand. It takes 2.5 ms with these two lines
-//! in your `Cargo.toml`:
+//! In a debug build a batch of 4,096 × 1,000 takes 520 ms, four times as long as a loop by hand. With these two lines in your
+//! `Cargo.toml` it takes 2.5 ms:
 //!
 //! ```toml
 //! [profile.dev.package.kldiv]
@@ -172,19 +175,19 @@
 //!
 //! # The modules
 //!
-//! A module uses only those above it, and `error.rs`, `tail.rs` and `target.rs`. How to add a divergence or a reduction, step by step:
-//! `docs/extending.md` in the repository.
+//! A module uses only modules above it in this list, and `error.rs`, `tail.rs` and `target.rs`. `docs/extending.md` in the repository
+//! says how to add a divergence or a reduction.
 //!
-//! - `number`: exp, ln, 16-bit conversions, instruction sets; the types that arrays hold.
+//! - `number`: exp, ln, 16-bit conversions, instruction sets, and the types of numbers.
 //! - `exact`: sums without rounding.
-//! - `divergence`: the setting; the term of one class and its derivatives, one file a formula.
+//! - `divergence`: the setting, and the term of one class with its derivatives, one file for each formula.
 //! - `elementwise`: loops over slices, sums over the classes of a lane, transposition, prefetching.
-//! - `softmax`: from logits, the normalisation of a lane and the chain rule.
-//! - `layout`: axes and strides into matrices and tiles; the thread pool.
-//! - `partial`: results that merge.
-//! - `check`: masses and what they tell; what `validated` and `diagnose` read.
-//! - `engine`: values and gradients of the matrices of one thread.
-//! - `sparse`: targets that name some classes, as lanes of those and one for the rest.
+//! - `softmax`: the normalisation of a lane of logits, and the chain rule.
+//! - `layout`: cuts arrays of any strides into matrices and tiles; the thread pool.
+//! - `partial`: partial results, which merge.
+//! - `check`: whether operands are distributions, for `validated` and `diagnose`.
+//! - `engine`: values and gradients of one thread's matrices.
+//! - `sparse`: targets that name some classes: a lane of these and one class for the others.
 //! - `element.rs`, `reduction`, `batch`, `loss.rs` and `logits.rs`, in this order: what users see.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
