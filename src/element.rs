@@ -8,13 +8,13 @@ use crate::number::{Number, Real};
 use crate::partial::BufferedMoments;
 use crate::sparse::SparseRequest;
 
-/// A number that losses are computed of: `f32` or `f64`; with the feature `half` also
-/// [`f16`](https://docs.rs/half/2/half/struct.f16.html) or [`bf16`](https://docs.rs/half/2/half/struct.bf16.html).
+/// A type of numbers that operands may hold: `f32` or `f64`. With the feature `half` also
+/// [`f16`](https://docs.rs/half/2/half/struct.f16.html) and [`bf16`](https://docs.rs/half/2/half/struct.bf16.html).
 ///
-/// 16-bit numbers are read as they are and computed in `f32`: the loss has the bits of the loss of the same
-/// numbers as `f32`, and gradients are rounded to 16 bits once.
+/// 16-bit numbers are read in place and computed in `f32`. The loss has the bits of the loss of the same
+/// numbers as `f32`. Gradients are rounded to 16 bits at the end.
 ///
-/// Sealed: the promises of this crate hold for these types.
+/// The trait is sealed: the promises of this crate hold for these types.
 ///
 /// ```compile_fail,E0277
 /// use kldiv::{KLDivLoss, Sum};
@@ -23,13 +23,13 @@ use crate::sparse::SparseRequest;
 /// let loss = KLDivLoss::new(Sum).forward(&array![0, -1], &array![1, 0]); // of integers
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a number that losses are computed of",
-    label = "`f32` and `f64` are, and with the feature `half` `f16` and `bf16`",
-    note = "integers must be converted first, by `array.mapv(|n| n as f64)` for example; labels are taken by `labels_batch`",
-    note = "`kldiv::half::f16` and `kldiv::half::bf16` are taken with the feature `half` of `kldiv`"
+    message = "`{Self}` is not a number that this loss takes",
+    label = "use `f32` or `f64`, or with the feature `half` also `f16` or `bf16`",
+    note = "convert integers first, for example by `array.mapv(|n| n as f64)`; pass labels to `labels_batch`",
+    note = "`kldiv::half::f16` and `kldiv::half::bf16` need the feature `half` of `kldiv`"
 )]
 pub trait Element: Sealed + Number<Real = <Self as Element>::Loss> {
-    /// The type of the loss, in which everything is computed: `f32` for all but `f64`.
+    /// The type of the loss, in which everything is computed: `f64` for `f64`, and `f32` for the others.
     type Loss: Element<Loss = <Self as Element>::Loss> + Real;
 
     /// Computes matrices of such numbers, and returns their total.

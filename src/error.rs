@@ -5,10 +5,10 @@ use std::fmt;
 
 use crate::tail::Tail;
 
-/// Why a call was refused. Each variant's documentation is the exact predicate; its fields hold what
-/// is needed to mend the call.
+/// Why a call was refused. The documentation of a variant is the exact condition. Its fields hold what
+/// is needed to mend the call, and `Display` names the call that mends it where there is one.
 ///
-/// An `index` of a distribution is its position with the class axis left out.
+/// The `index` of a distribution is its position, without the class axis.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,14 +21,14 @@ pub enum Error {
         /// The class axis asked for.
         axis: usize,
     },
-    /// `axis >= ndim`: always so for arrays without axes.
+    /// `axis >= ndim`. This is true for every 0-d array.
     AxisOutOfBounds {
         /// The class axis asked for.
         axis: usize,
-        /// The number of axes there are.
+        /// The number of axes of the input.
         ndim: usize,
     },
-    /// A mean whose divisor counts nothing: no elements for `Mean`, an axis 0 of length 0 for
+    /// The mean of an empty batch, where PyTorch returns NaN: no elements for `Mean`, an axis 0 of length 0 for
     /// `BatchMean`, no distributions for `DistributionMean`.
     EmptyMean,
     /// `weights.shape()` is not the input's without the class axis.
@@ -45,7 +45,7 @@ pub enum Error {
         /// Its weight.
         weight: f64,
     },
-    /// A buffer, gradient or upstream does not have the shape of what it belongs to.
+    /// An output buffer, gradient or upstream does not have the shape of the output or operand that it belongs to.
     OutputShape {
         /// The shape it should have.
         expected: Vec<usize>,
@@ -63,8 +63,9 @@ pub enum Error {
         tolerance: f64,
     },
     /// In a [validated](crate::KLDivLoss::validated) call: `!(|mass − 1| <= tolerance)`, a probability below 0, or
-    /// `!(x <= tolerance)` of a log-probability x. The one with the lowest index, the input's first. Of the values of a sparse target
-    /// with k < C classes: `!(0 <= mass && mass <= 1 + tolerance)`, with `Tail::Renormalized` also a mass of 0.
+    /// `!(x <= tolerance)` for a log-probability x. The input is checked before the target, and the lowest index is reported. For the
+    /// values of a sparse target with k < C classes: `!(0 <= mass && mass <= 1 + tolerance)`, and with `Tail::Renormalized` also a
+    /// mass of 0.
     NotADistribution {
         /// The operand.
         operand: Operand,
@@ -73,7 +74,7 @@ pub enum Error {
         /// The sum of its probabilities.
         mass: f64,
     },
-    /// τ is not a normal number above 0 of the computing type, or 1/τ is not one of `f64`. With
+    /// τ is not a positive normal number of the computing type, or 1/τ is not a normal `f64`. With
     /// `times_temperature_squared(true)` also: τ² is not a normal number of the computing type.
     InvalidTemperature {
         /// The temperature τ.
@@ -87,8 +88,8 @@ pub enum Error {
         /// The parameter.
         parameter: f64,
     },
-    /// Of a [sparse target](crate::KLDivLoss::sparse_batch): `classes` and `values` do not have the input's shape along every axis
-    /// but the class axis, or not the same length k along that, or `!(1 <= k && k <= C)`.
+    /// For a [sparse target](crate::KLDivLoss::sparse_batch): the shape of `classes` or `values` differs from the input's on another
+    /// axis than the class axis, their lengths k on the class axis differ, or `!(1 <= k && k <= C)`.
     SparseShape {
         /// The input's shape.
         input: Vec<usize>,
@@ -106,11 +107,11 @@ pub enum Error {
         /// The labels' shape.
         found: Vec<usize>,
     },
-    /// `!(0 <= class && class < C)` of a class that a sparse target names, in a distribution whose weight is not 0.
+    /// `!(0 <= class && class < C)` for a class that a sparse target names, in a distribution whose weight is not 0.
     ClassOutOfRange {
         /// The distribution.
         index: Vec<usize>,
-        /// The place of the class along the class axis of `classes`.
+        /// The position of the class along the class axis of `classes`.
         entry: usize,
         /// The class.
         class: i128,
@@ -124,7 +125,7 @@ pub enum Error {
         /// The class.
         class: usize,
     },
-    /// A sparse target of logits, and a tail other than `Renormalized`: k logits do not say how much mass is left.
+    /// A sparse target of logits with a tail other than `Renormalized`: k logits do not tell how much mass is left.
     InvalidTail {
         /// The tail.
         tail: Tail,
@@ -134,22 +135,22 @@ pub enum Error {
         /// The name of the reduction.
         name: &'static str,
     },
-    /// A name that no divergence has, or one whose parameter is missing or superfluous.
+    /// No divergence has this name, or its parameter is missing, or it takes no parameter.
     UnknownDivergence {
         /// The name.
         name: String,
     },
-    /// A name that no reduction has.
+    /// No reduction has this name.
     UnknownReduction {
         /// The name.
         name: String,
     },
-    /// Words that are not a sum of words of partial results.
+    /// The words or the payload are not those of a partial result, or are damaged.
     InvalidPartial {
         /// What is wrong with the words.
         reason: &'static str,
     },
-    /// An output that cannot be allocated.
+    /// The output cannot be allocated.
     TooLarge {
         /// The shape of the output.
         shape: Vec<usize>,
@@ -159,9 +160,9 @@ pub enum Error {
 /// One of the two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operand {
-    /// The side of the model.
+    /// The model's side, the first argument.
     Input,
-    /// The side of the target.
+    /// The target's side, the second argument.
     Target,
 }
 
@@ -182,15 +183,21 @@ impl fmt::Display for Error {
                 advise_on_shapes(f, input, target, *axis)
             }
             Error::AxisOutOfBounds { axis, ndim } => {
-                write!(f, "class axis {axis} is out of bounds for an array of {ndim} axes")
+                write!(f, "class axis {axis} is out of bounds for an array of {ndim} axes; ")?;
+                match ndim.checked_sub(1) {
+                    Some(last) => write!(f, "call .axis(Axis(n)) with n from 0 to {last}"),
+                    None => write!(f, "call .insert_axis(Axis(0)) on both operands"),
+                }
             }
-            Error::EmptyMean => write!(f, "mean of nothing: the divisor counts no elements"),
+            Error::EmptyMean => {
+                write!(f, "the mean of an empty batch is undefined; skip the batch, or use Sum, which gives 0")
+            }
             Error::WeightShape { expected, found } => write!(
                 f,
-                "weights have shape {found:?} but the input without its class axis has {expected:?}"
+                "weights have shape {found:?} but must have {expected:?}, the input's shape without the class axis"
             ),
             Error::InvalidWeight { index, weight } => {
-                write!(f, "weight {weight} of distribution {index:?} is not finite and at least 0")
+                write!(f, "weight {weight} of distribution {index:?} must be finite and at least 0")
             }
             Error::OutputShape { expected, found } => {
                 write!(f, "expected an array of shape {expected:?} but got {found:?}")
@@ -198,19 +205,19 @@ impl fmt::Display for Error {
             Error::InvalidDenominator { denominator } => {
                 write!(
                     f,
-                    "denominator {denominator} is not above 0 and finite with a finite inverse"
+                    "denominator {denominator} must be above 0 and finite, and 1/denominator must be finite"
                 )
             }
             Error::InvalidTolerance { tolerance } => {
-                write!(f, "tolerance {tolerance} is not finite and at least 0")
+                write!(f, "tolerance {tolerance} must be finite and at least 0; try .validated(1e-3)")
             }
             Error::NotADistribution { operand, index, mass } => write!(
                 f,
-                "{operand} {index:?} is not a distribution: its mass is {mass}, or a number in it is out of range"
+                "{operand} {index:?} is not a distribution: its mass is {mass}, or a number in it is out of range; for dense operands .batch(…)?.diagnose() names the likely cause"
             ),
             Error::InvalidTemperature { temperature } => write!(
                 f,
-                "temperature {temperature} must be above 0 and a normal number, and so must its inverse; with .times_temperature_squared(true) its square too, or its product with .target_temperature(…)"
+                "temperature {temperature} and its inverse must be normal numbers above 0; with .times_temperature_squared(true) so must its square, or its product with .target_temperature(…)"
             ),
             Error::InvalidDivergence { name, parameter } => {
                 let range = match *name {
@@ -229,7 +236,7 @@ impl fmt::Display for Error {
                     if !(1..=most).contains(&named) {
                         return write!(
                             f,
-                            "{named} classes are named along axis {axis}, but it must be from 1 to the input's {most}"
+                            "{named} classes are named along axis {axis}, but their number must be from 1 to the input's {most}"
                         );
                     }
                     let mut shape = input.clone();
@@ -238,12 +245,12 @@ impl fmt::Display for Error {
                 }
                 write!(
                     f,
-                    "classes have shape {classes:?} and their values {values:?}, but both must have {expected}: the input's, with the number of named classes along axis {axis}"
+                    "classes have shape {classes:?} and values have {values:?}, but both must have {expected}: the input's shape, with the number of named classes along axis {axis}"
                 )
             }
             Error::LabelShape { expected, found } => write!(
                 f,
-                "labels have shape {found:?} but the input without its class axis has {expected:?}"
+                "labels have shape {found:?} but must have {expected:?}, the input's shape without the class axis"
             ),
             Error::ClassOutOfRange { index, entry, class, classes } => write!(
                 f,
@@ -255,23 +262,23 @@ impl fmt::Display for Error {
             }
             Error::InvalidTail { tail } => write!(
                 f,
-                "the tail {tail} needs the mass that the named classes leave, which their logits do not tell; call .tail(Tail::Renormalized), or .target(Target::LogProbabilities) if the values are log-probabilities"
+                "the tail {tail} needs the mass that the named classes leave, but logits do not tell it; call .tail(Tail::Renormalized), or .target(Target::LogProbabilities) if the values are log-probabilities"
             ),
             Error::InvalidReduction { name } => write!(
                 f,
-                "the reduction {name} needs the terms of single classes, which a sparse target does not have; PerDistribution gives their sums"
+                "the reduction {name} needs the terms of single classes, which a sparse target does not have; use PerDistribution for their sums"
             ),
             Error::UnknownDivergence { name } => write!(
                 f,
-                "unknown divergence {name:?}; one of forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation, where a number behind a colon is a parameter that must be given"
+                "unknown divergence {name:?}; use one of forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation; the number after a colon is a parameter, and is required"
             ),
             Error::UnknownReduction { name } => write!(
                 f,
-                "unknown reduction {name:?}; one of none, per_distribution, sum, mean, batchmean, distribution_mean, sum_over(n)"
+                "unknown reduction {name:?}; use one of none, per_distribution, sum, mean, batchmean, distribution_mean, sum_over(n)"
             ),
             Error::InvalidPartial { reason } => write!(f, "not a partial result: {reason}"),
             Error::TooLarge { shape } => {
-                write!(f, "an output of shape {shape:?} cannot be allocated")
+                write!(f, "an output of shape {shape:?} cannot be allocated; cut the batch into parts")
             }
         }
     }
@@ -307,7 +314,7 @@ fn advise_on_shapes(
             )
         }
         [axis] => write!(f, "they differ along axis {axis}, which does not hold the classes"),
-        _ => write!(f, "they differ along axes {axes:?}"),
+        _ => write!(f, "they differ along the axes {axes:?}"),
     }
 }
 

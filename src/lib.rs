@@ -153,8 +153,8 @@
 //! - **Accuracy.** Our own `exp` and `ln` are within 1 ulp for `f32` (over all inputs), and within 0.91
 //!   ulp for `f64` on all inputs tried. ln t − x is one sum, in which ln t is not rounded first. A term is right to a few ulp of
 //!   max(|t·ln t|, |t·x|).
-//! - **Memory.** Beside what is returned, a call allocates only scratch buffers, whose size does not grow with the number of
-//!   distributions. Two kinds of call need buffers as long as one distribution: gradients from logits with an upstream for each
+//! - **Memory.** Beside what is returned, a call allocates only scratch buffers of a fixed size for each piece of work.
+//!   Two kinds of call also need buffers as long as one distribution: gradients from logits with an upstream for each
 //!   class (8 bytes a class), and gradients from logits with factors beyond the range of the type (some arrays).
 //!
 //! # Features

@@ -14,12 +14,12 @@ use crate::sparse::ClassIndex;
 use crate::tail::Tail;
 use crate::target::Target;
 
-/// The divergence KL(p ‖ q) as a loss of logits, in nats: softmax fused in, so that no log-probabilities
-/// are ever stored.
+/// The divergence KL(p ‖ q) as a loss of logits, in nats. Softmax is part of the computation, so no log-probabilities
+/// are stored.
 ///
 /// With q = softmax(input/τ), p = softmax(target/τ) (or the [target](Self::target) as it is) and
-/// D = ln p − ln q, a class contributes p·D, and [the reduction](crate::Reduction) says what becomes of these
-/// terms. Compare `torch.nn.BCEWithLogitsLoss`; four lines of PyTorch become one:
+/// D = ln p − ln q, a class contributes p·D. [The reduction](crate::Reduction) says how these terms are summed. The name
+/// follows `torch.nn.BCEWithLogitsLoss`. One call replaces four lines of PyTorch:
 ///
 /// ```text
 /// log_q = F.log_softmax(student / T, dim=-1)
@@ -30,10 +30,9 @@ use crate::target::Target;
 ///
 /// # Gradients
 ///
-/// With g = u·∂F/∂(ln q) and h = u·∂F/∂(ln p) of the terms F of any [divergence](Self::divergence):
-/// ∂/∂input = κ·(g − q·Σg)/τ, ∂/∂target = κ·(h − p·Σh)/τ for logits. For the default, KL(p ‖ q):
-///
-/// From ∂ln q_i/∂z_j = (δ_ij − q_j)/τ, with an upstream u for each term and κ = 1 or τ²:
+/// Let F be a term of any [divergence](Self::divergence), u its upstream, g = u·∂F/∂(ln q) and h = u·∂F/∂(ln p). κ is 1 or τ².
+/// Since ∂ln q_i/∂z_j = (δ_ij − q_j)/τ, the gradients for logits are ∂/∂input = κ·(g − q·Σg)/τ and
+/// ∂/∂target = κ·(h − p·Σh)/τ. For the default, KL(p ‖ q):
 ///
 /// | | |
 /// |---|---|
@@ -42,20 +41,21 @@ use crate::target::Target;
 /// | ∂/∂target, probabilities | κu·(D + 1) |
 /// | ∂/∂target, log-probabilities | κu·t·(D + 1) |
 ///
-/// They shrink as 1/τ² when τ grows;
-/// [`times_temperature_squared`](Self::times_temperature_squared) keeps their size comparable to those of a
-/// loss on hard labels that is added (Hinton, Vinyals and Dean, *Distilling the knowledge in a neural
+/// The gradients shrink as 1/τ² when τ grows. With
+/// [`times_temperature_squared(true)`](Self::times_temperature_squared) their size stays comparable to that of a
+/// loss on hard labels (Hinton, Vinyals and Dean, *Distilling the knowledge in a neural
 /// network*, 2015, section 2).
 ///
 /// # Conventions
 ///
-/// A logit of −∞ is a class of probability 0: the term of KL(p ‖ q) is 0 where the target excludes it, +∞ where only the
-/// input does; [`Divergence`] has the others. A lane with a NaN or +∞ logit, or of −∞ only, gives NaN. Between two lanes of logits the divergence
-/// keeps its relative accuracy however close they are: sums are of generalized terms, for KL(p ‖ q) of p·(e^(−D) − 1 + D),
-/// which do not cancel.
+/// A logit of −∞ is a class of probability 0. The term of KL(p ‖ q) is 0 if the target excludes the class, and +∞ if only the
+/// input does; [`Divergence`] has the values of the others. A lane with a NaN or +∞ logit, or with −∞ only, gives NaN.
 ///
-/// Where the input excludes classes that the target has, KL(p ‖ q) is +∞. ∂/∂input stays finite then. ∂/∂target, for logits, is
-/// the limit: +∞ at those classes, −∞ at the others that the target has, and 0 where it has none.
+/// Between two lanes of logits the divergence keeps its relative accuracy however close they are: it is a sum of generalized terms,
+/// which do not cancel. For KL(p ‖ q) these are p·(e^(−D) − 1 + D).
+///
+/// If the input excludes classes that the target has, KL(p ‖ q) is +∞, and ∂/∂input stays finite. ∂/∂target, for logits, is
+/// the limit: +∞ at those classes, −∞ at the others that the target has, and 0 elsewhere.
 ///
 /// # Example
 ///
@@ -100,7 +100,7 @@ pub struct KLDivWithLogitsLoss<R> {
 }
 
 impl<R: Reduction> KLDivWithLogitsLoss<R> {
-    /// The loss with this reduction, classes along the last axis, temperature 1, and a target of logits.
+    /// A criterion with this reduction. Classes lie along the last axis, the temperature is 1, and the target holds logits.
     #[must_use]
     pub const fn new(reduction: R) -> Self {
         KLDivWithLogitsLoss {
@@ -117,24 +117,24 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         }
     }
 
-    /// The axis along which classes lie.
+    /// Sets the axis along which classes lie. Default: the last axis.
     #[must_use]
     pub const fn axis(self, axis: Axis) -> Self {
         KLDivWithLogitsLoss { axis: Some(axis.0), ..self }
     }
 
-    /// τ, by which logits are divided: those of the input, and of a target that is logits. τ must be a normal number of the
-    /// computing type, and 1/τ one of `f64`.
+    /// Sets the temperature τ. Default: 1. It divides the logits of the input, and those of the target if it holds logits. τ must be a
+    /// normal number of the computing type, and 1/τ a normal `f64`.
     #[must_use]
     pub const fn temperature(self, temperature: f64) -> Self {
         KLDivWithLogitsLoss { temperature, ..self }
     }
 
-    /// A temperature of the target's own, by which the target's logits are divided instead of by [τ](Self::temperature). It has
-    /// no meaning for a target that is not logits, and is ignored there.
+    /// Sets another temperature for the target's logits. Default: the same [τ](Self::temperature). A target that does not hold logits
+    /// ignores it.
     ///
-    /// Where the two temperatures differ, logits are rounded once more: the divergence of almost equal distributions is then only
-    /// right to the precision of the logits.
+    /// If the two temperatures differ, logits are rounded once more. The divergence of almost equal distributions is then right only
+    /// to the precision of the logits.
     ///
     /// ```
     /// use kldiv::{DistributionMean, KLDivWithLogitsLoss};
@@ -152,21 +152,22 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         KLDivWithLogitsLoss { target_temperature: Some(temperature), ..self }
     }
 
-    /// Whether every value, term and gradient is multiplied by τ², which must then be a normal number of the computing type. Where the
-    /// target's logits have [a temperature of their own](Self::target_temperature), it is the product of the two.
+    /// Sets whether every value, term and gradient is multiplied by τ², as in `kl_div(…) * T * T`. Default: `false`. If the target's logits
+    /// have [another temperature](Self::target_temperature), the factor is the product of the two. It must be a normal number of the
+    /// computing type.
     #[must_use]
     pub const fn times_temperature_squared(self, times_temperature_squared: bool) -> Self {
         KLDivWithLogitsLoss { times_temperature_squared, ..self }
     }
 
-    /// What the target holds.
+    /// Sets what the target holds: logits, probabilities or log-probabilities. Default: [`Target::Logits`].
     #[must_use]
     pub const fn target(self, target: Target) -> Self {
         KLDivWithLogitsLoss { target, ..self }
     }
 
-    /// The divergence: KL(p ‖ q) by default, or another of [the family](Divergence). Between two lanes of logits every one keeps
-    /// its relative accuracy however close they are.
+    /// Sets the [divergence](Divergence). Default: KL(p ‖ q). Between two lanes of logits every divergence keeps its relative accuracy
+    /// however close they are.
     ///
     /// ```
     /// use kldiv::{DistributionMean, Divergence, KLDivWithLogitsLoss};
@@ -183,27 +184,28 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         KLDivWithLogitsLoss { divergence, ..self }
     }
 
-    /// Whether a class contributes the [generalized](crate::KLDivLoss::generalized) term p·(e^(−D) − 1 + D)
-    /// instead, which is never negative. Against logits only single terms change: their sums are the same.
+    /// Sets whether a class contributes the [generalized](crate::KLDivLoss::generalized) term p·(e^(−D) − 1 + D)
+    /// instead, which is never negative. Default: `false`. If the target holds logits, the sums stay the same.
     #[must_use]
     pub const fn generalized(self, generalized: bool) -> Self {
         KLDivWithLogitsLoss { generalized, ..self }
     }
 
-    /// Has every call check that a target that is not logits holds distributions, as
-    /// [`KLDivLoss::validated`](crate::KLDivLoss::validated) does.
+    /// Makes every call check that the target holds distributions, as
+    /// [`KLDivLoss::validated`](crate::KLDivLoss::validated) does. Logits are not checked.
     #[must_use]
     pub const fn validated(self, tolerance: f64) -> Self {
         KLDivWithLogitsLoss { validated: Some(tolerance), ..self }
     }
 
-    /// What a [sparse target](Self::sparse_batch) says of the classes that it does not name. A dense call ignores it.
+    /// Sets the mass that a [sparse target](Self::sparse_batch) gives to the classes that it does not name. Default: [`Tail::Bucket`].
+    /// [`batch`](Self::batch) ignores it.
     #[must_use]
     pub const fn tail(self, tail: Tail) -> Self {
         KLDivWithLogitsLoss { tail, ..self }
     }
 
-    /// The checked pair, from which every call starts.
+    /// Checks shapes and settings, and returns the pair on which weights are set and every call is made.
     ///
     /// # Errors
     /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
@@ -246,12 +248,13 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         Softmax { target: self.target, temperatures: [self.temperature, of_target], factor }
     }
 
-    /// The checked logits and a target that names k classes of each distribution: a teacher's k best, for example.
+    /// Checks the logits and a target that names only k classes of each distribution, such as a teacher's k best. Returns the pair on
+    /// which weights are set and every call is made.
     ///
-    /// `classes` and `values` have the input's shape, but k along the class axis, 1 ≤ k ≤ C. `values` are of the named classes what
-    /// [`target`](Self::target) says: probabilities, log-probabilities or logits. [`tail`](Self::tail) says what the other
-    /// classes get. Logits of k classes do not tell how much mass is left: they take [`Tail::Renormalized`] only. The order in
-    /// which classes are named changes nothing.
+    /// `classes` and `values` have the input's shape, except that the class axis has length k, 1 ≤ k ≤ C. `values` holds what
+    /// [`target`](Self::target) says, for the named classes. [`tail`](Self::tail) says what the other classes get. Logits of k
+    /// classes do not tell how much mass is left, so they need [`Tail::Renormalized`]. The order of the named classes does not
+    /// matter.
     ///
     /// # Errors
     /// [`SparseShape`](Error::SparseShape), [`InvalidTail`](Error::InvalidTail), [`InvalidReduction`](Error::InvalidReduction);
@@ -279,12 +282,14 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
         SparseBatch::new(self.batch(input, input)?, classes, values, self.tail)
     }
 
-    /// The checked logits and a label for each distribution: the class that has probability 1, whatever
-    /// [`target`](Self::target) says. The divergence KL(p ‖ q) is then the cross entropy of `torch.nn.CrossEntropyLoss`.
+    /// Checks the logits and one label for each distribution: the class that has probability 1, whatever
+    /// [`target`](Self::target) says. KL(p ‖ q) is then the cross entropy of `torch.nn.CrossEntropyLoss`.
     ///
-    /// `labels` has the input's shape without the class axis. Nothing is left for a [tail](Self::tail): all are alike but `Dropped`, which
-    /// takes the label's term alone. For label smoothing name one class with probability 1 − ε + ε/C by
-    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`]; PyTorch's value is larger by the entropy of that target.
+    /// `labels` has the input's shape without the class axis. The label has all the mass, so every [tail](Self::tail) gives the same
+    /// result, except `Dropped`, which takes only the label's term.
+    ///
+    /// For label smoothing call [`sparse_batch`](Self::sparse_batch) with [`Tail::Uniform`], and name one class with probability
+    /// 1 − ε + ε/C. PyTorch's `label_smoothing` is larger by the entropy of that target.
     ///
     /// # Errors
     /// [`LabelShape`](Error::LabelShape); otherwise as [`sparse_batch`](Self::sparse_batch).
@@ -349,7 +354,7 @@ impl<R: Reduction> KLDivWithLogitsLoss<R> {
 }
 
 impl<R: ScalarReduction> KLDivWithLogitsLoss<R> {
-    /// The loss over everything that was merged into `partial`, with the bits of one call over it all.
+    /// The loss over everything that was merged into `partial`. It has the bits of one call over all of it.
     ///
     /// # Errors
     /// [`EmptyMean`](Error::EmptyMean), [`InvalidDenominator`](Error::InvalidDenominator).

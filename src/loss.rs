@@ -19,13 +19,13 @@ use crate::tail::Tail;
 ///
 /// > t·(ln t − x)  or  eʸ·(y − x)
 ///
-/// and [the reduction](crate::Reduction) says what becomes of these terms. Order and meaning are those of
-/// [`torch.nn.KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html);
-/// there is no default reduction, since PyTorch's (`"mean"`) is not the divergence.
+/// [The reduction](crate::Reduction) says how these terms are summed. The arguments have the order and meaning of
+/// [`torch.nn.KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html).
+/// There is no default reduction, since PyTorch's (`"mean"`) is not the divergence.
 ///
-/// Both operands have the same shape, any rank from 1, any strides. Classes lie along
-/// [`axis`](Self::axis), the last by default. Nothing is normalised, clamped or shifted by an epsilon:
-/// 0·ln 0 = 0, and NaN comes through.
+/// Both operands have the same shape, of any rank from 1, and any strides. Classes lie along
+/// [`axis`](Self::axis), by default the last. Operands are not normalised or clamped, and no epsilon is added.
+/// 0·ln 0 = 0, and a NaN operand gives NaN.
 ///
 /// # Example
 ///
@@ -61,7 +61,7 @@ pub struct KLDivLoss<R> {
 }
 
 impl<R: Reduction> KLDivLoss<R> {
-    /// The loss with this reduction, classes along the last axis, and a target of probabilities.
+    /// A criterion with this reduction. Classes lie along the last axis, and the target holds probabilities.
     #[must_use]
     pub const fn new(reduction: R) -> Self {
         KLDivLoss {
@@ -75,20 +75,19 @@ impl<R: Reduction> KLDivLoss<R> {
         }
     }
 
-    /// The axis along which classes lie.
+    /// Sets the axis along which classes lie. Default: the last axis.
     #[must_use]
     pub const fn axis(self, axis: Axis) -> Self {
         KLDivLoss { axis: Some(axis.0), ..self }
     }
 
-    /// Whether the target holds log-probabilities.
+    /// Sets whether the target holds log-probabilities y = ln p. Default: `false`, the target holds probabilities p.
     #[must_use]
     pub const fn log_target(self, log_target: bool) -> Self {
         KLDivLoss { log_target, ..self }
     }
 
-    /// The divergence: KL(target ‖ input) by default, or another of [the family](Divergence). Everything else, weights,
-    /// reductions and gradients, is as for the default.
+    /// Sets the [divergence](Divergence). Default: KL(target ‖ input). Weights, reductions and gradients work as for the default.
     ///
     /// ```
     /// use kldiv::{DistributionMean, Divergence, KLDivLoss};
@@ -105,17 +104,17 @@ impl<R: Reduction> KLDivLoss<R> {
         KLDivLoss { divergence, ..self }
     }
 
-    /// Whether a class contributes the generalized term instead,
+    /// Sets whether a class contributes the generalized term instead:
     ///
     /// > t·(ln t − x) − t + eˣ = t·φ(d) with d = ln t − x, φ(d) = e^(−d) − 1 + d
     ///
-    /// which is never negative, and 0 only where t = eˣ. Over two proper distributions the sum is the
-    /// same. See [when to use it, and how accurate it is](crate#a-form-that-is-never-negative).
+    /// It is never negative, and 0 only where t = eˣ. The sum over two proper distributions is the same as
+    /// without it. See [when to use it, and how accurate it is](crate#a-form-that-is-never-negative).
     ///
-    /// Another [divergence](Self::divergence) has a generalized form too: its terms plus κ·(q − p), with the κ that makes none
-    /// negative. Those of `JensenShannon`, `Jeffreys` and `TotalVariation` never are, and stay the same.
+    /// The other [divergences](Self::divergence) have a generalized form too: κ·(q − p) is added to each term, with a κ that makes no
+    /// term negative. Terms of `JensenShannon`, `Jeffreys` and `TotalVariation` are never negative, and do not change.
     ///
-    /// The derivatives of the default are ∂/∂x = eˣ − t and ∂/∂t = d; of a log target, ∂/∂y = eʸ·(y − x). A call takes
+    /// The derivatives of the default are ∂/∂x = eˣ − t and ∂/∂t = d. For a log target ∂/∂y = eʸ·(y − x). A call takes
     /// 1.4 to 2 times as long as the plain one.
     ///
     /// ```
@@ -134,16 +133,17 @@ impl<R: Reduction> KLDivLoss<R> {
         KLDivLoss { generalized, ..self }
     }
 
-    /// Has every call check that its operands are distributions: that their masses, Σt (or Σeʸ) and
-    /// Σeˣ over the classes, are within `tolerance` of 1, that no probability is negative and no
-    /// log-probability above `tolerance`; NaN fails. Distributions of weight 0 are not checked.
+    /// Makes every call check that both operands hold distributions.
     ///
-    /// An operand that is none is refused with [`NotADistribution`](Error::NotADistribution), which
-    /// names the first of them; nothing is written then. [`Batch::diagnose`] tells more.
+    /// The masses, Σt (or Σeʸ) and Σeˣ over the classes, must be within `tolerance` of 1. No probability may be negative, and no
+    /// log-probability above `tolerance`. NaN is refused. Distributions of weight 0 are not checked.
     ///
-    /// Where the call returns its result, each block of the operands is checked just before it is visited, while it is in
-    /// the cache. Where the caller's buffer receives the result, a pass over the operands comes first. A check takes longer
-    /// where many numbers are unusual: log-probabilities of −∞, or masses as far off as the tolerance.
+    /// A call refuses other operands with [`NotADistribution`](Error::NotADistribution), which
+    /// names the first bad distribution, and writes nothing. [`Batch::diagnose`] tells more.
+    ///
+    /// If a call returns its result, it checks each block of the operands just before it computes with it, while it is in
+    /// the cache. If a call writes to the caller's buffer, it checks all operands first, in a pass of its own. A check takes longer
+    /// if many numbers are unusual: log-probabilities of −∞, or masses as far from 1 as the tolerance.
     ///
     /// ```
     /// use kldiv::{DistributionMean, Error, KLDivLoss, Operand};
@@ -165,13 +165,14 @@ impl<R: Reduction> KLDivLoss<R> {
         KLDivLoss { validated: Some(tolerance), ..self }
     }
 
-    /// What a [sparse target](Self::sparse_batch) says of the classes that it does not name. A dense call ignores it.
+    /// Sets the mass that a [sparse target](Self::sparse_batch) gives to the classes that it does not name. Default: [`Tail::Bucket`].
+    /// [`batch`](Self::batch) ignores it.
     #[must_use]
     pub const fn tail(self, tail: Tail) -> Self {
         KLDivLoss { tail, ..self }
     }
 
-    /// The checked pair, from which every call starts.
+    /// Checks shapes and settings, and returns the pair on which weights are set and every call is made.
     ///
     /// # Errors
     /// [`ShapeMismatch`](Error::ShapeMismatch), [`AxisOutOfBounds`](Error::AxisOutOfBounds),
@@ -188,11 +189,12 @@ impl<R: Reduction> KLDivLoss<R> {
         Batch::new(self.reduction, rule, self.axis, input, target)?.validated(self.validated)
     }
 
-    /// The checked input and a target that names k classes of each distribution: a teacher's k best, for example.
+    /// Checks the input and a target that names only k classes of each distribution, such as a teacher's k best. Returns the pair on
+    /// which weights are set and every call is made.
     ///
-    /// `classes` and `values` have the input's shape, but k along the class axis, 1 ≤ k ≤ C. `values` are the probabilities of
-    /// the named classes, or with [`log_target(true)`](Self::log_target) their log-probabilities. [`tail`](Self::tail) says what
-    /// the other classes get. The order in which classes are named changes nothing.
+    /// `classes` and `values` have the input's shape, except that the class axis has length k, 1 ≤ k ≤ C. `values` holds the
+    /// probabilities of the named classes, or with [`log_target(true)`](Self::log_target) their log-probabilities. [`tail`](Self::tail)
+    /// says what the other classes get. The order of the named classes does not matter.
     ///
     /// # Errors
     /// [`SparseShape`](Error::SparseShape), [`InvalidReduction`](Error::InvalidReduction); otherwise as [`batch`](Self::batch). The
@@ -220,12 +222,14 @@ impl<R: Reduction> KLDivLoss<R> {
         SparseBatch::new(self.batch(input, input)?, classes, values, self.tail)
     }
 
-    /// The checked input and a label for each distribution: the class that has probability 1. The divergence KL(p ‖ q) is then
-    /// the cross entropy −ln q of the label.
+    /// Checks the input and one label for each distribution: the class that has probability 1. KL(p ‖ q) is then the cross entropy,
+    /// −ln q of the label.
     ///
-    /// `labels` has the input's shape without the class axis. Nothing is left for a [tail](Self::tail): all are alike but `Dropped`, which
-    /// takes the label's term alone. For label smoothing name one class with probability 1 − ε + ε/C by
-    /// [`sparse_batch`](Self::sparse_batch), with [`Tail::Uniform`]; PyTorch's value is larger by the entropy of that target.
+    /// `labels` has the input's shape without the class axis. The label has all the mass, so every [tail](Self::tail) gives the same
+    /// result, except `Dropped`, which takes only the label's term.
+    ///
+    /// For label smoothing call [`sparse_batch`](Self::sparse_batch) with [`Tail::Uniform`], and name one class with probability
+    /// 1 − ε + ε/C. PyTorch's `label_smoothing` is larger by the entropy of that target.
     ///
     /// # Errors
     /// [`LabelShape`](Error::LabelShape); otherwise as [`sparse_batch`](Self::sparse_batch).
@@ -290,7 +294,7 @@ impl<R: Reduction> KLDivLoss<R> {
 }
 
 impl<R: ScalarReduction> KLDivLoss<R> {
-    /// The loss over everything that was merged into `partial`, with the bits of one call over it all.
+    /// The loss over everything that was merged into `partial`. It has the bits of one call over all of it.
     ///
     /// # Errors
     /// [`EmptyMean`](Error::EmptyMean), [`InvalidDenominator`](Error::InvalidDenominator).

@@ -1,18 +1,19 @@
-//! What the classes get that a sparse target does not name.
+//! The mass that a sparse target gives to the classes that it does not name.
 
 use std::fmt;
 
-/// What a sparse target says of the classes that it does not name.
+/// What a [sparse target](crate::KLDivLoss::sparse_batch) says of the classes that it does not name.
 ///
-/// p is the target, r = 1 − Σp the mass that its k named classes leave, or 0 where rounding makes that negative, and C the number
-/// of classes. Where k = C nothing is left to say, and every tail but `Renormalized` takes the values as they are.
+/// p is the target, k the number of named classes, and C the number of all classes. r = 1 − Σp is the mass that the named classes
+/// leave, or 0 if rounding makes it negative. If k = C, every tail except `Renormalized` takes the values as they are.
+/// [Sparse teachers](crate::_sparse) helps to choose.
 ///
-/// | | p of the others | the sum runs over |
+/// | | p of the other classes | the sum runs over |
 /// |---|---|---|
-/// | `Bucket` | together r: they form one class | the k classes and the bucket |
+/// | `Bucket` | r together, as one class | the k classes and the bucket |
 /// | `Uniform` | r/(C − k) each | all classes |
 /// | `Renormalized` | 0, and p becomes p/Σp | all classes |
-/// | `Dropped` | not considered | the k classes: may be negative |
+/// | `Dropped` | not considered | the k classes; may be negative |
 ///
 /// ```
 /// use kldiv::{KLDivLoss, Sum, Tail};
@@ -34,15 +35,15 @@ use std::fmt;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Tail {
-    /// The other classes form one class, of mass r in p; its mass in q is summed over them. It bounds the divergence from any p
-    /// with these named classes from below, and is never negative for proper distributions.
+    /// The other classes form one class. Its mass is r in p, and the sum of their q in q. The result is a lower bound of the
+    /// divergence from any p with these named classes, and is never negative for proper distributions.
     #[default]
     Bucket,
     /// The mass r is spread evenly over the other classes, as label smoothing does.
     Uniform,
-    /// The other classes have probability 0, and the named ones are divided by their sum.
+    /// The other classes have probability 0, and the named p are divided by their sum.
     Renormalized,
-    /// The other classes contribute nothing, whatever they hold. From log-probabilities they are not even read.
+    /// The other classes contribute nothing. From log-probabilities they are not read.
     Dropped,
 }
 

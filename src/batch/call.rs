@@ -17,9 +17,9 @@ use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
 /// Both gradients of a loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradients<A, D: Dimension> {
-    /// With respect to the input.
+    /// The gradient with respect to the input.
     pub input: Array<A, D>,
-    /// With respect to the target.
+    /// The gradient with respect to the target.
     pub target: Array<A, D>,
 }
 
@@ -32,21 +32,23 @@ enum Whose {
 }
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
-    /// The loss, as [the reduction](crate::Reduction) returns it.
+    /// The loss: a number or an array, as [the reduction](crate::Reduction) says.
     ///
     /// # Errors
-    /// [`EmptyMean`](Error::EmptyMean) where a mean's divisor counts nothing, [`TooLarge`](Error::TooLarge)
-    /// where an array cannot be allocated.
+    /// [`EmptyMean`](Error::EmptyMean) for the mean of an empty batch, [`TooLarge`](Error::TooLarge)
+    /// if an array cannot be allocated, [`NotADistribution`](Error::NotADistribution) if
+    /// [validated](crate::KLDivLoss::validated).
     pub fn forward(&self) -> Result<R::Output<A, D>, Error> {
         let mut output = self.reduction.allocate(self.input, self.axis)?;
         self.value_into(R::view_mut::<A, D>(R::buffer::<A, D>(&mut output)), None, Whose::Ours)?;
         Ok(output)
     }
 
-    /// Writes the loss to `output`, which is untouched if the call fails.
+    /// Writes the loss to `output`. If the call fails, `output` does not change.
     ///
     /// # Errors
-    /// [`OutputShape`](Error::OutputShape), [`EmptyMean`](Error::EmptyMean).
+    /// [`OutputShape`](Error::OutputShape), [`EmptyMean`](Error::EmptyMean); [`NotADistribution`](Error::NotADistribution) if
+    /// [validated](crate::KLDivLoss::validated).
     ///
     /// ```
     /// use kldiv::{KLDivLoss, PerDistribution};
@@ -68,7 +70,7 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     }
 
     /// The loss and its gradient with respect to the input, in one pass. The gradient is that of [`backward`](Self::backward) for an
-    /// upstream of 1; if the loss is an array, it is the gradient of the sum.
+    /// upstream of 1. If the loss is an array, it is the gradient of the array's sum.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -79,7 +81,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok((output, gradient))
     }
 
-    /// Returns the loss, and writes its gradient with respect to the input to `gradient`, which is untouched if the call fails.
+    /// Returns the loss, and writes its gradient with respect to the input to `gradient`. If the call fails, `gradient` does not
+    /// change.
     ///
     /// # Errors
     /// As [`forward_into`](Self::forward_into), for the gradient's shape; [`TooLarge`](Error::TooLarge).
@@ -92,8 +95,8 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 
     /// The gradients of Σ upstream · output with respect to input and target.
     ///
-    /// With u the upstream of a term (over the divisor, times the weight), for KL(p ‖ q); [`Divergence`](crate::Divergence) has the
-    /// derivatives of the others:
+    /// The table is for KL(p ‖ q); [`Divergence`](crate::Divergence) has the derivatives of the others. u is the upstream of a term:
+    /// times the weight, and divided by the divisor of the reduction.
     ///
     /// | | ∂/∂input | ∂/∂target |
     /// |---|---|---|
@@ -102,11 +105,10 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
     /// | probabilities t, [generalized](crate::KLDivLoss::generalized) | u·(eˣ − t) | u·(ln t − x) |
     /// | log-probabilities y, generalized | u·(eˣ − eʸ) | u·eʸ·(y − x) |
     ///
-    /// [From logits](crate::KLDivWithLogitsLoss#gradients) the classes of a distribution act on each other.
+    /// [From logits](crate::KLDivWithLogitsLoss#gradients) a gradient depends on all classes of its distribution.
     ///
     /// # Errors
-    /// [`OutputShape`](Error::OutputShape) where the upstream does not have the output's shape,
-    /// [`EmptyMean`](Error::EmptyMean), [`TooLarge`](Error::TooLarge).
+    /// [`OutputShape`](Error::OutputShape) if the upstream does not have the output's shape; otherwise as [`forward`](Self::forward).
     ///
     /// ```
     /// use kldiv::{KLDivLoss, Sum};
@@ -125,11 +127,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         Ok(Gradients { input, target })
     }
 
-    /// Writes the gradients of [`backward`](Self::backward) to `d_input` and `d_target`. A gradient that is `None` is not computed,
-    /// so a frozen teacher costs nothing. Both are untouched if the call fails.
+    /// Writes the gradients of [`backward`](Self::backward) to `d_input` and `d_target`. A gradient that is `None` is not computed:
+    /// pass `None` for a frozen teacher. If the call fails, neither changes.
     ///
     /// # Errors
-    /// As [`backward`](Self::backward), for the gradients' shapes too.
+    /// As [`backward`](Self::backward); [`OutputShape`](Error::OutputShape) for the gradients too.
     pub fn backward_into(
         &self,
         upstream: &R::Buffer<A, D>,
@@ -301,11 +303,11 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
 }
 
 impl<R: ScalarReduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
-    /// The exact sums and the counts of this batch. [`Partial::merge`] joins them with those of others, and
+    /// The exact sums and the counts of this batch. [`Partial::merge`] adds those of other batches, and
     /// [`KLDivLoss::finish`](crate::KLDivLoss::finish) turns them into a loss. The batch may be empty.
     ///
     /// # Errors
-    /// [`NotADistribution`](Error::NotADistribution), if [validated](crate::KLDivLoss::validated).
+    /// [`NotADistribution`](Error::NotADistribution) if [validated](crate::KLDivLoss::validated).
     pub fn partial(&self) -> Result<Partial, Error> {
         let mut check = self.check_for(Whose::Ours)?;
         let (loss, moments) = loop {

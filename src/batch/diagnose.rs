@@ -11,16 +11,15 @@ use crate::number::Float;
 use crate::reduction::Reduction;
 
 impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
-    /// Whether the operands are what they should be, and if not, where and why; which terms and
-    /// divergences are negative. `Display` says it in a few sentences.
+    /// Says whether the operands hold what they should, and if not, where and the likely mistake. Also says which terms and
+    /// divergences are negative. `Display` prints it in a few sentences.
     ///
-    /// Masses may be as far from 1 as [`validated`](crate::KLDivLoss::validated) allows, or else
-    /// max(0.001, √ε), with ε the precision of the elements. Logits have no mass: a distribution of
-    /// them is improper where its softmax is NaN.
+    /// The tolerance of a mass is that of [`validated`](crate::KLDivLoss::validated). Without it, it is max(0.001, √ε), where ε is the
+    /// precision of the elements. Logits have no mass: a distribution of logits is improper if its softmax is NaN.
     ///
-    /// This is one pass over both operands, which allocates nothing of their size. From logits, terms and divergences are not
-    /// inspected. A search for indices follows where something was found, and one for a cause where most masses are wrong:
-    /// up to one more pass for each axis.
+    /// This takes one pass over both operands, and allocates nothing of their size. If something is found, a search for its index
+    /// follows. If most masses are wrong, a search for the cause takes up to one more pass for each axis. From logits, terms and
+    /// divergences are not inspected.
     ///
     /// ```
     /// use kldiv::{KLDivLoss, LikelyCause, Sum};

@@ -22,11 +22,11 @@ use crate::number::{Float, Level};
 use crate::partial::Counts;
 use crate::reduction::{AnyReduction, Reduction};
 
-/// An input and a target that fit each other, under the settings of a criterion.
+/// An input and a target whose shapes are equal, with the settings of a criterion.
 ///
-/// Made by [`KLDivLoss::batch`](crate::KLDivLoss::batch) and
-/// [`KLDivWithLogitsLoss::batch`](crate::KLDivWithLogitsLoss::batch). It borrows its operands and is `Copy`.
-/// [`weights`](Self::weights) gives each distribution its weight; every other method computes.
+/// [`KLDivLoss::batch`](crate::KLDivLoss::batch) and
+/// [`KLDivWithLogitsLoss::batch`](crate::KLDivWithLogitsLoss::batch) make it. It borrows its operands and is `Copy`.
+/// [`weights`](Self::weights) sets the weights of the distributions. Every other method computes.
 #[derive(Debug)]
 pub struct Batch<'a, R, A: Element, D: Dimension> {
     reduction: R,
@@ -86,12 +86,12 @@ impl<'a, R: Reduction, A: Element, D: Dimension> Batch<'a, R, A, D> {
         }
     }
 
-    /// Gives each distribution a weight: `weights` has the input's shape without the class axis (0-d
-    /// for 1-d operands), finite and at least 0.
+    /// Sets a weight for each distribution: a mask for padding, for example. `weights` has the input's shape without the class axis
+    /// (0-d for 1-d operands). A weight is finite and at least 0.
     ///
-    /// `Pointwise` becomes w·term, `PerDistribution` w·divergence; `DistributionMean` divides by Σw,
-    /// `Mean` by C·Σw, the others as without weights; Σw = 0 gives 0. A weight of 0 skips its distribution
-    /// entirely, NaN in it included: zero value, zero gradients. Weights that are all 1 change no bit.
+    /// `Pointwise` becomes w·term, and `PerDistribution` w·divergence. `DistributionMean` divides by Σw, and
+    /// `Mean` by C·Σw; the other divisors do not change. If Σw = 0, the loss is 0. A weight of 0 skips its distribution
+    /// entirely, even if it holds NaN: its values and gradients are 0. Weights that are all 1 change no bit.
     ///
     /// # Errors
     /// [`WeightShape`](Error::WeightShape), [`InvalidWeight`](Error::InvalidWeight).

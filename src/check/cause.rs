@@ -9,38 +9,38 @@ use crate::error::Operand;
 use crate::number::{Float, Number, exp};
 use crate::target::Target;
 
-/// A mistake that the figures look like. Where they may come from several, none is named.
+/// A known mistake that explains what a [diagnosis](crate::Batch::diagnose) found. If several could explain it, none is named.
 ///
-/// The first row that fits at least half of an operand's distributions decides. This is for operands that should hold
-/// probabilities or log-probabilities:
+/// The table is for operands that should hold probabilities or log-probabilities. The first row that fits at least half of an
+/// operand's distributions decides:
 ///
 /// | The operand | Cause |
 /// |---|---|
-/// | is what it should be | none |
-/// | is the other of the two | `ProbabilitiesAsInput`, `LogProbabilitiesAsTarget`, `ProbabilitiesAsLogTarget`; `Swapped` if both are |
+/// | holds what it should | none |
+/// | holds probabilities in place of log-probabilities, or the reverse | `ProbabilitiesAsInput`, `LogProbabilitiesAsTarget`, `ProbabilitiesAsLogTarget`; `Swapped` if both operands do |
 /// | has mass 1 along another axis | `ClassAxis` |
 /// | has the same mass everywhere, not 1, and its distributions are not alike | `Scaled` |
-/// | is the other of the two, times a constant | that and `Scaled` |
+/// | holds the other of the two, times a constant | that and `Scaled` |
 /// | is a target of probabilities, has no negative, infinite or NaN number, and its masses differ | `Unnormalized` |
 /// | has numbers above 0 and numbers below 0, or has numbers above 0 where it should hold log-probabilities, and nowhere NaN or +∞ | `Logits` |
-/// | is anything else: zeros, say, or negative scores, which may be logits or log-probabilities of any mass | none |
+/// | is anything else, such as zeros, or negative scores, which may be logits or log-probabilities of any mass | none |
 ///
-/// An operand of logits that is probabilities in half of its distributions or more: `ProbabilitiesAsLogits`.
+/// If an operand of logits holds probabilities in at least half of its distributions, the cause is `ProbabilitiesAsLogits`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LikelyCause {
     /// The input holds probabilities, not their logarithms.
     ProbabilitiesAsInput,
-    /// The target holds log-probabilities, without [`log_target(true)`](crate::KLDivLoss::log_target).
+    /// The target holds log-probabilities, but [`log_target(true)`](crate::KLDivLoss::log_target) was not called.
     LogProbabilitiesAsTarget,
-    /// The target holds probabilities, with `log_target(true)`.
+    /// The target holds probabilities, but `log_target(true)` was called.
     ProbabilitiesAsLogTarget,
-    /// The operands are in each other's place: the input holds probabilities, the target log-probabilities.
+    /// Input and target are swapped: the input holds probabilities, and the target log-probabilities.
     Swapped,
-    /// An operand holds raw scores, without softmax.
+    /// An operand holds logits: raw scores, without softmax.
     Logits(Operand),
-    /// An operand holds probabilities where logits are expected. A target may hold either:
-    /// [`target`](crate::KLDivWithLogitsLoss::target).
+    /// An operand holds probabilities where logits are expected. If it is the target, call
+    /// [`.target(Target::Probabilities)`](crate::KLDivWithLogitsLoss::target).
     ProbabilitiesAsLogits(Operand),
     /// The masses of an operand are 1 along another axis.
     ClassAxis {
@@ -56,7 +56,7 @@ pub enum LikelyCause {
         /// The mass of every distribution.
         mass: f64,
     },
-    /// An operand holds numbers that were not divided by their sum over the classes: counts, say.
+    /// An operand holds numbers that were not divided by their sum over the classes, such as counts.
     Unnormalized(Operand),
 }
 

@@ -17,26 +17,26 @@ pub(crate) use validate::Check;
 
 use crate::target::Target;
 
-/// What [`Batch::diagnose`](crate::Batch::diagnose) found. `Display` says it in a few sentences.
+/// What [`Batch::diagnose`](crate::Batch::diagnose) found. `Display` prints it in a few sentences.
 ///
-/// An index of a distribution is its position with the class axis left out. Distributions of weight 0
-/// are skipped and counted nowhere but in [`skipped`](Self::skipped); weights change nothing else.
+/// The index of a distribution is its position, without the class axis. Distributions of weight 0
+/// are counted in [`skipped`](Self::skipped) only. Other weights change nothing.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// How many distributions were inspected.
+    /// The number of distributions that were inspected.
     pub distributions: usize,
-    /// How many distributions were skipped, since their weight is 0.
+    /// The number of distributions that were skipped because their weight is 0.
     pub skipped: usize,
     /// The number of classes.
     pub classes: usize,
-    /// How far a mass may be from 1.
+    /// The tolerance: a mass may differ from 1 by this much.
     pub tolerance: f64,
-    /// How many terms are negative. That is nothing bad. From logits, terms and divergences are not inspected.
+    /// The number of negative terms. Negative terms are no mistake. From logits, it is 0: terms are not inspected.
     pub negative_terms: usize,
-    /// The most negative term and its index, the class axis included; of several the lowest index.
+    /// The most negative term and its index, with the class axis. Of equal terms it is the one with the lowest index.
     pub most_negative_term: Option<(Vec<usize>, f64)>,
-    /// How many divergences are negative, as [`PerDistribution`](crate::PerDistribution) returns them.
+    /// The number of negative divergences, as [`PerDistribution`](crate::PerDistribution) returns them. From logits, it is 0.
     pub negative_divergences: usize,
     /// The first negative divergence and its index.
     pub first_negative_divergence: Option<(Vec<usize>, f64)>,
@@ -44,18 +44,18 @@ pub struct Diagnosis {
     pub input: OperandReport,
     /// The report of the target.
     pub target: OperandReport,
-    /// What the figures look like, if they look like a known mistake.
+    /// The known mistakes that explain the findings.
     pub likely_causes: Vec<LikelyCause>,
 }
 
 impl Diagnosis {
-    /// Whether both operands are what they should be.
+    /// Whether both operands hold what they should.
     #[must_use]
     pub fn is_proper(&self) -> bool {
         self.input.improper == 0 && self.target.improper == 0
     }
 
-    /// Negative terms / all terms; 0 where there are none.
+    /// The number of negative terms over the number of terms. It is 0 if there are no terms.
     #[must_use]
     pub fn share_of_negative_terms(&self) -> f64 {
         match self.distributions * self.classes {
@@ -69,23 +69,23 @@ impl Diagnosis {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OperandReport {
-    /// What it should hold.
+    /// What the operand should hold.
     pub holds: Target,
-    /// How many of its distributions are improper.
+    /// The number of improper distributions.
     pub improper: usize,
     /// The first improper distribution.
     pub first: Option<Offender>,
-    /// The improper distribution whose mass is farthest from 1; of several the first. NaN is farther than anything.
+    /// The improper distribution whose mass is farthest from 1, the first of equal ones. NaN is farther than any number.
     pub worst: Option<Offender>,
-    /// How many of its numbers no such distribution has: t < 0, or x > tolerance.
+    /// The number of numbers out of range: t < 0, or x > tolerance.
     pub out_of_range: usize,
-    /// How many of its numbers are NaN.
+    /// The number of NaN.
     pub nan: usize,
-    /// How many of its numbers are +∞.
+    /// The number of +∞.
     pub plus_infinity: usize,
-    /// How many of its numbers are −∞, which a log-probability or a logit may be.
+    /// The number of −∞. A log-probability or a logit may be −∞.
     pub minus_infinity: usize,
-    /// How many of its distributions are −∞ alone. Their loss from logits is NaN.
+    /// The number of distributions that hold −∞ only. Their loss from logits is NaN.
     pub only_minus_infinity: usize,
 }
 
@@ -93,8 +93,8 @@ pub struct OperandReport {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Offender {
-    /// Its index, the class axis left out.
+    /// The index of the distribution, without the class axis.
     pub index: Vec<usize>,
-    /// The sum of its probabilities; of logits that have no softmax, NaN.
+    /// The sum of its probabilities. It is NaN for logits, which have no softmax then.
     pub mass: f64,
 }

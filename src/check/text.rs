@@ -79,7 +79,7 @@ impl Diagnosis {
         let are = if self.negative_terms == 1 { "is" } else { "are" };
         writeln!(
             f,
-            "{count} ({share:.1} %) {are} negative, the most {}{}: only sums over the classes of distributions cannot be.",
+            "{count} ({share:.1} %) {are} negative, the most negative {}{}. Only sums over the classes of distributions are never negative.",
             short(*term),
             at(index)
         )
@@ -92,7 +92,7 @@ impl Diagnosis {
         let count = counted(self.negative_divergences, "divergence");
         let are = if self.negative_divergences == 1 { "is" } else { "are" };
         let why = if self.is_proper() {
-            "masses that are not quite 1 let a sum near 0 be so"
+            "a sum near 0 may be negative if masses are not exactly 1"
         } else {
             "the operands are not distributions"
         };
@@ -117,7 +117,7 @@ impl fmt::Display for LikelyCause {
             ),
             LikelyCause::Logits(operand) => write!(
                 f,
-                "the {operand} holds raw scores (logits); take their log-softmax (their softmax for a target of probabilities), or use KLDivWithLogitsLoss with Target::Logits",
+                "the {operand} holds raw scores (logits); take their log-softmax (for a target of probabilities their softmax), or use KLDivWithLogitsLoss with .target(Target::Logits)",
             ),
             LikelyCause::ProbabilitiesAsLogits(Operand::Target) => f.write_str(
                 "the target holds probabilities where logits are expected; call .target(Target::Probabilities)",

@@ -12,7 +12,7 @@ use super::symmetric::Symmetric;
 use super::total_variation::TotalVariation;
 use crate::error::Error;
 
-/// The divergence that a criterion computes, of the target p and the model q, in nats.
+/// The divergence that a criterion computes, in nats. p is the target, and q the model.
 ///
 /// | variant | value | parameter | known as |
 /// |---|---|---|---|
@@ -25,13 +25,13 @@ use crate::error::Error;
 /// | [`SkewReverse(α)`](Self::SkewReverse) | KL(q ‖ αq + (1−α)p) | 0 ≤ α < 1 | DistiLLM |
 /// | [`TotalVariation`](Self::TotalVariation) | ½·Σ\|p − q\| | | 1 − the acceptance rate of speculative decoding |
 ///
-/// Every one is at least 0 for two distributions, and 0 where they are equal. [`docs/divergences.md`](crate::_divergences) helps
-/// to choose.
+/// Every divergence is at least 0 for two distributions, and 0 if they are equal. [Which divergence](crate::_divergences) helps
+/// to choose, and lists the names of other libraries.
 ///
 /// # What every value gives
 ///
 /// A class contributes F(p, q), with q = eˣ, and p = t or eʸ. Special values are limits: 0 · ±∞ = 0, derivatives at 0 are
-/// one-sided, there is no epsilon, and NaN comes through. [The crate docs](crate#what-every-value-gives) have the table of
+/// one-sided, there is no epsilon, and a NaN operand gives NaN. [The crate docs](crate#what-every-value-gives) have the table of
 /// `Forward`. With 0 < λ < 1 and α > 0 the others give:
 ///
 /// | F | `Reverse` | `Symmetric(λ)` | `Jeffreys` | `JensenShannon(β)` | `Skew(α)` | `SkewReverse(α)` | `TotalVariation` |
@@ -54,28 +54,28 @@ use crate::error::Error;
 /// | p = 0, q > 0 | −∞ | −∞ | −∞ | −∞ | −∞ | −(1−α)/α | −½ |
 /// | p = q = 0 | 0 | +∞ | +∞ | −β·ln β | −ln α | 0 | 0 |
 ///
-/// Of a log target, ∂F/∂y = p·∂F/∂p; at p = 0 it is −q for `Reverse` and `Jeffreys`, −(1−λ)·q for `Symmetric`, and otherwise 0.
-/// A number that is NaN, t < 0, and p = q = +∞ give NaN, except that ∂F/∂y of `Reverse` is −q whatever y is. [Generalized](crate::KLDivLoss::generalized), κ·(q − p) is added to F,
-/// with κ = −1 for `Reverse`, 2λ − 1 for `Symmetric`, 1 − α for `Skew` and α − 1 for `SkewReverse`; it is +∞ where one of the
-/// two is.
+/// - For a log target ∂F/∂y = p·∂F/∂p. At p = 0 it is −q for `Reverse` and `Jeffreys`, −(1−λ)·q for `Symmetric`, and 0 for the others.
+/// - A NaN operand, t < 0, and p = q = +∞ give NaN. One exception: ∂F/∂y of `Reverse` is −q for every y.
+/// - [Generalized](crate::KLDivLoss::generalized) terms are F + κ·(q − p), with κ = −1 for `Reverse`, 2λ − 1 for `Symmetric`, 1 − α for
+///   `Skew` and α − 1 for `SkewReverse`. They are +∞ if p or q is +∞.
 ///
 /// # Accuracy
 ///
-/// [Generalized](crate::KLDivLoss::generalized) terms of a log target, found in ulp of themselves, the worst of 10⁶ random pairs
-/// in `f32` and 10⁵ in `f64` with |D| up to 80, against 104 bits (`tests/family/terms.rs`):
+/// The table has the largest errors found of [generalized](crate::KLDivLoss::generalized) terms of a log target, in ulp of the term. They
+/// are of 10⁶ random pairs in `f32` and 10⁵ in `f64`, with |D| up to 80, against 104 bits (`tests/family/terms.rs`):
 ///
 /// | | `Forward` | `Reverse` | `Symmetric` | `Jeffreys` | `JensenShannon` | `Skew`, `SkewReverse` | `TotalVariation` |
 /// |---|--:|--:|--:|--:|--:|--:|--:|
 /// | near p = q, \|D\| ≤ 0.001 | 4 | 4 | 7 | 4 | 13 | 7 | 3 |
 /// | elsewhere | 5 | 5 | 9 | 6 | 30 | 21 | 4 |
 ///
-/// Of α = 1 − 10⁻⁹ it is 12 and 35. Plain terms may cancel and are right to as many ulp of their summands. From logits against logits
-/// every divergence keeps its relative accuracy however close the two sides are: below 10⁻⁵ in `f32` for scores that differ by noise
-/// of 10⁻⁴ and more, up to 32,000 classes (`tests/family/near.rs`).
+/// For α = 1 − 10⁻⁹ the errors are 12 and 35 ulp. Plain terms may cancel; they are right to as many ulp of their summands. From
+/// logits against logits every divergence keeps its relative accuracy however close the two sides are. The relative error is below
+/// 10⁻⁵ in `f32`, for scores that differ by noise of 10⁻⁴ and more, up to 32,000 classes (`tests/family/near.rs`).
 ///
 /// # As text
 ///
-/// As text they are `forward`, `reverse`, `symmetric:0.5`, `jeffreys`, `jensen-shannon:0.5`, `skew:0.1`, `skew-reverse:0.1`
+/// As text the divergences are `forward`, `reverse`, `symmetric:0.5`, `jeffreys`, `jensen-shannon:0.5`, `skew:0.1`, `skew-reverse:0.1`
 /// and `total-variation`.
 ///
 /// ```
@@ -105,8 +105,8 @@ pub enum Divergence {
     Symmetric(f64),
     /// KL(p ‖ q) + KL(q ‖ p) = Σ(p − q)·(ln p − ln q).
     Jeffreys,
-    /// β·KL(p ‖ m) + (1−β)·KL(q ‖ m) with m = βp + (1−β)q and 0 < β < 1. Divided by β it tends to [`Forward`](Self::Forward)
-    /// as β → 0; divided by 1 − β, to [`Reverse`](Self::Reverse) as β → 1.
+    /// β·KL(p ‖ m) + (1−β)·KL(q ‖ m), with m = βp + (1−β)q and 0 < β < 1. Also called JSD; the loss of GKD. Divided by β it tends to
+    /// [`Forward`](Self::Forward) as β → 0. Divided by 1 − β it tends to [`Reverse`](Self::Reverse) as β → 1.
     JensenShannon(f64),
     /// KL(p ‖ αp + (1−α)q), with 0 ≤ α < 1.
     Skew(f64),
@@ -198,7 +198,7 @@ impl fmt::Display for Divergence {
 impl FromStr for Divergence {
     type Err = Error;
 
-    /// Reads a name and, behind a colon, the parameter.
+    /// Reads a name and, after a colon, the parameter.
     ///
     /// # Errors
     /// [`UnknownDivergence`](Error::UnknownDivergence); [`InvalidDivergence`](Error::InvalidDivergence) for a parameter out of

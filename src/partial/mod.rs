@@ -11,17 +11,17 @@ pub(crate) use buffer::BufferedMoments;
 use crate::exact::ExactSum;
 use moments::Moments;
 
-/// What is known of a part of the data: enough to finish any scalar reduction over all of it, and to
-/// say how far the divergences of its distributions scatter.
+/// The result of a part of the data. Partial results merge, and finish as any reduction to one number. They also give the mean, the
+/// standard error and the extremes of the divergences.
 ///
-/// Made by [`Batch::partial`](crate::Batch::partial), joined by [`merge`](Self::merge), read by
-/// [`KLDivLoss::finish`](crate::KLDivLoss::finish). Its sums are exact, so the result has the same
-/// bits as one call over everything, wherever the data were cut along an axis that is not the class
-/// axis and in whatever order the parts are merged. (`BatchMean` counts axis 0: cut along that.)
+/// [`Batch::partial`](crate::Batch::partial) makes one, [`merge`](Self::merge) adds another, and
+/// [`KLDivLoss::finish`](crate::KLDivLoss::finish) returns the loss. The sums are exact, so the loss has the
+/// bits of one call over everything. The cuts of the data and the order of the merges do not matter. Cut along any axis except the
+/// class axis; for `BatchMean`, which counts axis 0, cut along axis 0.
 ///
-/// `Partial::default()` is the identity of `merge`, and `==` compares what is held, however it came
-/// about. Merging partials of different losses, class counts or settings is the caller's error and gives
-/// a number without meaning. It takes just under 3 KB, whatever it holds.
+/// `Partial::default()` is the identity of `merge`. `==` compares values, not how they were merged. Do not merge partial results of
+/// different losses, class counts or settings: nothing refuses them, and the result has no meaning. A partial result takes just
+/// under 3 KB.
 ///
 /// ```
 /// use kldiv::{BatchMean, KLDivLoss, Partial};
@@ -43,19 +43,18 @@ use moments::Moments;
 ///
 /// # The divergences
 ///
-/// With w the weights (1 where none are given), D the divergences as
-/// [`PerDistribution`](crate::PerDistribution) computes them, in nats, before they are narrowed to `f32`,
-/// and W = Σw:
+/// w are the weights, 1 without weights, and W = Σw. D are the divergences of
+/// [`PerDistribution`](crate::PerDistribution), in nats, before they are rounded to `f32`.
 ///
-/// | | | of nothing |
+/// | | | for no distributions |
 /// |---|---|---|
 /// | [`distributions`](Self::distributions) | how many have a weight that is not 0 | 0 |
 /// | [`mean`](Self::mean) | μ = ΣwD / W, 0 where W = 0 | NaN |
 /// | [`standard_error`](Self::standard_error) | √(max(0, ΣwD²/W − μ²) / (n − 1)), n = W² / Σw² | NaN |
 /// | [`min`](Self::min), [`max`](Self::max) | the smallest and the largest D | NaN |
 ///
-/// A weight of 0 leaves its distribution out of all of them. Any other counts alike in `distributions`, `min` and
-/// `max`, which are of D and not of wD.
+/// A weight of 0 leaves its distribution out of all of them. `distributions`, `min` and `max` do not depend on the other weights:
+/// they count D, not wD.
 ///
 /// ```
 /// use kldiv::{KLDivLoss, Sum};
@@ -72,7 +71,7 @@ use moments::Moments;
 /// # As integers, as text
 ///
 /// [`to_words`](Self::to_words) turns it into integers whose sums are merges. With the feature `serde` it can be
-/// serialised; a payload of another version, or a damaged one, is refused.
+/// serialised. A payload of another version, or a damaged one, is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(into = "wire::Wire", try_from = "wire::Wire"))]
@@ -86,31 +85,31 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Adds the partial result of other distributions.
+    /// Adds the partial result of other distributions. The order of merges changes no bit.
     pub fn merge(&mut self, other: &Partial) {
         self.loss.merge(&other.loss);
         self.moments.merge(&other.moments);
         self.counts.merge(other.counts);
     }
 
-    /// The number of distributions, those of weight 0 left out.
+    /// The number of distributions whose weight is not 0.
     #[must_use]
     pub fn distributions(&self) -> u64 {
         self.moments.count
     }
 
-    /// The mean divergence μ = ΣwD / Σw, both sums rounded once. It is 0 where all weights are 0, as every reduction is, and NaN
-    /// where there are no distributions at all, or a divergence is NaN.
+    /// The mean divergence μ = ΣwD / Σw, both sums rounded once. If all weights are 0, it is 0, as every reduction is. It is NaN
+    /// if there are no distributions, or if a divergence is NaN.
     ///
-    /// [`DistributionMean`](crate::DistributionMean) is the same mean, finished in `f64`:
+    /// [`DistributionMean`](crate::DistributionMean), finished in `f64`, is the same mean. Its bits may differ by roundings:
     ///
     /// | | without weights, or each 0 or a power of 2 | other weights |
     /// |---|---|---|
     /// | more than 64 classes; from logits any number | the same bits | adds wD rounded to `f64` |
     /// | up to 64 classes, from log-probabilities | adds terms, not their sums D, which are rounded to `f64` | adds w·term rounded to the computing type |
     ///
-    /// A rounding to `f64` is one of 2⁻⁵³; the computing type is `f32` for all operands but `f64`, and rounds by 2⁻²⁴.
-    /// Of one class the term is D.
+    /// A rounding to `f64` changes a number by up to 2⁻⁵³ of itself. The computing type is `f32` for all operands except `f64`, and a
+    /// rounding to it is up to 2⁻²⁴. For one class the term is D.
     #[must_use]
     pub fn mean(&self) -> f64 {
         if self.counts.distributions == 0 {
@@ -119,27 +118,26 @@ impl Partial {
         quotient(self.moments.wd.value(), self.moments.w.value())
     }
 
-    /// The standard error of [`mean`](Self::mean): SE² = max(0, ΣwD²/W − μ²) / (n − 1) with
-    /// n = W² / Σw² distributions that count, which is the sample's standard deviation over √n where there
-    /// are no weights.
+    /// The standard error of [`mean`](Self::mean): SE² = max(0, ΣwD²/W − μ²) / (n − 1), where
+    /// n = W² / Σw² is the effective number of distributions. Without weights this is the sample's standard deviation over √n.
     ///
-    /// The differences are those of exact sums, rounded once: equal divergences give 0. That holds for weights
-    /// from 2⁻⁴⁸⁵ ≈ 10⁻¹⁴⁶ up, as all of `f32` are, and wD² that are 0 or above 10⁻²⁷⁵; what is smaller loses digits.
+    /// The difference is computed from exact sums and rounded once, so equal divergences give 0. That holds for weights
+    /// of at least 2⁻⁴⁸⁵ ≈ 10⁻¹⁴⁶, as all of `f32` are, and for wD² that are 0 or above 10⁻²⁷⁵. Smaller numbers lose digits.
     ///
-    /// NaN for n ≤ 1, where a sum is not finite, so that squares of 10¹⁵⁴ are too large, and where the mean weight
+    /// It is NaN if n ≤ 1, if a sum is not finite (D of 10¹⁵⁴ have squares that overflow), or if the mean weight
     /// W / [`distributions`](Self::distributions) is below 2⁻⁴⁸⁵.
     #[must_use]
     pub fn standard_error(&self) -> f64 {
         self.moments.standard_error()
     }
 
-    /// The smallest divergence, whatever the weights that are not 0. NaN where there is none, or one is NaN.
+    /// The smallest divergence of the distributions whose weight is not 0. It is NaN if there is none, or if one is NaN.
     #[must_use]
     pub fn min(&self) -> f64 {
         self.moments.extremes.values()[0]
     }
 
-    /// The largest divergence, whatever the weights that are not 0. NaN where there is none, or one is NaN.
+    /// The largest divergence of the distributions whose weight is not 0. It is NaN if there is none, or if one is NaN.
     #[must_use]
     pub fn max(&self) -> f64 {
         self.moments.extremes.values()[1]

@@ -22,13 +22,13 @@ impl Partial {
     /// The length of [`to_words`](Self::to_words).
     pub const WORDS: usize = HEAD + SUMS * SUM_WORDS;
 
-    /// All but the extremes as integers, to be added to those of others word by word: **the sum of the
-    /// words is the merge**. Anything that sums 64-bit integers can do it: MPI, a collective on a GPU,
+    /// Everything except the [extremes](Self::extremes) as integers. Add the words of several partial results element by element: **the
+    /// sum of the words is the merge**. Anything that adds 64-bit integers can do it: MPI, a collective on a GPU,
     /// SQL, a queue of workers.
     ///
-    /// Up to 2³¹ = 2 147 483 648 of them may be added before any word overflows. All zeros are the words of
-    /// nothing. The layout is the same on every machine, and is checked by
-    /// [`from_words`](Self::from_words); it may change with the minor version of this crate.
+    /// The words of up to 2³¹ = 2 147 483 648 partial results may be added before any word overflows. All zeros are the words of
+    /// `Partial::default()`. The layout is the same on every machine, and may change with the minor version of this crate.
+    /// [`from_words`](Self::from_words) checks it.
     ///
     /// ```
     /// use kldiv::{KLDivLoss, Partial, Sum};
@@ -58,22 +58,22 @@ impl Partial {
         words
     }
 
-    /// The extremes, from which [`min`](Self::min) and [`max`](Self::max) are read. To merge those of two partial results, take the
-    /// larger of each.
+    /// The extremes as integers, from which [`min`](Self::min) and [`max`](Self::max) are read. To merge those of two partial results,
+    /// take the larger of each.
     ///
-    /// They are integers for the largest D and the largest −D, in the same order as the numbers. They are above all numbers if a D is
-    /// NaN, and `i64::MIN` if there is no D.
+    /// One integer is for the largest D, the other for the largest −D. Integers have the same order as the numbers. If a D is NaN, they
+    /// are above those of all numbers. If there is no D, they are `i64::MIN`.
     #[must_use]
     pub fn extremes(&self) -> [i64; 2] {
         self.moments.extremes.0
     }
 
-    /// The merge of the partial results whose words were added and whose extremes were maximised.
+    /// The merge of partial results, from the sums of their words and the maxima of their extremes.
     ///
     /// # Errors
-    /// [`InvalidPartial`](Error::InvalidPartial) where a check fails: the words are not sums of
-    /// [`to_words`](Self::to_words), or there are extremes of nothing, or none of something. The extremes carry no
-    /// check of their own: other changes of them go unnoticed (serde's form has one).
+    /// [`InvalidPartial`](Error::InvalidPartial) if the words are not sums of [`to_words`](Self::to_words), or if the extremes do not fit
+    /// the words: extremes of no distributions, or none of some. The extremes have no checksum, so other changes of them go
+    /// unnoticed. The form of serde has a checksum for them.
     pub fn from_words(words: &[i64; Self::WORDS], extremes: [i64; 2]) -> Result<Partial, Error> {
         check_head(words)?;
         let [elements, rows, distributions, count] =
@@ -107,10 +107,10 @@ fn invalid(reason: &'static str) -> Error {
 fn check_head(words: &[i64; Partial::WORDS]) -> Result<(), Error> {
     let [magic, added, sum_of_checksums, ..] = *words;
     if !(0..=MOST).contains(&added) {
-        return Err(invalid("too many were added, or these are no words of a partial result"));
+        return Err(invalid("more than 2³¹ were added, or the words are not those of Partial::to_words"));
     }
     if magic != MAGIC * added {
-        return Err(invalid("another version, or no words of a partial result"));
+        return Err(invalid("another version, or words that are not those of Partial::to_words"));
     }
     if added == 0 && words.iter().any(|&word| word != 0)
         || sum_of_checksums.wrapping_sub(checksum(words)) % PRIME != 0

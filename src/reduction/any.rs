@@ -7,9 +7,9 @@ use super::{BatchMean, DistributionMean, Mean, PerDistribution, Pointwise, Sum, 
 use crate::error::Error;
 use crate::partial::{Counts, Partial, quotient};
 
-/// Any of the seven, chosen at run time; the output is a dynamic array, of rank 0 for a number.
+/// Any of the seven reductions, chosen at run time. The output is a dynamic array, of rank 0 for a number.
 ///
-/// `Display` and `FromStr` use PyTorch's names where PyTorch has one:
+/// `Display` and `FromStr` use PyTorch's name where there is one:
 ///
 /// ```
 /// use kldiv::{AnyReduction, BatchMean, SumOver};

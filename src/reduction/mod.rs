@@ -14,14 +14,14 @@ pub use any::AnyReduction;
 use output::sealed::Sealed;
 pub use scalar::{ScalarOver, ScalarOverHalves};
 
-/// What becomes of the terms.
+/// How the terms of a loss are summed.
 ///
-/// A reduction is a type, so that the compiler knows what [`forward`](crate::KLDivLoss::forward)
-/// returns: an array of terms, an array of divergences, or a number. Sealed.
+/// A reduction is a type, so the compiler knows what [`forward`](crate::KLDivLoss::forward)
+/// returns: an array of terms, an array of divergences, or a number. The trait is sealed.
 pub trait Reduction: Sealed + Copy + Debug + Send + Sync + 'static {
-    /// What `forward` returns.
+    /// The type that `forward` returns.
     type Output<A: Element, D: Dimension>: Clone + Debug + Send + Sync;
-    /// What `forward_into` writes to and `backward` takes as upstream: `A::Loss`, or an
+    /// The type that `forward_into` writes to, and that `backward` takes as upstream: `A::Loss`, or an
     /// [`ArrayRef`] of it.
     type Buffer<A: Element, D: Dimension>: ?Sized;
 
@@ -51,7 +51,7 @@ pub trait Reduction: Sealed + Copy + Debug + Send + Sync + 'static {
 
 /// A reduction to one number: `Sum`, `Mean`, `BatchMean`, `DistributionMean`, `SumOver`.
 ///
-/// Generic code can say that the loss is a number; over any rank and element, through
+/// With this bound generic code knows that the loss is a number. For any rank and element it calls
 /// [`scalar`](Self::scalar):
 ///
 /// ```
@@ -80,44 +80,44 @@ pub trait Reduction: Sealed + Copy + Debug + Send + Sync + 'static {
 /// # Ok::<(), kldiv::Error>(())
 /// ```
 pub trait ScalarReduction: ScalarOver<f32> + ScalarOver<f64> + ScalarOverHalves {
-    /// The output is a number; this says so to the compiler.
+    /// Returns the output as a number. It is one already: this tells the compiler so.
     fn scalar<A: Element, D: Dimension>(output: Self::Output<A, D>) -> A::Loss;
 }
 
-/// The terms, not summed; may be negative. PyTorch's `"none"`.
+/// The terms, not summed. Terms may be negative. PyTorch's `"none"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pointwise;
 
-/// Σ over the class axis: the divergence of each distribution, in the input's shape without that axis.
+/// The sum over the class axis: the divergence of each distribution. The output has the input's shape without the class axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PerDistribution;
 
-/// Σ of everything. PyTorch's `"sum"`.
+/// The sum of all terms. PyTorch's `"sum"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sum;
 
-/// Σ / number of elements. PyTorch's `"mean"`, and its default: **not** the divergence, but the
-/// divergence divided by the number of classes. With weights, Σ / (C·Σw).
+/// The sum over the number of elements. PyTorch's `"mean"`, its default. This is **not** the divergence, but the
+/// divergence divided by the number of classes C. With weights w, the sum over C·Σw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mean;
 
-/// Σ / length of axis 0. PyTorch's `"batchmean"`, its traps included: of a 1-d array it divides by
-/// the number of classes, of a 3-d one (batch, time, classes) it sums over time.
+/// The sum over the length of axis 0, exactly as PyTorch's `"batchmean"`. It has the same traps. For a 1-d array it divides by
+/// the number of classes. For a 3-d array (batch, time, classes) it sums over time.
 /// [`DistributionMean`] is the mean divergence whatever the rank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BatchMean;
 
-/// Σ / number of distributions: the mean divergence, whatever the rank. With weights, Σ / Σw.
+/// The sum over the number of distributions: the mean divergence, whatever the rank. With weights w, the sum over Σw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DistributionMean;
 
-/// Σ / a denominator d of the caller's, a global token count for example. d is finite and above 0, and 1/d is finite.
+/// The sum over the caller's denominator d, such as a global token count. d is finite and above 0, and 1/d is finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SumOver(pub f64);

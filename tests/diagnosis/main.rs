@@ -282,7 +282,7 @@ fn in_words() {
         "2 distributions of 3 classes. ",
         "The input should hold log-probabilities, but does not in 2 of 2: first at [0] with mass 4.220, worst at [1] with mass 4.277; 6 numbers above 0.001",
         "The target holds probabilities, as it should.",
-        "6 terms (100.0 %) are negative, the most -0.5966 at [0, 2]: only sums over the classes of distributions cannot be.",
+        "6 terms (100.0 %) are negative, the most negative -0.5966 at [0, 2]. Only sums over the classes of distributions are never negative.",
         "2 divergences are negative, the first -1.410 at [0]: the operands are not distributions.",
         "Likely cause: the input holds probabilities",
     ];
