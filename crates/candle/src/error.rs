@@ -14,7 +14,7 @@ pub fn refused(error: kldiv::Error) -> Error {
     Error::WrappedContext { wrapped: Box::new(error), context }.bt()
 }
 
-/// The error of `kldiv` that an error of candle carries, below backtraces and contexts that were added to it.
+/// Returns the [`kldiv::Error`] inside an error of candle, below the backtraces and contexts that were added to it.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};

@@ -21,20 +21,20 @@
 //! The settings are those of [`KLDivLoss`] and [`KLDivWithLogitsLoss`]: reduction, class axis, temperature, kind of target,
 //! divergence. A loss and its gradients have the bits of the calls on arrays.
 //!
-//! # What candle's user should know
+//! # Notes
 //!
-//! - **Devices.** The loss is computed on the CPU. A tensor elsewhere is refused; pass `tensor.to_device(&Device::Cpu)?`, through
-//!   which candle passes the gradient back.
-//! - **Types.** Both operands are `f32`, `f64`, `f16` or `bf16`. The loss is `f64` for `f64`, and otherwise `f32`; a gradient has
+//! - **Devices.** The loss is computed on the CPU, and a tensor on another device is refused. Pass `tensor.to_device(&Device::Cpu)?`:
+//!   candle sends the gradient back to the device.
+//! - **Types.** Both operands are `f32`, `f64`, `f16` or `bf16`. The loss is `f64` for `f64`, and otherwise `f32`. A gradient has
 //!   the type of its operand.
-//! - **Layouts.** Transposed, narrowed and broadcast tensors are read where they are. Shapes must be equal; nothing is broadcast
+//! - **Layouts.** Transposed, narrowed and broadcast tensors are not copied. Shapes must be equal: nothing is broadcast
 //!   silently.
-//! - **Who gets a gradient.** An operand that depends on a `Var`. A frozen teacher costs nothing; a teacher that is made of
-//!   `Var`s is frozen by `teacher.detach()`.
-//! - **One pass.** The loss of a tracked input against a target that is not tracked, reduced to one number by a type other than
-//!   `AnyReduction`, computes the gradient of the input with the value. `backward` then hands it out if its upstream is 1, and
-//!   otherwise computes it anew, so that it is rounded once. For α·loss take `SumOver(n / α)`, or `AnyReduction`. For a loss that is
-//!   only read pass `input.detach()`.
+//! - **Gradients.** An operand gets a gradient if it depends on a `Var`. A teacher that does not costs nothing. Freeze any other by
+//!   `teacher.detach()`.
+//! - **One pass.** If only the input depends on a `Var`, and the reduction is to one number and not an `AnyReduction`, the loss
+//!   computes the input's gradient together with the value. `backward` returns it if its upstream is 1. Otherwise `backward` computes
+//!   it again, so that it is rounded once. For α·loss use `SumOver(n / α)`, or `AnyReduction`. If you only read the loss, pass
+//!   `input.detach()`.
 //! - **Second derivatives** are an error.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -59,13 +59,13 @@ struct Page;
 pub trait KlDiv: Criterion {
     /// The loss of a pair of tensors, as an operation that `backward` knows.
     ///
-    /// `input` is the model's side and `target` the target's, of the same shape and type; what they hold is what the criterion
-    /// says. The result has the shape of the reduction's output: `()` for a number, the input's shape for `Pointwise`, that
-    /// without the class axis for `PerDistribution`.
+    /// `input` is the model's side, and `target` the target's. Both have the same shape and type, and hold what the criterion
+    /// says. The result has the shape of the reduction's output: `()` for a number, the input's shape for `Pointwise`, and the
+    /// input's shape without the class axis for `PerDistribution`.
     ///
     /// # Errors
-    /// Those of [`Batch::forward`](kldiv::Batch::forward) and of [`KLDivLoss::batch`] or [`KLDivWithLogitsLoss::batch`], which
-    /// [`cause`] finds; operands of different types, or not of floats; a tensor that is not on the CPU.
+    /// Those of [`Batch::forward`](kldiv::Batch::forward) and of [`KLDivLoss::batch`] or [`KLDivWithLogitsLoss::batch`];
+    /// [`cause`] returns them. Also operands of different types, or not of floats, and a tensor that is not on the CPU.
     ///
     /// ```
     /// use candle_core::{Device, Tensor, Var};
@@ -83,11 +83,11 @@ pub trait KlDiv: Criterion {
         operation::loss(*self, input, target, None)
     }
 
-    /// The same with a weight for each distribution: see [`Batch::weights`](kldiv::Batch::weights). A weight of 0 leaves its
-    /// distribution out, NaN in it included.
+    /// The loss of a pair of tensors with a weight for each distribution: see [`Batch::weights`](kldiv::Batch::weights). A weight of 0
+    /// skips its distribution, even if it holds NaN.
     ///
-    /// `weights` has the input's shape without the class axis. It is converted to the type of the loss, so that a mask of `u8`
-    /// will do. It gets no gradient.
+    /// `weights` has the input's shape without the class axis. It is converted to the type of the loss, so a mask of `u8`
+    /// works. It gets no gradient.
     ///
     /// # Errors
     /// As [`loss`](Self::loss); [`WeightShape`](kldiv::Error::WeightShape), [`InvalidWeight`](kldiv::Error::InvalidWeight);

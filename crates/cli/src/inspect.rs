@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::formats::{Array, Float, Type, entries};
 use crate::report::number;
 
-/// What files are: format, shape, type, the arrays within; what they seem to hold, the sums of their rows, NaN and infinities,
+/// Say what files are and probably hold: format, shape, type and arrays; logits or probabilities, the sums of rows, NaN, infinities,
 /// and rows that hold one number only.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
@@ -25,7 +25,7 @@ pub struct Options {
     /// The axis along which the classes lie, from 0; -1 is the last [default: -1]
     #[arg(long, allow_negative_numbers = true)]
     axis: Option<isize>,
-    /// How far the probabilities of a row may be from 1 in sum
+    /// The largest difference from 1 that the sum of a row's probabilities may have
     #[arg(long, default_value_t = 1e-3)]
     tolerance: f64,
     /// Read numpy's 2-byte void type, |V2, as bfloat16
@@ -34,7 +34,7 @@ pub struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Bytes that are read at a time, or one row where that has more
+    /// Bytes that are read at a time; at least one row
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
     block_bytes: usize,
 }
@@ -224,11 +224,11 @@ impl Found {
         let Sums { improper, worst } = self.sums();
         let sums = match (self.holds(), worst) {
             (Holds::Logits, _) => String::new(),
-            (_, None) => format!(": every row adds up to 1 within {tolerance}"),
+            (_, None) => format!(": every row sums to 1 within {tolerance}"),
             (_, Some((position, sum))) => {
                 let index = inputs.index(position);
                 format!(
-                    ": but {improper} rows do not add up to 1 within {tolerance}, the farthest {index:?} to {sum}"
+                    ": but {improper} rows do not sum to 1 within {tolerance}, the farthest {index:?} to {sum}"
                 )
             }
         };

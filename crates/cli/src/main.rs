@@ -10,7 +10,7 @@ use kldiv_cli::failure::{Code, Failure};
 use kldiv_cli::ranks::Ranks;
 use kldiv_cli::{bench, compare, inspect};
 
-/// How far the predictions of models are from each other: divergences of stored distributions.
+/// Compares stored predictions of models: Kullback-Leibler and other divergences between distributions.
 #[derive(Debug, Parser)]
 #[command(name = "kldiv", version)]
 struct Arguments {

@@ -137,7 +137,7 @@ fn part(rank: usize, size: usize, total: usize, shares: &[usize]) -> Result<Rang
     let sum = shares.iter().try_fold(0_usize, |sum, &share| sum.checked_add(share)).unwrap_or(0);
     if shares.len() != size || sum == 0 {
         let line = format!(
-            "--shares {shares:?}: give one for each process, {size} in all, not all 0 and not beyond all bounds"
+            "--shares {shares:?}: give one number for each process, {size} in all; not all may be 0, and their sum must not overflow"
         );
         return Err(Failure::usage(line));
     }

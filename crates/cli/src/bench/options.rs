@@ -8,34 +8,34 @@ use kldiv_bench::{Given, Shape, Target, Task};
 
 use crate::failure::Failure;
 
-/// Measure batched losses on this machine: speed and errors, beside the loop by hand and what memory allows.
+/// Measure the losses on this machine: time and error, beside a loop by hand and the speed of memory.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// Lengths of the arrays, such as 512x32000 or 8x21x256x256 [default: six usual ones]
+    /// The shape of the arrays, such as 512x32000 or 8x21x256x256 [default: six common shapes]
     #[arg(value_name = "SHAPE")]
     pub shapes: Vec<String>,
     /// The axis along which the classes lie [default: the last]
     #[arg(long, requires = "shapes")]
     pub axis: Option<usize>,
-    /// Both sides are logits, divided by a temperature of 2
+    /// Both sides hold logits, at a temperature of 2
     #[arg(long, conflicts_with = "log_target")]
     pub logits: bool,
-    /// The target holds log-probabilities, as the input does
+    /// The target holds log-probabilities, like the input
     #[arg(long)]
     pub log_target: bool,
-    /// The batch mean and its gradient, into memory that is reused [default: the batch mean alone]
+    /// Compute the batch mean and its gradient, into a reused array [default: only the batch mean]
     #[arg(long)]
     pub gradient: bool,
-    /// forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation
+    /// The divergence: forward, reverse, symmetric:0.5, jeffreys, jensen-shannon:0.5, skew:0.1, skew-reverse:0.1, total-variation
     #[arg(long = "divergence", value_name = "NAME", default_values_t = [Divergence::Forward])]
     pub divergences: Vec<Divergence>,
-    /// What the arrays hold
+    /// The type of the numbers
     #[arg(long, value_enum, default_value_t = Dtype::F32)]
     pub dtype: Dtype,
-    /// Numbers of threads, such as 1,2,8 [default: those of the machine]
+    /// The numbers of threads, such as 1,2,8 [default: all threads of the machine]
     #[arg(long, value_delimiter = ',')]
     pub threads: Vec<usize>,
-    /// How long each measurement takes, if three rounds do not take longer
+    /// Seconds for each measurement; at least three rounds
     #[arg(long, default_value_t = 1.0)]
     pub seconds: f64,
     /// Print JSON

@@ -123,9 +123,9 @@ fn notes(inputs: &Inputs, measure: &Measure, tally: &Tally) -> Vec<String> {
         (0..inputs.operands.len()).filter(of_llama).map(|i| &inputs.operands[i].name[..]).collect();
     if !names.is_empty() {
         notes.push(format!(
-            "Of llama.cpp, logarithms of 16 bits, clamped 16 below the greatest of a row: {}. Their probabilities add up to 1 within a \
-             few thousandths only, so they were normalised again. What llama-perplexity prints of the logits themselves differs from \
-             about the fourth digit on.",
+            "Base files of llama.cpp: {}. They hold 16-bit log-probabilities, clamped 16 below the largest of a row. Their probabilities \
+             sum to 1 only within a few thousandths, so they were normalised again. Figures that llama-perplexity prints from the logits \
+             themselves differ from about the fourth digit on.",
             names.join(", ")
         ));
     }
@@ -136,7 +136,7 @@ fn notes(inputs: &Inputs, measure: &Measure, tally: &Tally) -> Vec<String> {
             measure.shape[measure.axis.0],
             measure.tail,
             match measure.tail {
-                Tail::Bucket => "Divergences are lower bounds, acceptance is an upper bound.",
+                Tail::Bucket => "Divergences are lower bounds, and acceptance is an upper bound.",
                 Tail::Dropped => "The other classes are left out: divergences may be negative, and acceptance is too high.",
                 _ => "",
             }
@@ -158,8 +158,8 @@ fn notes(inputs: &Inputs, measure: &Measure, tally: &Tally) -> Vec<String> {
     }
     if tally.constant_rows > 0 {
         notes.push(format!(
-            "{} rows hold one number only in every file, which is what data looks like that was never written. They count, and draw the \
-             means towards 0; leave them out with --weights if they are not meant.",
+            "{} rows hold one number only in every file, like data that was never written. They count, and move the \
+             means towards 0. Leave them out with --weights if they are a mistake.",
             tally.constant_rows
         ));
     }

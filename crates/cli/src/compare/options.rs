@@ -9,21 +9,22 @@ use kldiv::Divergence;
 use super::input::Holds;
 use super::thresholds::{FailAbove, FailQuantile, Limits};
 
-/// How far candidates are from a reference, row by row: one pass over all files, in bounded memory.
+/// Compare candidates with a reference, row by row, in one pass over all files and in bounded memory.
 ///
-/// A file is an array of numbers, with the classes along one axis (the last, or --axis): file.npy, file.npz:name,
-/// file.safetensors:tensor, a base file of llama.cpp (llama-perplexity --kl-divergence-base), or - for a .npy on standard input.
-/// All must have the same shape; types may differ. A reference that holds only the k best classes of each row comes with --classes. Weights count in means and their errors; quantiles, extremes and the worst count each
-/// row once. Divergences are in nats, from the reference p and the candidate q: forward
-/// is KL(p ‖ q), reverse KL(q ‖ p).
+/// A file is an array of numbers: file.npy, file.npz:name, file.safetensors:tensor, a base file of llama.cpp (llama-perplexity
+/// --kl-divergence-base), or - for a .npy on standard input. The classes lie along one axis: the last, or --axis. All arrays must
+/// have the same shape; types may differ. If the reference holds only the k best classes of each row, give --classes.
 ///
-/// Exit codes: 0 fine, 1 an error, 2 wrong arguments, 3 a threshold failed, 4 rows that are no distributions.
+/// Divergences are in nats. With the reference p and the candidate q, forward is KL(p ‖ q), and reverse is KL(q ‖ p). Weights count
+/// in means and their errors. Quantiles, extremes and the worst rows count each row once.
+///
+/// Exit codes: 0 success, 1 an error, 2 wrong arguments, 3 a threshold failed, 4 rows that are not distributions.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// What is compared with: the teacher, the full model [default: a pair made from handwritten digits]
+    /// The file to compare with: the teacher, or the full model [default: a pair made from handwritten digits]
     #[arg(requires = "candidates")]
     pub reference: Option<String>,
-    /// What is compared: students, quantised models
+    /// The files to compare: students, or quantised models
     #[arg(value_name = "CANDIDATE")]
     pub candidates: Vec<String>,
     /// What the reference holds
@@ -32,8 +33,7 @@ pub struct Options {
     /// What the candidates hold
     #[arg(long, value_name = "WHAT", default_value = "auto", help_heading = "What the files hold")]
     pub candidate_holds: Expected,
-    /// The classes that the reference names, if it holds only the k best of each row: integers in an array of its shape, whose class
-    /// axis has the length k
+    /// The classes that the reference names, if it holds only the k best of each row: integers in an array of the reference's shape
     #[arg(
         long,
         value_name = "FILE",
@@ -42,16 +42,16 @@ pub struct Options {
         help_heading = "What the files hold"
     )]
     pub classes: Option<String>,
-    /// What the reference says of the classes that --classes does not name [default: bucket]
+    /// The mass that the reference gives to the classes that --classes does not name [default: bucket]
     #[arg(long, requires = "classes", help_heading = "What the files hold")]
     pub tail: Option<Tail>,
-    /// How far the probabilities of a row may be from 1 in sum
+    /// The largest difference from 1 that the sum of a row's probabilities may have
     #[arg(long, default_value_t = 1e-3, help_heading = "What the files hold")]
     pub tolerance: f64,
-    /// Go on where rows are no distributions, and report how many and where; such a row of a reference with --classes ends the run all the same
+    /// Continue if rows are not distributions, and report how many and where; with --classes such a row of the reference still ends the run
     #[arg(long, help_heading = "What the files hold")]
     pub keep_going: bool,
-    /// End with 0 although divergences are NaN
+    /// End with exit code 0 even if divergences are NaN
     #[arg(long, help_heading = "What the files hold")]
     pub allow_nan: bool,
     /// Read numpy's 2-byte void type, |V2, as bfloat16
@@ -64,17 +64,17 @@ pub struct Options {
     /// be repeated [default: forward and reverse]
     #[arg(long, value_name = "NAME", value_parser = Divergence::from_str, help_heading = "What is computed")]
     pub divergence: Vec<Divergence>,
-    /// What logits are divided by
+    /// The temperature, which divides logits
     #[arg(long, value_name = "T", default_value_t = 1.0, help_heading = "What is computed")]
     pub temperature: f64,
-    /// What the reference's logits are divided by [default: the same]
+    /// The temperature of the reference's logits [default: the same]
     #[arg(long, value_name = "T", help_heading = "What is computed")]
     pub reference_temperature: Option<f64>,
-    /// One weight a row: an array without the class axis; rows of weight 0 are left out
+    /// One weight for each row, in an array without the class axis; rows of weight 0 are left out
     #[arg(long, value_name = "FILE", help_heading = "What is computed")]
     pub weights: Option<String>,
-    /// The true class of each row, for perplexity: integers in an array without the class axis, −100 where there is none; base
-    /// files of llama.cpp have theirs
+    /// The true class of each row, for perplexity: integers in an array without the class axis, −100 for none; base files of
+    /// llama.cpp hold their own labels
     #[arg(long, value_name = "FILE", help_heading = "What is computed")]
     pub labels: Option<String>,
     /// Print the report as JSON
@@ -83,7 +83,7 @@ pub struct Options {
     /// Write the numbers of every row
     #[arg(long, value_name = "FILE", help_heading = "What is written")]
     pub csv: Option<PathBuf>,
-    /// Draw histograms and quantiles, as SVG or PNG by the ending of the name
+    /// Draw histograms and quantiles to a file.svg or file.png
     #[arg(long, value_name = "FILE", help_heading = "What is written")]
     pub plot: Option<PathBuf>,
     /// Write the report as a page for a browser, in one file
@@ -92,26 +92,26 @@ pub struct Options {
     /// Print nothing but errors, and no progress
     #[arg(long, help_heading = "What is written")]
     pub quiet: bool,
-    /// Fail (3) where a candidate's mean is above this: 0.01, or reverse=0.01; may be repeated
+    /// Fail (exit code 3) if a candidate's mean is above this: 0.01, or reverse=0.01; may be repeated
     #[arg(long, value_name = "[NAME=]MEAN", help_heading = "For pipelines")]
     pub fail_above: Vec<FailAbove>,
-    /// Fail (3) where a quantile is above this: 99:0.1 for the 99th per cent, 0.1%:0.001, or reverse=99:0.1; may be repeated
+    /// Fail (exit code 3) if a quantile is above this: 99:0.1 for the 99 % quantile, 0.1%:0.001, or reverse=99:0.1; may be repeated
     #[arg(long, value_name = "[NAME=]PERCENT:VALUE", help_heading = "For pipelines")]
     pub fail_quantile: Vec<FailQuantile>,
-    /// Keep the state of the work in this file, and go on where it says; a file STATE.lock beside it keeps other runs away
+    /// Keep the state of the run in this file, and continue from it; a file STATE.lock beside it keeps other runs away
     ///
-    /// A state is refused where it is of another version of this program, of other settings, or of other files: known by
-    /// shape, type, length, time of last change and 64 samples of 16 KiB. An edit between the samples by someone who puts the time
-    /// back goes unnoticed.
+    /// A state of another version of this program, of other settings or of other files is refused. A file is recognised by its
+    /// shape, type, length, time of last change and 64 samples of 16 KiB. An edit between the samples that also restores the time
+    /// goes unnoticed.
     #[arg(long, value_name = "STATE", help_heading = "For pipelines")]
     pub resume: Option<PathBuf>,
     /// Seconds between two saves of the state
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, help_heading = "For pipelines")]
     pub save_every: f64,
-    /// Bytes of each file that are read at a time, or one row where that has more
+    /// Bytes of each file that are read at a time; at least one row
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, help_heading = "For pipelines")]
     pub block_bytes: usize,
-    /// How the rows are shared among the processes of MPI, such as 5,1,0,2 [default: evenly]
+    /// The shares of the rows for the processes of MPI, such as 5,1,0,2 [default: evenly]
     #[cfg(feature = "mpi")]
     #[arg(long, value_delimiter = ',', help_heading = "For pipelines")]
     pub shares: Vec<usize>,
@@ -120,24 +120,24 @@ pub struct Options {
 /// What the user says of a file.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Expected {
-    /// To be found out from the first block
+    /// The program finds out from the first block
     Auto,
-    /// Scores, of which the softmax gives probabilities
+    /// Raw scores: their softmax gives probabilities
     Logits,
     LogProbabilities,
     Probabilities,
 }
 
-/// What a reference says of the classes that it does not name.
+/// The mass that a reference gives to the classes that it does not name.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Tail {
-    /// They form one class, which has the mass that is left
+    /// They form one class, with the mass that the named classes leave
     Bucket,
-    /// Each has the same share of the mass that is left
+    /// Each has the same share of the mass that the named classes leave
     Uniform,
-    /// They have probability 0, and the others are divided by their sum
+    /// They have probability 0, and the named ones are divided by their sum
     Renormalized,
-    /// Nothing: only the named classes count, and divergences may be negative
+    /// They do not count; divergences may be negative
     Dropped,
 }
 

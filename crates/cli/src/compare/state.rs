@@ -55,7 +55,7 @@ impl State {
         };
         let Some((version, [content, times], done, tally)) = parse(&bytes) else {
             let line = format!(
-                "{path} is no state of this version of the program, or damaged; name another file"
+                "{path} is not a state of this version of the program, or is damaged; name another file"
             );
             return Err(Failure::new(line));
         };
@@ -113,7 +113,7 @@ fn lock(state: &Path) -> Result<File, Failure> {
         Err(TryLockError::WouldBlock) => {
             let state = state.display();
             let line =
-                format!("another run goes on from {state}; wait for its end, or name another file");
+                format!("another run uses the state {state}; wait until it ends, or name another file");
             Err(Failure::new(line))
         }
         Err(TryLockError::Error(error)) => {

@@ -46,7 +46,7 @@ impl FromStr for FailQuantile {
             ));
         }
         if !(0.0..=100.0).contains(&percent) {
-            return Err(format!("{percent} is no share of 0 to 100 per cent"));
+            return Err(format!("{percent} is not a percentage from 0 to 100"));
         }
         Ok(FailQuantile { divergence, percent, limit: number(limit)? })
     }
@@ -60,7 +60,7 @@ fn named(text: &str) -> Result<(Option<Divergence>, &str), String> {
 
 fn number(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| !number.is_nan());
-    number.ok_or_else(|| format!("{text:?} is no number"))
+    number.ok_or_else(|| format!("{text:?} is not a number"))
 }
 
 /// All limits of a run.

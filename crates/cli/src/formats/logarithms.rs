@@ -50,7 +50,7 @@ fn scales(row: &[u8]) -> (f32, f32) {
 
 pub fn not_finite(row: usize) -> Problem {
     format!(
-        "has a row, {row}, that is no distribution: its scale is negative, NaN or infinite, which is what NaN logits leave; \
+        "has a row, {row}, that is not a distribution: its scale is negative, NaN or infinite, which is what NaN logits leave; \
          write it again with a model that computes none"
     )
 }

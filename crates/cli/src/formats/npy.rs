@@ -170,7 +170,7 @@ fn unsupported(name: &str, kind: &str) -> Problem {
         [b'c', ..] => ("complex numbers", "a.real, or abs(a) ** 2"),
         [b'S' | b'U', ..] => ("strings", "a.astype(np.float32)"),
         [b'f', ..] => ("floats of an unknown size", "a.astype(np.float64)"),
-        _ => ("a type that is no number", "a.astype(np.float32)"),
+        _ => ("a type that is not a number", "a.astype(np.float32)"),
     };
     format!("holds {what} ({}); save {mend}", name.chars().take(20).collect::<String>())
 }

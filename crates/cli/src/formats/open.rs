@@ -145,7 +145,7 @@ fn not_found(path: &str, member: Option<&str>, names: &[String]) -> Problem {
     };
     let list = listed(names);
     match member {
-        Some(_) => format!("is no array of {path}, which holds {list}"),
+        Some(_) => format!("is not an array of {path}, which holds {list}"),
         None => {
             format!("is an archive; give one of its arrays, as {path}:{first}; it holds {list}")
         }
@@ -191,7 +191,7 @@ fn unknown(path: &str, magic: &[u8]) -> Problem {
     };
     let found: Vec<String> = magic.iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
-        "is no .npy, .npz, .safetensors or base file of llama.cpp (it begins with {}); {mend}",
+        "is not a .npy, .npz, .safetensors or base file of llama.cpp (it begins with {}); {mend}",
         found.join(" ")
     )
 }

@@ -39,7 +39,7 @@ fn operand(operand: &Operand) -> String {
         let (rows, first) = (grouped(deviating.rows), index(&deviating.first));
         let mass = deviating.mass;
         text +=
-            &format!("; rows that are no distributions: {rows}, the first {first} of mass {mass}");
+            &format!("; rows that are not distributions: {rows}, the first {first} of mass {mass}");
     }
     text
 }

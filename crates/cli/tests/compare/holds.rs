@@ -69,7 +69,7 @@ fn what_a_file_does_not_hold_is_refused() {
     ] {
         let (code, error) = room.refusal(&[reference, candidate, "--candidate-holds", holds]);
         assert_eq!(code, 4, "{error}");
-        assert!(error.contains(&format!("{candidate}: row [0] is no distribution")), "{error}");
+        assert!(error.contains(&format!("{candidate}: row [0] is not a distribution")), "{error}");
         assert!(error.contains(&format!("--candidate-holds {other}")), "{error}");
     }
     let (code, error) =
@@ -90,7 +90,7 @@ fn later_rows_are_checked_as_the_first() {
     for block in ["400", "1000000"] {
         let (code, error) = room.refusal(&["unwritten.npy", "lq.npy", "--block-bytes", block]);
         assert_eq!(code, 4);
-        assert!(error.contains("unwritten.npy: row [50] is no distribution"), "{error}");
+        assert!(error.contains("unwritten.npy: row [50] is not a distribution"), "{error}");
         assert!(error.contains("never written"), "{error}");
         let report =
             room.json(&["unwritten.npy", "lq.npy", "--block-bytes", block, "--keep-going"]);

@@ -59,7 +59,7 @@ fn it_says_what_arrays_seem_to_hold() {
     for words in [
         "p.npy: .npy, f32, shape [60, 9]",
         "60 of 9 classes, along axis 1",
-        "probabilities: but 22 rows do not add up to 1 within 0.001, the farthest [50] to NaN",
+        "probabilities: but 22 rows do not sum to 1 within 0.001, the farthest [50] to NaN",
         "1 NaN, 0 +∞, 0 −∞",
     ] {
         assert!(text.contains(words), "{text}, not {words}");

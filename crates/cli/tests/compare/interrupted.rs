@@ -74,7 +74,7 @@ fn a_state_is_of_one_run_at_a_time() {
     let lock = File::options().append(true).open(room.path("state.lock")).unwrap();
     lock.lock().unwrap();
     let error = room.error(&arguments);
-    assert!(error.contains("another run goes on from state; wait for its end"), "{error}");
+    assert!(error.contains("another run uses the state state; wait until it ends"), "{error}");
     assert_eq!(fs::read(room.path("state")).unwrap(), state);
     lock.unlock().unwrap();
     assert_eq!(room.report(&arguments), expected);
@@ -192,7 +192,7 @@ fn a_state_of_another_version_is_refused() {
     let error = of(magic, &other);
     assert!(error.contains("was begun by version 0.1.9"), "{error}");
     let error = of(b"kldiv compare 0\n", fields);
-    assert!(error.contains("no state of this version"), "{error}");
+    assert!(error.contains("not a state of this version"), "{error}");
     fs::write(room.path("state"), state).unwrap();
     room.report(&arguments);
 }

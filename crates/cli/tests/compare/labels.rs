@@ -76,7 +76,7 @@ fn labels_may_be_missing() {
     near(number(&report["candidates"][0]["perplexity"]), mean.exp(), 1e-6);
     let error = room.error(&["zp.npy", "zq.npy", "--labels", "labels.npy"]);
     assert!(
-        error.contains("the label of row [20] is 77, but there are the classes 0 to 4"),
+        error.contains("the label of row [20] is 77, but classes are from 0 to 4"),
         "{error}"
     );
     let error = room.error(&["zp.npy", "zq.npy", "--labels", "zq.npy"]);

@@ -27,7 +27,7 @@ fn mistakes_are_told_in_one_line() {
         (&["number.npy", "number.npy"], 1, "holds a single number"),
         (&["empty.npy", "empty.npy"], 1, "holds nothing: its shape is [0, 5]"),
         (&["p.npy", "short.npy"], 1, "p.npy has shape [40, 5], but short.npy has [39, 5]"),
-        (&["p.npy", "bytes.npy"], 1, "bytes.npy holds u8, which are no predictions"),
+        (&["p.npy", "bytes.npy"], 1, "bytes.npy holds u8, which are not predictions"),
         (&["p.npy", "q.npy", "--axis", "2"], 2, "--axis 2: p.npy has axes 0 to 1"),
         (&["p.npy", "q.npy", "--weights", "p.npy"], 1, "one number a row: [40]"),
         (&["p.npy", "q.npy", "--weights", "w.npy"], 1, "the weight of row [37] is -1"),
@@ -63,7 +63,7 @@ fn mistakes_are_told_in_one_line() {
         (
             &["p.npy", "q.npy", "--resume", "text.npy"],
             1,
-            "text.npy is no state of this version of the program",
+            "text.npy is not a state of this version of the program",
         ),
         (
             &["p.npy", "q.npy", "--resume", "no/state"],

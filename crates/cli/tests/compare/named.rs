@@ -126,9 +126,9 @@ fn what_does_not_fit_is_refused() {
     let mut heavy = best.clone();
     heavy.row_mut(60).fill(-0.5);
     put(&room, "best.npy", &heavy);
-    refused(&cut, 4, "row [60] is no part of a distribution");
+    refused(&cut, 4, "row [60] cannot be part of a distribution");
     let mut nan = best;
     nan[[61, 0]] = f64::NAN;
     put(&room, "best.npy", &nan);
-    refused(&cut, 4, "row [61] is no part of a distribution");
+    refused(&cut, 4, "row [61] cannot be part of a distribution");
 }

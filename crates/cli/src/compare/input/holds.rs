@@ -112,7 +112,7 @@ pub fn doubt<A: Float>(
     let is_positive = rows.iter().flatten().all(|x| *x >= 0.0);
     if is_positive && rows.iter().flatten().all(|x| *x <= 1.0) {
         return Some(format!(
-            "its numbers are from 0 to 1, but its rows do not add up to 1, the first to {sum:.4}; do the classes lie along another --axis, \
+            "its numbers are from 0 to 1, but its rows do not sum to 1, the first to {sum:.4}; do the classes lie along another --axis, \
              or are some left out?"
         ));
     }
@@ -120,7 +120,7 @@ pub fn doubt<A: Float>(
         && rows.len() > 1
         && sums(|x| x).all(|other: f64| (other - sum).abs() <= tolerance * sum)
     {
-        return Some(format!("its rows add up to {sum:.4} each; divide its numbers by that."));
+        return Some(format!("its rows sum to {sum:.4} each; divide its numbers by that."));
     }
     for (base, of) in [("2", f64::exp2 as fn(f64) -> f64), ("10", |x| 10.0_f64.powf(x))] {
         if are_one(of) {
@@ -150,7 +150,7 @@ mod tests {
             |block: ArrayD<f32>, axis| doubt(&block, Axis(axis), 1e-3, None).unwrap_or_default();
         assert!(doubt(p.clone(), 0).contains("another --axis"));
         assert!(doubt(&p * 0.9, 1).contains("the first to 0.9000"));
-        assert!(doubt(&p * 100.0, 1).contains("add up to 100.0000"));
+        assert!(doubt(&p * 100.0, 1).contains("sum to 100.0000"));
         assert!(doubt(p.mapv(f32::log2), 1).contains("base 2"));
         assert!(doubt(p.mapv(f32::log10), 1).contains("base 10"));
         assert_eq!(doubt(p.ln() + 2.0, 1), "");

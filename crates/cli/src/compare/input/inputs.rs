@@ -239,7 +239,7 @@ fn check_numbers(operand: &Array) -> Result<(), Failure> {
     }
     let Array { name, dtype, .. } = operand;
     let line = format!(
-        "{name} holds {dtype}, which are no predictions; give floats, and integers as --labels"
+        "{name} holds {dtype}, which are not predictions; give floats, and integers as --labels"
     );
     Err(Failure::new(line))
 }

@@ -100,7 +100,7 @@ impl Measure {
             {
                 let side = if i == 0 { "reference" } else { "candidate" };
                 let line = format!(
-                    "{}: {doubt} If that is meant, say what it holds: --{side}-holds logits, or probabilities with --tolerance",
+                    "{}: {doubt} If this is intended, give --{side}-holds logits, or --{side}-holds probabilities with --tolerance",
                     file.name
                 );
                 return Err(Failure::new(line).with(Code::NotDistributions));

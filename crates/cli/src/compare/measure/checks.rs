@@ -42,7 +42,7 @@ pub fn report_of_input<A: Float>(
 pub fn refusal_of_named(side: &Side<'_>, mass: f64, tolerance: f64) -> Failure {
     let Side { name, holds: [holds, _], index, .. } = side;
     let line = format!(
-        "{name}: row {index:?} is no part of a distribution: taken as {holds}, the probabilities of the named classes add up to {mass}, \
+        "{name}: row {index:?} cannot be part of a distribution: taken as {holds}, the probabilities of the named classes sum to {mass}, \
          and --tolerance is {tolerance}; say what it holds by --reference-holds, or leave such rows out with --weights"
     );
     Failure::new(line).with(Code::NotDistributions)
@@ -61,7 +61,7 @@ pub fn refusal<A: Float>(
     let looks_like = looks_like.filter(|other| other != now);
     let mass = report.first.as_ref().map_or(f64::NAN, |first| first.mass);
     let line = format!(
-        "{name}: row {index:?} is no distribution, the first of {} in this block: taken as {holds}, its probabilities add up to {mass}, \
+        "{name}: row {index:?} is not a distribution, the first of {} in this block: taken as {holds}, its probabilities sum to {mass}, \
          and --tolerance is {tolerance}; {}",
         report.improper,
         cause(*holds, mass, looks_like, *is_reference),
@@ -89,12 +89,12 @@ fn cause(holds: Holds, mass: f64, looks_like: Option<Holds>, is_reference: bool)
                              such rows with --keep-going"
             .to_owned(),
         (Holds::Probabilities, _) if mass.is_nan() => format!(
-            "it holds NaN or numbers below 0, which are no probabilities; if they are log-probabilities or logits, say so: \
+            "it holds NaN or numbers below 0, which are not probabilities; if they are log-probabilities or logits, give \
              --{side}-holds log-probabilities, or --{side}-holds logits"
         ),
         _ if mass.is_nan() => {
             "it holds NaN; leave such rows out with --weights, or count them with --keep-going --allow-nan".to_owned()
         }
-        _ => "if rounding did that, allow it with --tolerance; or count such rows with --keep-going".to_owned(),
+        _ => "if this is rounding, allow it with --tolerance; or count such rows with --keep-going".to_owned(),
     }
 }

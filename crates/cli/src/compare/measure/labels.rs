@@ -46,7 +46,7 @@ impl Labels {
             } else if !(0..classes).contains(&label) {
                 let index = place(position);
                 let line = format!(
-                    "the label of row {index:?} is {label}, but there are the classes 0 to {}; {NONE} says that there is none",
+                    "the label of row {index:?} is {label}, but classes are from 0 to {}; give {NONE} for a row without a label",
                     classes - 1
                 );
                 return Err(Failure::new(line));
