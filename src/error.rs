@@ -190,7 +190,10 @@ impl fmt::Display for Error {
                 }
             }
             Error::EmptyMean => {
-                write!(f, "the mean of an empty batch is undefined; skip the batch, or use Sum, which gives 0")
+                write!(
+                    f,
+                    "the mean of an empty batch is undefined; skip the batch, or use Sum, which gives 0"
+                )
             }
             Error::WeightShape { expected, found } => write!(
                 f,
@@ -209,7 +212,10 @@ impl fmt::Display for Error {
                 )
             }
             Error::InvalidTolerance { tolerance } => {
-                write!(f, "tolerance {tolerance} must be finite and at least 0; try .validated(1e-3)")
+                write!(
+                    f,
+                    "tolerance {tolerance} must be finite and at least 0; try .validated(1e-3)"
+                )
             }
             Error::NotADistribution { operand, index, mass } => write!(
                 f,
@@ -278,7 +284,10 @@ impl fmt::Display for Error {
             ),
             Error::InvalidPartial { reason } => write!(f, "not a partial result: {reason}"),
             Error::TooLarge { shape } => {
-                write!(f, "an output of shape {shape:?} cannot be allocated; cut the batch into parts")
+                write!(
+                    f,
+                    "an output of shape {shape:?} cannot be allocated; cut the batch into parts"
+                )
             }
         }
     }

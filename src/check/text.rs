@@ -154,7 +154,7 @@ fn classes(count: usize) -> String {
     if count == 1 { "1 class".into() } else { format!("{count} classes") }
 }
 
-/// A number with four digits.
+/// A number with four significant digits.
 fn short(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),

@@ -1,4 +1,4 @@
-//! The check of a validated call: whether the operands are distributions, and which is the first that is none.
+//! The check of a validated call: whether the operands are distributions, and which is the first that is not.
 
 use ndarray::Axis;
 
@@ -10,7 +10,7 @@ use crate::layout::{Matrices, steps};
 use crate::number::{Level, Number};
 use crate::target::Target;
 
-/// The numbers of each operand that are checked before they are computed with, so that they are in the second-level cache then.
+/// The size of a block that is checked and then computed with. The block of each operand fits the second-level cache.
 const CHECKED_NUMBERS: usize = 1 << 15;
 /// If the classes of a lane are not contiguous, blocks are cut at multiples of this number of lanes, which share cache lines.
 const CHECKED_LANES: usize = 256;

@@ -72,7 +72,7 @@ pub fn d_target<K: Kernel, A: Number>(
 impl<A: Number> Operands<'_, A> {
     /// Computes a derivative of each pair and multiplies it by its factor.
     ///
-    /// The derivatives of a cheap kernel, one loop, have another one for a uniform factor, in which they need not be stored
+    /// A cheap kernel has a second loop, for a uniform factor, which does not store the derivatives
     /// (benches/LIMITS.md).
     #[inline(always)]
     fn derivatives<K: Kernel>(
@@ -113,7 +113,7 @@ impl<A: Number> Operands<'_, A> {
         );
     }
 
-    /// Calls `put` with a start, operands, their derivatives and their places, [`DERIVATIVES`] at a time.
+    /// Calls `put` with a start, operands, their derivatives and their outputs, [`DERIVATIVES`] at a time.
     #[inline(always)]
     fn grouped_derivatives(
         &self,
@@ -164,7 +164,7 @@ impl<A: Number> Operands<'_, A> {
     }
 }
 
-/// The group, or a copy of one that is too short, with something behind it.
+/// The group, or a copy of a group that is too short, filled up with arbitrary numbers.
 #[inline(always)]
 fn whole<'a, A: Number>(group: &'a [A], copy: &'a mut [A; DERIVATIVES]) -> &'a [A; DERIVATIVES] {
     match group.try_into() {

@@ -1,4 +1,4 @@
-//! The loops of a divergence, chosen once a call. Behind a trait object whatever traverses tiles is compiled once for all of them.
+//! The loops of a divergence, chosen once a call. They are a trait object, so the code that traverses tiles is compiled once.
 
 use std::marker::PhantomData;
 
@@ -32,7 +32,7 @@ pub trait Loops<A: Number>: Sync {
         next: Prefetch<'_, A>,
         out: [&mut [A::Real]; 2],
     );
-    /// Computes ∂term/∂input, times the factors. Nothing where it is costly: it comes with the terms there.
+    /// Computes ∂term/∂input, times the factors. Does nothing if that derivative is costly: it is then computed with the terms.
     fn d_input(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]);
     /// Computes ∂term/∂target, times the factors.
     fn d_target(&self, level: Level, tile: Operands<'_, A>, factors: Factors<'_>, out: &mut [A]);

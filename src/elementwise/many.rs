@@ -76,8 +76,8 @@ impl ManySum {
     }
 }
 
-/// Sums distributions of many classes that lie one behind the other. If `terms` goes on behind the last of them, the rest is not
-/// added, but saves a copy of the last classes.
+/// Sums distributions of many classes that lie one behind the other. Numbers of `terms` after the last distribution are not added;
+/// with them the last classes need no copy.
 pub fn sum_each_of_many<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut [f64]) {
     level.run(
         #[inline(always)]

@@ -37,7 +37,7 @@ fn exps_fast<A: Number>(level: Level, x: &[A], out: &mut [A::Real]) -> (bool, A:
         exps_of_group(&A::widen_all(level, x), out, &mut products, &mut largest);
     }
     if !tail.is_empty() {
-        // It does no harm that the first number of the tail comes several times.
+        // The first number of the tail may be repeated: that changes no result.
         let (mut numbers, mut out) = ([tail[0].widen(); WIDTH], [A::Real::ZERO; WIDTH]);
         numbers.iter_mut().zip(tail).for_each(|(place, number)| *place = number.widen());
         exps_of_group(&numbers, &mut out, &mut products, &mut largest);

@@ -8,7 +8,7 @@ use crate::number::{Level, Real, WIDTH};
 
 /// p, q and D of the classes of a block.
 ///
-/// D is ±∞ only where one side excludes the class. Of a class that both exclude all three are 0.
+/// D is ±∞ only if one side excludes the class. If both exclude it, all three are 0.
 #[derive(Clone, Debug)]
 #[repr(align(64))] // as `Aligned`
 pub struct Pairs<T> {

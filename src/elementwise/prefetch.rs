@@ -28,7 +28,7 @@ impl<'a, A: Number> Prefetch<'a, A> {
         Prefetch { arrays, is_empty }
     }
 
-    /// What the first of two loops prefetches, and what the second; the first prefetches all if there is but one.
+    /// The arrays that the first and the second of two loops prefetch. If there is only one loop, it prefetches all.
     #[inline(always)]
     pub fn share(self, in_two: bool) -> (Self, Self) {
         let [input, target, gradient] = self.arrays;

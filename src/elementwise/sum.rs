@@ -1,9 +1,8 @@
 //! Sums over the classes of a distribution, in `f64`, in an order fixed by the class index alone.
 //!
-//! Classes are dealt to S stripes, class c to stripe c mod S, and the sums of the stripes are added as a
-//! tree, each to the one S/2 before it, and so on. S is [`FEW_STRIPES`] where there are few classes; [`many`](super::many) has
-//! the order for many. Stripes start from +0, so classes whose terms are zero change nothing where they stand at
-//! the end of a distribution.
+//! Class c belongs to stripe c mod S. The sums of the S stripes are added as a
+//! tree, each to the one S/2 before it, and so on. S is [`FEW_STRIPES`] for few classes; [`many`](super::many) has
+//! the order for many. Stripes start from +0, so terms of zero at the end of a distribution change nothing.
 
 use crate::number::Float;
 use crate::number::Level;
@@ -52,7 +51,7 @@ pub fn sum_each<T: Float>(level: Level, terms: &[T], classes: usize, sums: &mut 
     );
 }
 
-/// Sums distributions of whose classes `REST` are left over when every stripe has the same number.
+/// Sums distributions. `REST` is the number of classes modulo the number of stripes.
 ///
 /// The number of classes is not a constant: the compiler would then take one class of several lanes at a time by gathers, which
 /// is slower (benches/LIMITS.md).

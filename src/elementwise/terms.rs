@@ -6,8 +6,8 @@
 //!
 //! Meanwhile they prefetch the next tile, a cache line of each operand at a time.
 //!
-//! A divergence that reads q takes [two loops](Kernel::IN_TWO_LOOPS): in one, the chain of dependent operations is longer than
-//! a processor looks ahead, and it waits.
+//! A divergence that reads q takes [two loops](Kernel::IN_TWO_LOOPS). In one loop, the chain of dependent operations would be longer
+//! than a processor's reorder window, and it would stall.
 
 use super::prefetch::Prefetch;
 use crate::divergence::Kernel;

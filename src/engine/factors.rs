@@ -10,7 +10,7 @@ pub struct FactorScratch {
     split: Scratch<[f64; 2]>,
 }
 
-/// What the factor of each element is the product of.
+/// The parts of the factor of each element, which is their product.
 struct Product<'a, L> {
     scale: Scaled,
     /// The upstream: none, one a lane or one an element.
@@ -104,7 +104,7 @@ impl<L: Float> Product<'_, L> {
     }
 }
 
-/// plain·u·w, and whether no product on the way can have lost anything.
+/// The product plain·u·w, and whether no intermediate product underflowed or overflowed.
 #[inline(always)]
 fn times(plain: f64, u: f64, w: f64) -> (f64, bool) {
     let (first, all) = (plain * u, plain * u * w);

@@ -185,8 +185,8 @@ impl<'p, 'v, A: Number> Pass<'p, 'v, A> {
         sum.value()
     }
 
-    /// Computes the values and gradients of one tile, and prefetches `next`. If lanes are summed, it calls `sum` with the terms and
-    /// whatever lies behind them in the buffer.
+    /// Computes the values and gradients of one tile, and prefetches `next`. If lanes are summed, it calls `sum` with the buffer: the
+    /// terms, followed by arbitrary numbers.
     fn tile(
         &mut self,
         matrices: &mut Matrices<'_, A>,

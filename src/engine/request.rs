@@ -12,7 +12,7 @@ pub struct Softmax {
     pub target: Target,
     /// The temperatures of the input and of a target of logits.
     pub temperatures: [f64; 2],
-    /// What values, terms and gradients are multiplied by: 1, or the product of the temperatures.
+    /// The factor of values, terms and gradients: 1, or the product of the temperatures.
     pub factor: f64,
 }
 
@@ -26,7 +26,7 @@ pub struct Form {
 }
 
 impl Form {
-    /// The form that gives the same with the sides exchanged, if its loops are the faster ones.
+    /// The form that gives the same result with the sides exchanged, if its loops are faster.
     fn exchanged(self) -> Option<Form> {
         let is_reverse = self.divergence.simplest() == Divergence::Reverse;
         is_reverse.then_some(Form { divergence: Divergence::Forward, ..self })
@@ -60,7 +60,7 @@ impl Rule {
         }
     }
 
-    /// The rule that gives the same with the sides exchanged, if its loops are the faster ones. Both sides must hold the same.
+    /// The rule that gives the same result with the sides exchanged, if its loops are faster. Both sides must hold the same.
     pub fn exchanged(self) -> Option<Rule> {
         match self {
             Rule::LogProbabilities { form, log_target: true } => {

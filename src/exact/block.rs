@@ -3,9 +3,9 @@
 //! Most blocks of `f32` have so short a [span](super::span) that adding them in `f64` is exact.
 //!
 //! In any other block, adding M = 1.5·2^(E+1) rounds a number to a multiple of M's last
-//! place and leaves that multiple, an integer, in the low bits of the sum: the integers are added as
-//! integers, and what the rounding left over, which subtraction gives exactly, goes on to the next
-//! digit, 52 bits further down. Most of the rest of `f32` need one digit, most of `f64` two.
+//! place. That multiple is an integer in the low bits of the sum: these are added as integers. Subtraction gives the rounding
+//! error exactly, which is split again: the next digit, 52 bits further down. Most other blocks of `f32` need one digit, most of
+//! `f64` two.
 //! (The extraction of Rump, Ogita and Oishi, *Accurate floating-point summation I*, 2008, Algorithm
 //! 3.2, with integers for its sums.)
 
@@ -98,8 +98,7 @@ struct Digit {
     exponent: i32,
 }
 
-/// Splits a block of numbers below 2^top into digits, of which there must be enough that nothing is left over, and sums each
-/// digit.
+/// Splits a block of numbers below 2^top into digits, and sums each digit. There must be enough digits that no rest is left.
 #[inline(always)]
 fn split<T: Float, const DIGITS: usize>(block: &[T], top: i32) -> [Digit; DIGITS] {
     let exponents: [i32; DIGITS] =

@@ -78,8 +78,8 @@ impl<T: Float> SpanSum<T> {
     }
 }
 
-/// The sum of the positions. It is not inlined: the compiler would take over the order of these additions for the loop before
-/// them, which would then add two numbers at a time.
+/// The sum of the positions. It is not inlined: otherwise the compiler would use the order of these additions in the loop before
+/// them, and that loop would add only two numbers at a time.
 #[inline(never)]
 fn total(sums: &[f64; WIDTH]) -> f64 {
     tree(*sums)

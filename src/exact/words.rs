@@ -16,7 +16,7 @@ impl ExactSum {
         words
     }
 
-    /// The sum of up to 2³¹ sums whose words were added. `None` if the words cannot have come of such sums.
+    /// The sum of up to 2³¹ sums whose words were added. `None` if no such sums have these words.
     pub fn from_words(words: &[i64; WORDS]) -> Option<ExactSum> {
         let (limbs, counts) = words.split_at(LIMBS);
         let (last, others) = limbs.split_last()?;

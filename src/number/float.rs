@@ -1,4 +1,4 @@
-//! The two types everything is computed in, and the few operations on their bits.
+//! The two types in which everything is computed, and the few operations on their bits.
 
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
@@ -6,8 +6,8 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 /// The types that losses are computed in and returned as: `f32` and `f64`.
 ///
 /// The operations are IEEE 754's own, so that a formula written over `Float` gives the same bits
-/// on every machine. Integers that live in the exponent field are handled as floats: adding
-/// [`Float::ROUND`] leaves an integer in the low bits of a sum. [`Float::above`] orders numbers as
+/// on every machine. An integer is made by a float addition: adding
+/// [`Float::ROUND`] leaves it in the low bits of the sum. [`Float::above`] orders numbers as
 /// integers do, which loops can reduce in any order.
 pub trait Float:
     Copy

@@ -1,4 +1,4 @@
-//! The natural logarithm, as an unevaluated sum of two parts, and what it is less another number.
+//! The natural logarithm, as an unevaluated sum of two parts; and its difference from another number.
 //!
 //! **Reduction.** t = m·2ᵏ with m in [low, 2·low), so ln t = k·ln 2 + ln(1 + r), r = m − 1 exact.
 //! ln 2 is split so that k·`LN2_HI` is exact.
@@ -68,7 +68,7 @@ pub fn ln<T: Ln>(t: T) -> T {
     hi + lo
 }
 
-/// The logarithm of a sum 1 + w, and what it is less two other numbers.
+/// The logarithm of 1 + w, and its differences from w and from x.
 #[derive(Clone, Copy)]
 pub struct LnOfSum<T> {
     /// ln(1 + w).
@@ -81,7 +81,7 @@ pub struct LnOfSum<T> {
 
 /// ln(1 + w), where u is 1 + w rounded, or 1 + w by other means where w is below −½.
 ///
-/// Near w = 0, where u = 1 + r, r is w itself and not u − 1, which has lost what u was rounded by: nothing cancels then.
+/// Near w = 0, where u = 1 + r, r is w itself. u − 1 would contain the rounding error of u.
 /// ln(1 + w) − x is one sum, as in [`log_ratio_of_normal`].
 #[inline(always)]
 pub fn ln_of_sum<T: Ln>(u: T, w: T, x: T) -> LnOfSum<T> {

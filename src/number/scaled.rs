@@ -80,7 +80,7 @@ impl Scaled {
     }
 }
 
-/// Whether the product or quotient of two such numbers is rounded but once, and far from overflow.
+/// Whether the product or quotient of two such numbers is rounded only once, and is far from overflow.
 fn is_far_from_ends(number: f64) -> bool {
     (1e-290..1e290).contains(&number.abs())
 }

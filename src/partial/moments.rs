@@ -25,7 +25,7 @@ pub struct Moments {
 }
 
 /// The smallest mean weight with a standard error: 2⁻⁴⁸⁵, the smallest weight whose square is the sum of two `f64`. Squares of smaller
-/// weights lose bits, which beside one weight of this size are less than 2⁻¹⁰⁵ of Σw².
+/// weights lose bits. If there is one weight of this size, these bits are less than 2⁻¹⁰⁵ of Σw².
 const SMALLEST_MEAN_WEIGHT: f64 = f64::from_bits((1023 - 485) << 52);
 
 impl Moments {
@@ -111,7 +111,7 @@ fn add_products(
 }
 
 /// Splits each product: a·b = high + low. If a·b is not finite, low is 0. If a is 0, both are 0, even if b is infinite or NaN: the
-/// product with the high part of a has told that already.
+/// product with the high part of a was not finite already.
 fn products(level: Level, a: &[f64], b: &[f64], high: &mut [f64], low: &mut [f64]) {
     level.run(
         #[inline(always)]

@@ -107,7 +107,9 @@ fn invalid(reason: &'static str) -> Error {
 fn check_head(words: &[i64; Partial::WORDS]) -> Result<(), Error> {
     let [magic, added, sum_of_checksums, ..] = *words;
     if !(0..=MOST).contains(&added) {
-        return Err(invalid("more than 2³¹ were added, or the words are not those of Partial::to_words"));
+        return Err(invalid(
+            "more than 2³¹ were added, or the words are not those of Partial::to_words",
+        ));
     }
     if magic != MAGIC * added {
         return Err(invalid("another version, or words that are not those of Partial::to_words"));

@@ -122,7 +122,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         }
     }
 
-    /// Writes the gradients of a lane whose factors are 0 or extreme, and its terms where its weight is 0.
+    /// Writes the gradients of a lane whose factors are 0 or extreme. If the weight is 0, writes its terms too.
     fn write_unusual<S: Solver<A>>(
         &mut self,
         lane: usize,
@@ -179,7 +179,7 @@ fn pass<A: Number, S: Solver<A>>(
         let tile = Tile::part(lane, block.clone(), all);
         let mut prefetch = Prefetch::NOTHING;
         if solver.is_long_pass() {
-            // The same classes of the next lane, and this block's place in a gradient.
+            // Prefetched: the same classes of the next lane, and this block of a gradient.
             let next = (lane + 1 < lanes).then(|| Tile::part(lane + 1, block, all));
             let [input, target] = readers
                 .each_ref()
@@ -209,7 +209,7 @@ impl<A: Number> LaneScratch<A> {
     }
 }
 
-/// Lets `work` write the gradients of a block that are wanted: in their place, or to scratch from which they are copied.
+/// Lets `work` write the requested gradients of a block: directly to the arrays, or to scratch from which they are copied.
 fn write_block<A: Number>(
     matrices: &mut Matrices<'_, A>,
     tile: &Tile,
@@ -231,7 +231,7 @@ fn write_block<A: Number>(
     }
 }
 
-/// The place of a block in an array, or scratch; and whether it is scratch.
+/// The slice of a block in an array if it is contiguous, otherwise scratch; and whether it is scratch.
 fn place<'a, A: Copy + Default>(
     array: Option<&'a mut ArrayViewMut2<'_, A>>,
     tile: &Tile,

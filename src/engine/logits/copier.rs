@@ -1,8 +1,9 @@
 //! The next panel, copied while the one before it is computed.
 //!
-//! A class of neighbouring lanes is a short run of memory, and that of the next class often lies a power of two away: few cache
-//! lines that lie so fit a set of the cache. So they are not prefetched all at once but copied, a row of either operand for each
-//! row that is computed, and prefetched [`COPY_AHEAD`] classes before. benches/LIMITS.md has the figures.
+//! One class of neighbouring lanes is a short run of memory. The run of the next class often lies a power of two away, so all runs
+//! map to few sets of the cache, which hold few cache lines. Prefetching a whole panel at once would evict lines before use. So for
+//! each row that is computed, one row of either operand is copied, and the class [`COPY_AHEAD`] classes later is prefetched.
+//! benches/LIMITS.md has the figures.
 
 use std::ops::Range;
 
@@ -12,16 +13,16 @@ use crate::elementwise::fetch;
 use crate::number::{Level, Number, WIDTH};
 use crate::softmax::Overlap;
 
-/// Lanes of a panel: so many that a class of them fills whole cache lines.
+/// The number of lanes of a panel. One class of them fills whole cache lines.
 pub const PANEL: usize = 128;
-/// How many classes are on their way.
+/// The number of classes between the one that is copied and the one that is prefetched.
 const COPY_AHEAD: usize = 2;
 
-/// Each class of both operands, where neighbouring lanes of both lie together.
+/// The classes of both operands, if neighbouring lanes are contiguous in both.
 pub struct Columns<'a, A>([Vec<&'a [A]>; 2]);
 
 impl<'a, A> Columns<'a, A> {
-    /// The classes of two matrices, if neighbouring lanes of both lie together.
+    /// The classes of two matrices, if neighbouring lanes are contiguous in both.
     pub fn of(operands: [ArrayView2<'a, A>; 2]) -> Option<Self> {
         let [input, target] = operands.map(|matrix| -> Option<Vec<&'a [A]>> {
             if matrix.strides()[0] != 1 {
@@ -41,16 +42,16 @@ pub struct Copier<'a, 'b, A: Number> {
     to: [&'b mut [[A::Real; WIDTH]]; 2],
     /// The next class.
     class: usize,
-    /// Where the next row goes.
+    /// The position of the next row in the output.
     place: usize,
-    /// What is left to be copied of the class before.
+    /// The rest of the current class, which is to be copied.
     left: [&'a [A]; 2],
-    /// What is left to be prefetched of the class that is [`COPY_AHEAD`] further on.
+    /// The rest of the class [`COPY_AHEAD`] classes later, which is to be prefetched.
     ahead: [&'a [A]; 2],
 }
 
 impl<'a, 'b, A: Number> Copier<'a, 'b, A> {
-    /// Copies these lanes, a whole panel, to places of as many numbers.
+    /// A copier of these lanes, a whole panel, to outputs of the same length.
     pub fn new(
         columns: &'b Columns<'a, A>,
         lanes: Range<usize>,

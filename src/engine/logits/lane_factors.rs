@@ -1,28 +1,28 @@
-//! What the gradients of a lane are multiplied by: upstream, weight, divisor and τ².
+//! The factor of the gradients of a lane: upstream, weight, divisor and τ².
 
 use crate::number::{Float, Scaled};
 
-/// What all lanes of a call have in common.
+/// The factors that are the same for all lanes of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     exact: Scaled,
     rounded: f64,
-    /// 1/τ of both sides, by which gradients of logits are multiplied besides.
+    /// 1/τ of both sides, another factor of gradients with respect to logits.
     rates: [f64; 2],
-    /// Magnitudes of factors with which no product leaves the range of the computing type.
+    /// The range of factors for which no product leaves the range of the computing type.
     usual: [f64; 2],
 }
 
 /// The factor of a lane.
 #[derive(Clone, Debug)]
 pub enum LaneFactor {
-    /// Gradients are 0: the weight is, and the lane is not looked at.
+    /// The weight is 0: gradients are 0, and the lane is not read.
     Skipped,
-    /// Gradients are 0, or NaN where an operand is NaN: the upstream is 0.
+    /// The upstream is 0: gradients are 0, or NaN if an operand is NaN.
     Zero,
-    /// The factor, or 1 where each class has a factor of its own.
+    /// The factor of the lane, or 1 if each class has its own factor.
     Usual(f64),
-    /// The factor, or that of each class. Products may leave the range of the computing type.
+    /// The factor of the lane, or of each class. Products may leave the range of the computing type.
     Extreme(Vec<Scaled>),
 }
 
@@ -41,7 +41,7 @@ impl Scale {
         is_usual(factor) & self.rates.iter().all(|rate| is_usual(factor * rate))
     }
 
-    /// The product of everything that there is.
+    /// The product of all factors.
     fn exactly<L: Float>(&self, weight: Option<L>, upstream: Option<L>) -> Scaled {
         let factors = [weight, upstream].into_iter().flatten();
         factors.fold(self.exact, |product, factor| product.times(Scaled::new(factor.to_f64())))
@@ -69,7 +69,8 @@ impl Scale {
         }
     }
 
-    /// The factors of the classes of a lane with this weight. Usual ones are put, each with its class.
+    /// The factors of the classes of a lane with this weight. Calls `put` with each class and its factor. If all products stay in range,
+    /// the result is `Usual`.
     pub fn of_classes<L: Float>(
         &self,
         weight: Option<L>,
@@ -98,7 +99,7 @@ impl Scale {
     }
 }
 
-/// Whether a product of factors has lost nothing on the way.
+/// Whether no intermediate product of factors underflowed or overflowed.
 fn is_in_range(product: f64) -> bool {
     (1e-290..1e290).contains(&product.abs())
 }

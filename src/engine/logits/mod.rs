@@ -98,7 +98,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         self.settings.each
     }
 
-    /// Hands the divergences of some lanes on, at most a panel.
+    /// Passes the divergences of at most a panel of lanes to the results.
     fn emit(&mut self, lanes: Range<usize>, divergences: &mut [f64]) {
         if !self.results.request.sums_lanes() {
             return;

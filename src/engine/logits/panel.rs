@@ -1,4 +1,4 @@
-//! Lanes of few classes, a panel at a time: its numbers are laid in rows, one class of 16 lanes, group by group of lanes.
+//! Lanes of few classes, a panel at a time. A panel is copied to rows: a row is one class of a group of 16 lanes.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::layout::{Reader, Scratch, dense, steps, write};
 use crate::number::{Float, Level, Number, WIDTH};
 use crate::softmax::{Factors, Outputs, Overlap, Solver};
 
-/// How many classes ahead the places of outputs are prefetched: memory takes as long as some of them.
+/// The number of classes by which outputs are prefetched ahead. Memory takes as long as computing that many.
 const WRITE_AHEAD: usize = 4;
 
 /// The rows of a panel.
@@ -89,7 +89,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
 }
 
 impl<A: Number> MatricesWork<'_, '_, '_, A> {
-    /// The place of some lanes in a gradient, where they lie without gaps.
+    /// The slice of some lanes in a gradient, if they are contiguous.
     fn gradient_place(&self, lanes: &Range<usize>) -> &[A] {
         let rect = (lanes.clone(), 0..self.matrices.input.ncols());
         let gradient = self.matrices.d_input.as_ref().or(self.matrices.d_target.as_ref());
@@ -229,7 +229,7 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
         }
     }
 
-    /// Puts what was computed of a panel where it belongs.
+    /// Copies the results of a panel to the outputs.
     fn place(&mut self, panel: &mut Panel<A>, here: &Range<usize>) {
         let (level, classes) = (self.settings.level, self.matrices.input.ncols());
         let wants_terms = self.wants_terms();
@@ -254,7 +254,7 @@ impl<A: Number> Panel<A> {
     }
 }
 
-/// The next panel of either operand, and the place of this one in a gradient, where they lie without gaps.
+/// The next panel of either operand, and this panel of a gradient, if they are contiguous.
 struct Fetched<'a, A>([&'a [A]; 3]);
 
 impl<'a, A: Number> Fetched<'a, A> {
@@ -265,7 +265,7 @@ impl<'a, A: Number> Fetched<'a, A> {
     }
 }
 
-/// Lays lanes of an operand in rows. Where a group has fewer than 16 lanes, the others are of zeros.
+/// Copies lanes of an operand to rows. If a group has fewer than 16 lanes, the others are zeros.
 fn load<A: Number>(
     level: Level,
     reader: &mut Reader<'_, A>,
@@ -293,7 +293,7 @@ fn load<A: Number>(
     }
 }
 
-/// Puts the rows of a panel where its lanes lie.
+/// Copies the rows of a panel back to its lanes.
 fn place<T: Number>(
     level: Level,
     matrix: &mut ArrayViewMut2<'_, T>,

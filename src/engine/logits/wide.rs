@@ -13,7 +13,7 @@ use crate::softmax::{Factors, Outputs, Solver};
 const LARGEST: i32 = 500;
 
 impl<A: Number> MatricesWork<'_, '_, '_, A> {
-    /// The gradients of a lane whose factors are 0 or extreme. Either may not be wanted.
+    /// The gradients of a lane whose factors are 0 or extreme. A gradient that is `None` is not computed.
     pub(super) fn unusual_gradients<N: Number, S: Solver<N>>(
         &self,
         lane: usize,
@@ -46,7 +46,8 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
     }
 }
 
-/// Computes both gradients of a lane, of which either may not be wanted. There is one factor, or one for each class, and 1/τ.
+/// Computes the gradients of a lane; one that is `None` is not computed. The factors are one for the lane, or one for each class,
+/// times 1/τ.
 fn wide_gradients<S: Solver<f64>, A: Number>(
     solver: &mut S,
     [input, target]: &[Vec<f64>; 2],

@@ -87,7 +87,8 @@ fn check(options: &Options, ranks: &Ranks) -> Result<(), Failure> {
     }
     if ranks.place().1 > 1 && (options.resume.is_some() || stdin > 0 || options.reference.is_none())
     {
-        let line = "with many processes each reads its own part; give files, and leave out --resume";
+        let line =
+            "with many processes each reads its own part; give files, and leave out --resume";
         return usage(line.to_owned());
     }
     outputs::check_endings(options)?;

@@ -112,8 +112,9 @@ fn lock(state: &Path) -> Result<File, Failure> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let state = state.display();
-            let line =
-                format!("another run uses the state {state}; wait until it ends, or name another file");
+            let line = format!(
+                "another run uses the state {state}; wait until it ends, or name another file"
+            );
             Err(Failure::new(line))
         }
         Err(TryLockError::Error(error)) => {

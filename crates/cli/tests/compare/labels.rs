@@ -75,10 +75,7 @@ fn labels_may_be_missing() {
     let mean = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / 38.0;
     near(number(&report["candidates"][0]["perplexity"]), mean.exp(), 1e-6);
     let error = room.error(&["zp.npy", "zq.npy", "--labels", "labels.npy"]);
-    assert!(
-        error.contains("the label of row [20] is 77, but classes are from 0 to 4"),
-        "{error}"
-    );
+    assert!(error.contains("the label of row [20] is 77, but classes are from 0 to 4"), "{error}");
     let error = room.error(&["zp.npy", "zq.npy", "--labels", "zq.npy"]);
     assert!(error.contains("zq.npy"), "{error}");
 }
