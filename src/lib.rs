@@ -42,9 +42,10 @@
 //! | classes along dimension 1 | [`.axis(Axis(1))`](KLDivLoss::axis) |
 //! | `loss.backward()` | [`value_and_grad`](KLDivLoss::value_and_grad), [`backward`](KLDivLoss::backward) |
 //! | `F.cross_entropy(logits, labels)` | [`labels_batch`](KLDivWithLogitsLoss::labels_batch) |
+//! | soft cross entropy, `-(p * log_softmax(z)).sum(-1).mean()` | [`KLDivWithLogitsLoss`] with [`Target::Probabilities`]: same gradient, 0 at p = q |
 //! | a teacher's `topk`, gathered by hand | [`sparse_batch`](KLDivWithLogitsLoss::sparse_batch) |
 //! | `kl_div(log_softmax(z / T), …)` | [`KLDivWithLogitsLoss`], softmax fused in |
-//! | reverse, Jensen–Shannon, skew and others, composed by hand | [`.divergence(Divergence::JensenShannon(0.5))`](KLDivLoss::divergence) |
+//! | JSD distillation, reverse KL, skew and others, by hand | [`.divergence(Divergence::JensenShannon(0.5))`](KLDivLoss::divergence) |
 //!
 //! # Why are some values negative?
 //!

@@ -5,13 +5,13 @@ use std::fmt;
 /// The exit codes of the program; 0 is that of a run that found nothing wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Code {
-    /// A file that cannot be read or written, files that do not fit each other, and all that the other codes do not name.
+    /// A file that cannot be read or written, files that do not fit each other, and everything that the other codes do not name.
     Error = 1,
     /// Arguments that make no sense.
     Usage = 2,
-    /// A threshold of `--fail-above` or `--fail-quantile`, or NaN.
+    /// A mean or quantile above its limit in `--fail-above` or `--fail-quantile`, or not finite.
     Threshold = 3,
-    /// Operands that are no distributions.
+    /// Operands that are not distributions, or divergences that are NaN.
     NotDistributions = 4,
 }
 

@@ -191,8 +191,8 @@ pub fn readme(comparison: &Comparison) -> String {
     format!(
         "\n![Time of each as a multiple of the roofline, and its error in ulp, by shape](benches/charts/{}.svg)\n\n\
         How many times as long others take for `BatchMean` (probability target · log target; {} threads, {}):\n\n{}\
-        [benches/REPORT.md](benches/REPORT.md) has everybody, the bars run by run, `f64`, pointwise terms, logits and gradients, the errors,\n\
-        and how it scales with size, threads, classes and axes; `benches/peers/run.sh` measures it anew.\n\n",
+        [benches/REPORT.md](benches/REPORT.md) has all peers, every run, `f64`, pointwise terms, logits and gradients, the errors, and the scaling with size, threads, classes and axes.\n\
+        `benches/peers/run.sh` measures all of it again.\n\n",
         Job::Probability.id(),
         comparison.machine.threads,
         comparison.machine.date,

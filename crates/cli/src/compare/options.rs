@@ -18,7 +18,7 @@ use super::thresholds::{FailAbove, FailQuantile, Limits};
 /// Divergences are in nats. With the reference p and the candidate q, forward is KL(p ‖ q), and reverse is KL(q ‖ p). Weights count
 /// in means and their errors. Quantiles, extremes and the worst rows count each row once.
 ///
-/// Exit codes: 0 success, 1 an error, 2 wrong arguments, 3 a threshold failed, 4 rows that are not distributions.
+/// Exit codes: 0 success, 1 an error, 2 wrong arguments, 3 a threshold failed, 4 rows that are not distributions, or NaN divergences.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
     /// The file to compare with: the teacher, or the full model [default: a pair made from handwritten digits]

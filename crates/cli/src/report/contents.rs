@@ -97,9 +97,9 @@ fn table(report: &Report, header: Vec<String>, cells: impl Fn(&Candidate) -> Vec
 pub fn caption(report: &Report) -> String {
     match divergences(report).first() {
         Some(first) => format!(
-            "Mean ± standard error; divergences in nats. Median, 99 % and maximum are of {first}. Forward is KL(reference ‖ candidate), \
-             llama.cpp's KLD, reverse KL(candidate ‖ reference). Acceptance is 1 − total variation, Δp the candidate's probability of the \
-             label less the reference's."
+            "Mean ± standard error; divergences are in nats. Median, 99 % and maximum are of {first}. Forward is \
+             KL(reference ‖ candidate), which llama.cpp calls KLD. Reverse is KL(candidate ‖ reference). Acceptance is 1 − total \
+             variation. Δp is the candidate's probability of the label minus the reference's."
         ),
         None => "Mean ± standard error.".to_owned(),
     }
