@@ -25,7 +25,9 @@
 //!
 //! [Replacing a hand-written loop](_loops) · [which divergence](_divergences) · [from logits](_logits) ·
 //! [sparse teachers and labels](_sparse) · [special values](_special_values) · [accuracy](_accuracy) · [exactness](_exact) ·
-//! [more data than memory](_machines) · [the command line](_command_line) · [speed](_speed)
+//! [more data than memory](_machines) · [the command line](_command_line) · [speed](_speed) · [adding a divergence](_extending)
+//!
+//! `docs/candle.md` in the repository shows the way from candle, burn, tch and ndarray 0.16 (linfa).
 //!
 //! # From PyTorch
 //!
@@ -176,7 +178,7 @@
 //!
 //! # The modules
 //!
-//! A module uses only modules above it in this list, and `error.rs`, `tail.rs` and `target.rs`. `docs/extending.md` in the repository
+//! A module uses only modules above it in this list, and `error.rs`, `tail.rs` and `target.rs`. [Adding a divergence](_extending)
 //! says how to add a divergence or a reduction.
 //!
 //! - `number`: exp, ln, 16-bit conversions, instruction sets, and the types of numbers.
@@ -211,6 +213,7 @@ macro_rules! pages {
 pages! {
     _accuracy: "accuracy",
     _command_line: "command-line",
+    _extending: "extending",
     _logits: "logits",
     _loops: "loops",
     _machines: "machines",
