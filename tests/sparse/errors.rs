@@ -22,12 +22,12 @@ fn shapes_that_do_not_fit() {
     };
     assert_eq!(
         refused((2, 0, 3), (2, 0, 3)),
-        "0 classes are named along axis 1, but it must be from 1 to the input's 5"
+        "0 classes are named along axis 1, but their number must be from 1 to the input's 5"
     );
     assert!(refused((2, 6, 3), (2, 6, 3)).starts_with("6 classes are named along axis 1"));
     assert_eq!(
         refused((2, 2, 3), (2, 1, 3)),
-        "classes have shape [2, 2, 3] and their values [2, 1, 3], but both must have [2, 2, 3]: the input's, with the number of named classes along axis 1"
+        "classes have shape [2, 2, 3] and values have [2, 1, 3], but both must have [2, 2, 3]: the input's shape, with the number of named classes along axis 1"
     );
     refused((2, 2, 4), (2, 2, 4));
     refused((1, 2, 3), (2, 2, 3));

@@ -97,7 +97,7 @@ fn a_second_run_is_refused_while_the_first_goes_on() {
     let second = room.run(&arguments);
     signal("-CONT");
     let error = String::from_utf8(second.stderr).unwrap();
-    assert!(!second.status.success() && error.contains("another run goes on"), "{error}");
+    assert!(!second.status.success() && error.contains("another run uses the state"), "{error}");
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stdout == expected);
     assert_eq!(room.run(&arguments).stdout, expected);
