@@ -28,7 +28,7 @@ fn the_figures_are_those_of_the_tool() {
     let report = report(&[]);
     assert_eq!([&report["rows"], &report["classes"]], [128, 512]);
     assert_eq!(report["reference"]["holds"], "logits");
-    assert!(report["notes"].to_string().contains("16 bits"));
+    assert!(report["notes"].to_string().contains("16-bit"));
     let candidate = &report["candidates"][0];
     let forward = &candidate["divergences"]["forward"];
     assert!((number(&forward["mean"]) - 0.035031).abs() < 3e-6, "{forward}");
