@@ -18,6 +18,22 @@ pub struct Pair<T> {
     pub log_q: T,
 }
 
+/// Which form of a divergence is wanted: the plain one, or the generalized one, of which no term is negative.
+#[derive(Clone, Copy, Debug)]
+pub struct Forms {
+    /// Whether the terms are those of the generalized form.
+    pub generalized_terms: bool,
+    /// Whether the derivatives are.
+    pub generalized_slopes: bool,
+}
+
+impl Forms {
+    /// The same form of both.
+    pub const fn both(generalized: bool) -> Self {
+        Forms { generalized_terms: generalized, generalized_slopes: generalized }
+    }
+}
+
 /// What one class contributes to a divergence: F(p, D) and its derivatives. The value is the setting, with its parameters.
 ///
 /// With `CAREFUL` false a method may assume that p, q and D are finite. p and q are then normal numbers, or p is 0 where
@@ -26,6 +42,10 @@ pub struct Pair<T> {
 pub trait Formula: Copy + Send + Sync + 'static {
     /// Whether the term or its derivatives read q, or ln q without special care.
     const USES_Q: bool;
+    /// Whether the term reads only the greater of p and q, for which D tells the sides apart. Both may then stand for it.
+    const TERM_READS_GREATER: bool = false;
+    /// Whether the plain form and the generalized one are the same.
+    const HAS_ONE_FORM: bool = false;
     /// Whether from logits the sums of a lane give the divergence and its gradients in closed form.
     const HAS_CLOSED_FORM: bool = false;
     /// Whether e^(−D) must not overflow without special care: ln p and ln q then lie within some half of the range of the exponential.

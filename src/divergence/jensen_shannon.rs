@@ -54,6 +54,7 @@ impl JensenShannon {
 
 impl Formula for JensenShannon {
     const USES_Q: bool = true;
+    const HAS_ONE_FORM: bool = true;
     const IS_NARROW: bool = true;
     const ALLOWS_ZERO_P: bool = false;
 

@@ -6,6 +6,7 @@
 //! One principle decides every special value: 0 · ±∞ = 0, derivatives at 0 are one-sided limits, there is no epsilon, and
 //! NaN comes through.
 
+mod even_jensen_shannon;
 mod formula;
 mod forward;
 mod jensen_shannon;
@@ -18,7 +19,7 @@ mod symmetric;
 pub(crate) mod tests;
 mod total_variation;
 
-pub(crate) use formula::{Formula, Pair};
+pub(crate) use formula::{Forms, Formula, Pair};
 pub use setting::Divergence;
 pub(crate) use setting::Work;
 pub(crate) use source::{Between, Kernel, LogProbabilities, Probabilities};

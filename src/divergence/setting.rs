@@ -3,13 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Formula;
+use super::even_jensen_shannon::EvenJensenShannon;
 use super::forward::{Forward, GeneralizedForward};
 use super::jensen_shannon::JensenShannon;
 use super::reversed::Reversed;
 use super::skew::Skew;
 use super::symmetric::Symmetric;
 use super::total_variation::TotalVariation;
+use super::{Forms, Formula};
 use crate::error::Error;
 
 /// The divergence that a criterion computes, in nats. p is the target, and q the model.
@@ -126,24 +127,24 @@ pub trait Work {
 }
 
 impl Divergence {
-    /// Does `work` with the formula of this divergence, or of its generalized form.
+    /// Does `work` with the formula of these forms of this divergence.
     #[inline]
-    pub(crate) fn with_formula<W: Work>(self, generalized: bool, work: W) -> W::Output {
+    pub(crate) fn with_formula<W: Work>(self, forms: Forms, work: W) -> W::Output {
         match self.simplest() {
-            Divergence::Forward if generalized => work.run(GeneralizedForward),
+            Divergence::Forward if forms.generalized_terms => work.run(GeneralizedForward),
             Divergence::Forward => work.run(Forward),
-            Divergence::Reverse if generalized => work.run(Symmetric::generalized([0.0, 1.0])),
+            Divergence::Reverse if forms.generalized_terms => {
+                work.run(Symmetric::new([0.0, 1.0], forms))
+            }
             Divergence::Reverse => work.run(Reversed(Forward)),
             Divergence::Symmetric(lambda) => {
-                let shares = [lambda, 1.0 - lambda];
-                work.run(if generalized { Symmetric::generalized } else { Symmetric::plain }(
-                    shares,
-                ))
+                work.run(Symmetric::new([lambda, 1.0 - lambda], forms))
             }
-            Divergence::Jeffreys => work.run(Symmetric::plain([1.0, 1.0])),
+            Divergence::Jeffreys => work.run(Symmetric::new([1.0, 1.0], forms)),
+            Divergence::JensenShannon(0.5) => work.run(EvenJensenShannon),
             Divergence::JensenShannon(beta) => work.run(JensenShannon::new(beta)),
-            Divergence::Skew(alpha) => work.run(Skew::new(alpha, generalized)),
-            Divergence::SkewReverse(alpha) => work.run(Reversed(Skew::new(alpha, generalized))),
+            Divergence::Skew(alpha) => work.run(Skew::new(alpha, forms)),
+            Divergence::SkewReverse(alpha) => work.run(Reversed(Skew::new(alpha, forms))),
             Divergence::TotalVariation => work.run(TotalVariation),
         }
     }

@@ -7,9 +7,9 @@
 //!
 //! The generalized form is the plain one plus (1−α)·(q − p). Everything but p and q follows from D, by [`Mixture`].
 
-use super::formula::{Formula, Pair, times};
+use super::formula::{Forms, Formula, Pair, times};
 use super::reversed::OneSided;
-use crate::number::{LnOfSum, Real, ln, ln_of_sum, reduced};
+use crate::number::{Growth, LnOfSum, Real, ln, ln_of_sum};
 
 /// The mixture m = s·p + (1−s)·q of two sides, from D = ln p − ln q.
 ///
@@ -17,9 +17,9 @@ use crate::number::{LnOfSum, Real, ln, ln_of_sum, reduced};
 /// where w > −½ they are computed from w, elsewhere from s + (1−s)·e^(−D), whose summands are positive.
 #[derive(Clone, Copy)]
 pub struct Mixture<T> {
-    /// e, for |D| ≤ ln 2.
+    /// e.
     pub growth: T,
-    /// φ(D) = e^(−D) − 1 + D, for |D| ≤ ln 2.
+    /// φ(D) = e^(−D) − 1 + D.
     pub phi: T,
     /// w. For D below the least exponent it is that of a greater D.
     pub w: T,
@@ -68,14 +68,7 @@ impl<T: Real> Mixture<T> {
         let bound = -(T::LOWEST + T::from_f64(4.0));
         let low = if CAREFUL & (d < -bound) { -bound } else { d };
         let bounded = if CAREFUL & (low > bound) { bound } else { low };
-        let is_close = d.abs() <= T::from_f64(1.5);
-        let (r, k) = reduced(-bounded);
-        let z = if is_close { -d } else { r };
-        let phi = z * z * T::remainder(z);
-        let of_z = z + phi;
-        let power = T::ONE + of_z;
-        let power = if is_close { power } else { power.scale(k) };
-        let growth = if is_close { of_z } else { power - T::ONE };
+        let Growth { power, growth, phi } = Growth::of(-bounded);
         let without_q = CAREFUL & (d == T::INFINITY);
         let power = if without_q { T::ZERO } else { power };
         let growth = if without_q { -T::ONE } else { growth };
@@ -107,13 +100,13 @@ impl<T: Real> Mixture<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct Skew {
     shares: Shares,
-    generalized: bool,
+    forms: Forms,
 }
 
 impl Skew {
     /// The divergence with 0 < α < 1.
-    pub fn new(alpha: f64, generalized: bool) -> Self {
-        Skew { shares: Shares::new(alpha, 1.0 - alpha), generalized }
+    pub fn new(alpha: f64, forms: Forms) -> Self {
+        Skew { shares: Shares::new(alpha, 1.0 - alpha), forms }
     }
 
     /// The mixture, 1 − α, and 0 or NaN.
@@ -139,7 +132,7 @@ impl Formula for Skew {
         let generalized = if generalized < T::ZERO { T::ZERO } else { generalized };
         if !CAREFUL {
             // Adding 0 makes a zero positive.
-            return if self.generalized { generalized } else { plain } + T::ZERO;
+            return if self.forms.generalized_terms { generalized } else { plain } + T::ZERO;
         }
         // A target that underflows weighs nothing beside a model that is finite.
         let weightless = (p == T::ZERO) & (pair.is_absent_in_p() | (pair.log_q != T::INFINITY));
@@ -148,7 +141,7 @@ impl Formula for Skew {
         let generalized = if p == T::ZERO { rest * q } else { generalized };
         let is_infinite = ((p == T::INFINITY) | (q == T::INFINITY)) & (pair.log_ratio != T::ZERO);
         let generalized = if is_infinite { T::INFINITY } else { generalized };
-        let term = if self.generalized { generalized } else { plain };
+        let term = if self.forms.generalized_terms { generalized } else { plain };
         (if pair.log_ratio == T::ZERO { T::ZERO } else { term }) + nan
     }
 
@@ -158,9 +151,16 @@ impl Formula for Skew {
             (self.mixture::<T, CAREFUL>(pair), pair);
         // q·p/m, from the side that is small.
         let both = if log_ratio >= T::ZERO { q * m.share_p } else { p * m.share_q };
-        let slope = if self.generalized { rest * q * (m.w * m.share_p) } else { -(rest * both) };
-        let slope =
-            if CAREFUL & (log_ratio == -T::INFINITY) & self.generalized { rest * q } else { slope };
+        let slope = if self.forms.generalized_slopes {
+            rest * q * (m.w * m.share_p)
+        } else {
+            -(rest * both)
+        };
+        let slope = if CAREFUL & (log_ratio == -T::INFINITY) & self.forms.generalized_slopes {
+            rest * q
+        } else {
+            slope
+        };
         let slope = if CAREFUL & (q == T::ZERO) { T::ZERO } else { slope };
         slope + nan
     }
@@ -174,7 +174,7 @@ impl Formula for Skew {
         let generalized = T::from_f64(self.shares.s) * (m.w * m.share_p);
         let is_limit = CAREFUL & (pair.log_ratio == T::INFINITY);
         let generalized = if is_limit { -rest } else { generalized };
-        (if self.generalized { generalized } else { plain }) - m.log_p + nan
+        (if self.forms.generalized_slopes { generalized } else { plain }) - m.log_p + nan
     }
 
     #[inline(always)]
@@ -191,6 +191,6 @@ impl OneSided for Skew {
         let without_p = CAREFUL & (pair.log_ratio == -T::INFINITY);
         let lack_p = if without_p { T::ONE } else { lack_p };
         // Adding 0 makes a zero positive.
-        rest * (if self.generalized { lack_p } else { -m.share_p }) + nan + T::ZERO
+        rest * (if self.forms.generalized_slopes { lack_p } else { -m.share_p }) + nan + T::ZERO
     }
 }

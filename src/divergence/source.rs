@@ -13,10 +13,18 @@ pub trait Source: Copy + Send + Sync + 'static {
     const P_IS_COSTLY: bool;
     /// A target whose pair with the input 0 has the term 0 and finite derivatives, for padding.
     fn neutral<T: Real>() -> T;
-    /// The number that takes longest to compute of the pair: D or p.
-    fn first_step<T: Real, const CAREFUL: bool>(input: T, target: T) -> T;
+    /// The number that takes longest to compute of the pair: D, p, or for a term that [reads only it](Formula::TERM_READS_GREATER)
+    /// the greater of p and q. `SLOPES` tells whether more than the term is wanted.
+    fn first_step<F: Formula, T: Real, const CAREFUL: bool, const SLOPES: bool>(
+        input: T,
+        target: T,
+    ) -> T;
     /// The pair, its [first step](Self::first_step) done. With `CAREFUL` false it must be [regular](Self::is_regular).
-    fn pair<F: Formula, T: Real, const CAREFUL: bool>(input: T, target: T, first: T) -> Pair<T>;
+    fn pair<F: Formula, T: Real, const CAREFUL: bool, const SLOPES: bool>(
+        input: T,
+        target: T,
+        first: T,
+    ) -> Pair<T>;
     /// A measure of the pair that no regular one exceeds, in an operation or two. Larger ones may be regular too.
     fn irregularity<F: Formula, T: Real>(input: T, target: T) -> T::Bits;
     /// The bound of [`irregularity`](Self::irregularity).
@@ -44,12 +52,16 @@ impl Source for Probabilities {
     }
 
     #[inline(always)]
-    fn first_step<T: Real, const CAREFUL: bool>(x: T, t: T) -> T {
+    fn first_step<F: Formula, T: Real, const CAREFUL: bool, const SLOPES: bool>(x: T, t: T) -> T {
         if CAREFUL { log_ratio_of_any(x, t) } else { log_ratio_of_normal(x, t) }
     }
 
     #[inline(always)]
-    fn pair<F: Formula, T: Real, const CAREFUL: bool>(x: T, t: T, log_ratio: T) -> Pair<T> {
+    fn pair<F: Formula, T: Real, const CAREFUL: bool, const SLOPES: bool>(
+        x: T,
+        t: T,
+        log_ratio: T,
+    ) -> Pair<T> {
         let infinite = if t == T::INFINITY { t } else { T::ZERO };
         let log_p = if t == T::ZERO { -T::INFINITY } else { infinite };
         let log_p = if t >= T::ZERO { log_p } else { T::NAN };
@@ -99,13 +111,19 @@ impl Source for LogProbabilities {
     }
 
     #[inline(always)]
-    fn first_step<T: Real, const CAREFUL: bool>(_: T, y: T) -> T {
-        if CAREFUL { exp(y) } else { exp_of_normal(y) }
+    fn first_step<F: Formula, T: Real, const CAREFUL: bool, const SLOPES: bool>(x: T, y: T) -> T {
+        let log = if !SLOPES & F::TERM_READS_GREATER & (x > y) { x } else { y };
+        if CAREFUL { exp(log) } else { exp_of_normal(log) }
     }
 
     #[inline(always)]
-    fn pair<F: Formula, T: Real, const CAREFUL: bool>(x: T, y: T, p: T) -> Pair<T> {
-        Pair { p, q: q_of::<F, T, CAREFUL>(x), log_ratio: y - x, log_p: y, log_q: x }
+    fn pair<F: Formula, T: Real, const CAREFUL: bool, const SLOPES: bool>(
+        x: T,
+        y: T,
+        p: T,
+    ) -> Pair<T> {
+        let q = if !SLOPES & F::TERM_READS_GREATER { p } else { q_of::<F, T, CAREFUL>(x) };
+        Pair { p, q, log_ratio: y - x, log_p: y, log_q: x }
     }
 
     #[inline(always)]
@@ -184,8 +202,8 @@ pub trait Kernel: Copy + Send + Sync + 'static {
     fn term<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T;
     /// The term and ∂term/∂input.
     fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T);
-    /// The first number that is computed of a regular pair.
-    fn first_step<T: Real>(self, input: T, target: T) -> T;
+    /// The first number that is computed of a regular pair, for the term alone or with its slope.
+    fn first_step<T: Real, const SLOPES: bool>(self, input: T, target: T) -> T;
     /// The term of a regular pair, its [first step](Self::first_step) done.
     fn regular_term<T: Real>(self, input: T, target: T, first: T) -> T;
     /// The term and ∂term/∂input of a regular pair, its [first step](Self::first_step) done.
@@ -219,8 +237,12 @@ impl<S, F> Between<S, F> {
 
 /// The pair of an input and a target.
 #[inline(always)]
-fn pair<S: Source, F: Formula, T: Real, const CAREFUL: bool>(input: T, target: T) -> Pair<T> {
-    S::pair::<F, T, CAREFUL>(input, target, S::first_step::<T, CAREFUL>(input, target))
+fn pair<S: Source, F: Formula, T: Real, const CAREFUL: bool, const SLOPES: bool>(
+    input: T,
+    target: T,
+) -> Pair<T> {
+    let first = S::first_step::<F, T, CAREFUL, SLOPES>(input, target);
+    S::pair::<F, T, CAREFUL, SLOPES>(input, target, first)
 }
 
 impl<S, F: Copy> Clone for Between<S, F> {
@@ -237,39 +259,39 @@ impl<S: Source, F: Formula> Kernel for Between<S, F> {
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        self.formula.term::<T, CAREFUL>(pair::<S, F, T, CAREFUL>(input, target))
+        self.formula.term::<T, CAREFUL>(pair::<S, F, T, CAREFUL, false>(input, target))
     }
 
     #[inline(always)]
     fn term_and_slope<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> (T, T) {
-        let pair = pair::<S, F, T, CAREFUL>(input, target);
+        let pair = pair::<S, F, T, CAREFUL, true>(input, target);
         self.formula.term_and_d_log_q::<T, CAREFUL>(pair)
     }
 
     #[inline(always)]
-    fn first_step<T: Real>(self, input: T, target: T) -> T {
-        S::first_step::<T, false>(input, target)
+    fn first_step<T: Real, const SLOPES: bool>(self, input: T, target: T) -> T {
+        S::first_step::<F, T, false, SLOPES>(input, target)
     }
 
     #[inline(always)]
     fn regular_term<T: Real>(self, input: T, target: T, first: T) -> T {
-        self.formula.term::<T, false>(S::pair::<F, T, false>(input, target, first))
+        self.formula.term::<T, false>(S::pair::<F, T, false, false>(input, target, first))
     }
 
     #[inline(always)]
     fn regular_term_and_slope<T: Real>(self, input: T, target: T, first: T) -> (T, T) {
-        let pair = S::pair::<F, T, false>(input, target, first);
+        let pair = S::pair::<F, T, false, true>(input, target, first);
         self.formula.term_and_d_log_q::<T, false>(pair)
     }
 
     #[inline(always)]
     fn d_input<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        self.formula.d_log_q::<T, CAREFUL>(pair::<S, F, T, CAREFUL>(input, target))
+        self.formula.d_log_q::<T, CAREFUL>(pair::<S, F, T, CAREFUL, true>(input, target))
     }
 
     #[inline(always)]
     fn d_target<T: Real, const CAREFUL: bool>(self, input: T, target: T) -> T {
-        S::d_target::<F, T, CAREFUL>(self.formula, pair::<S, F, T, CAREFUL>(input, target))
+        S::d_target::<F, T, CAREFUL>(self.formula, pair::<S, F, T, CAREFUL, true>(input, target))
     }
 
     #[inline(always)]

@@ -11,7 +11,7 @@
 //! [`Phi::remainder`](crate::number::Phi::remainder), since q·φ(−D) = (p − q)·D − p·φ(D); elsewhere as
 //! D·(ap − bq) + (a − b + c)·(q − p).
 
-use super::formula::{Formula, Pair, times};
+use super::formula::{Forms, Formula, Pair, times};
 use crate::number::{Real, exp};
 
 /// a·KL(p ‖ q) + b·KL(q ‖ p), b > 0.
@@ -19,11 +19,10 @@ use crate::number::{Real, exp};
 pub struct Symmetric {
     a: f64,
     b: f64,
-    /// Whether c is 0 and not b − a.
-    generalized: bool,
+    forms: Forms,
 }
 
-/// The three numbers in the computing type.
+/// The three numbers in the computing type: c is 0 in the generalized form, b − a in the plain one.
 struct Shares<T> {
     a: T,
     b: T,
@@ -48,19 +47,14 @@ impl<T: Real> Near<T> {
 }
 
 impl Symmetric {
-    /// The plain form.
-    pub fn plain([a, b]: [f64; 2]) -> Self {
-        Symmetric { a, b, generalized: false }
-    }
-
-    /// The form of which no term is negative.
-    pub fn generalized([a, b]: [f64; 2]) -> Self {
-        Symmetric { a, b, generalized: true }
+    /// With the shares a and b.
+    pub fn new([a, b]: [f64; 2], forms: Forms) -> Self {
+        Symmetric { a, b, forms }
     }
 
     #[inline(always)]
-    fn shares<T: Real>(self) -> Shares<T> {
-        let c = if self.generalized { 0.0 } else { self.b - self.a };
+    fn shares<T: Real>(self, generalized: bool) -> Shares<T> {
+        let c = if generalized { 0.0 } else { self.b - self.a };
         Shares { a: T::from_f64(self.a), b: T::from_f64(self.b), c: T::from_f64(c) }
     }
 
@@ -77,14 +71,15 @@ impl Formula for Symmetric {
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let (Shares { a, b, c }, Pair { p, q, .. }) = (self.shares::<T>(), pair);
+        let generalized = self.forms.generalized_terms;
+        let (Shares { a, b, c }, Pair { p, q, .. }) = (self.shares::<T>(generalized), pair);
         let (d, nan) = pair.ratio::<CAREFUL>();
         let near = Near::of(d);
         let r = near.remainder;
         let of_q = T::ONE - r.mul_add(d, r);
         let bracket = (d * d).mul_add(a.mul_add(r, b * of_q), c * near.growth);
         let close = p * bracket;
-        let kappa = if self.generalized { self.a - self.b } else { 0.0 };
+        let kappa = if generalized { self.a - self.b } else { 0.0 };
         let apart = T::from_f64(kappa) * (q - p);
         let far = a.mul_add(p, -(b * q)).mul_add(d, apart);
         // Adding 0 makes a zero positive.
@@ -96,17 +91,19 @@ impl Formula for Symmetric {
         let term = if d == T::INFINITY { grows } else { term };
         let term = if d == -T::INFINITY { T::INFINITY } else { term };
         // Rounded to subnormal numbers it may be less than nothing; of two equal numbers that overflow it is nothing.
-        let vanishes = (self.generalized & (term < T::ZERO)) | (d == T::ZERO);
+        let vanishes = (generalized & (term < T::ZERO)) | (d == T::ZERO);
         (if vanishes { T::ZERO } else { term }) + nan
     }
 
     #[inline(always)]
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let (Shares { a, b, c }, (d, nan)) = (self.shares::<T>(), pair.ratio::<CAREFUL>());
+        let generalized = self.forms.generalized_slopes;
+        let Shares { a, b, c } = self.shares::<T>(generalized);
+        let (d, nan) = pair.ratio::<CAREFUL>();
         let (near, Pair { p, q, .. }) = (Near::of(d), pair);
         let close = a.mul_add(p * near.growth, q * b.mul_add(-d, c));
         let far = q.mul_add(
-            b.mul_add(-d, T::from_f64(if self.generalized { self.a } else { self.b })),
+            b.mul_add(-d, T::from_f64(if generalized { self.a } else { self.b })),
             -(a * p),
         );
         let slope = if near.is_near { close } else { far };
@@ -121,9 +118,10 @@ impl Formula for Symmetric {
     #[inline(always)]
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let pair = pair.without_q_first::<CAREFUL>();
-        let (Shares { a, b, c }, (d, nan)) = (self.shares::<T>(), pair.ratio::<CAREFUL>());
-        let (near, rest) =
-            (Near::of(d), T::from_f64(if self.generalized { self.b } else { self.a }));
+        let generalized = self.forms.generalized_slopes;
+        let Shares { a, b, c } = self.shares::<T>(generalized);
+        let (d, nan) = pair.ratio::<CAREFUL>();
+        let (near, rest) = (Near::of(d), T::from_f64(if generalized { self.b } else { self.a }));
         let close = -b.mul_add(near.growth, c);
         let far = b.mul_add(-exp(-d), rest);
         let slope = times::<T, CAREFUL>(a, d) + if near.is_near { close } else { far };
@@ -136,9 +134,10 @@ impl Formula for Symmetric {
 
     #[inline(always)]
     fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let (Shares { a, b, c }, (d, nan)) = (self.shares::<T>(), pair.ratio::<CAREFUL>());
-        let (near, rest) =
-            (Near::of(d), T::from_f64(if self.generalized { self.b } else { self.a }));
+        let generalized = self.forms.generalized_slopes;
+        let Shares { a, b, c } = self.shares::<T>(generalized);
+        let (d, nan) = pair.ratio::<CAREFUL>();
+        let (near, rest) = (Near::of(d), T::from_f64(if generalized { self.b } else { self.a }));
         let Pair { p, q, .. } = pair;
         let close = p.mul_add(a.mul_add(d, -c), -(b * (p * near.growth)));
         let far = p.mul_add(a.mul_add(d, rest), -(b * q));

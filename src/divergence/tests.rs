@@ -1,6 +1,7 @@
 use rand::Rng;
 use rand::rngs::SmallRng;
 
+use super::even_jensen_shannon::EvenJensenShannon;
 use super::forward::{Forward, GeneralizedForward};
 use super::jensen_shannon::JensenShannon;
 use super::reversed::Reversed;
@@ -8,7 +9,7 @@ use super::skew::Skew;
 use super::source::{Between, LogProbabilities, Probabilities};
 use super::symmetric::Symmetric;
 use super::total_variation::TotalVariation;
-use crate::divergence::{Formula, Kernel};
+use crate::divergence::{Forms, Formula, Kernel};
 use crate::number::Real;
 use crate::number::tests::{any_f32, any_f64, bits, random};
 
@@ -123,18 +124,19 @@ impl Check for Neutral {
 
 fn each_of_the_family(check: impl Check) {
     check.formula(Reversed(Forward));
-    check.formula(Symmetric::plain([0.3, 0.7]));
-    check.formula(Symmetric::generalized([0.3, 0.7]));
-    check.formula(Symmetric::generalized([0.0, 1.0]));
-    check.formula(Symmetric::plain([1.0, 1.0]));
+    check.formula(Symmetric::new([0.3, 0.7], Forms::both(false)));
+    check.formula(Symmetric::new([0.3, 0.7], Forms::both(true)));
+    check.formula(Symmetric::new([0.0, 1.0], Forms::both(true)));
+    check.formula(Symmetric::new([1.0, 1.0], Forms::both(false)));
+    check.formula(EvenJensenShannon);
     for beta in [1e-9, 0.3, 0.5, 0.9] {
         check.formula(JensenShannon::new(beta));
     }
     for alpha in [1e-9, 0.1, 0.9] {
-        check.formula(Skew::new(alpha, false));
-        check.formula(Skew::new(alpha, true));
-        check.formula(Reversed(Skew::new(alpha, false)));
-        check.formula(Reversed(Skew::new(alpha, true)));
+        for forms in [false, true].map(Forms::both) {
+            check.formula(Skew::new(alpha, forms));
+            check.formula(Reversed(Skew::new(alpha, forms)));
+        }
     }
     check.formula(TotalVariation);
 }

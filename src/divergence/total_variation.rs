@@ -22,6 +22,7 @@ impl TotalVariation {
 
 impl Formula for TotalVariation {
     const USES_Q: bool = true;
+    const HAS_ONE_FORM: bool = true;
     const ALLOWS_ZERO_P: bool = false;
 
     #[inline(always)]

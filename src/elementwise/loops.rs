@@ -6,7 +6,7 @@ use super::gradients::{Factors, d_input, d_target};
 use super::prefetch::Prefetch;
 use super::terms::{Operands, terms, terms_and_slopes};
 use crate::divergence::{
-    Between, Divergence, Formula, Kernel, LogProbabilities, Probabilities, Work,
+    Between, Divergence, Forms, Formula, Kernel, LogProbabilities, Probabilities, Work,
 };
 use crate::number::{Level, Number};
 
@@ -88,7 +88,8 @@ pub fn with_loops<A: Number, R>(
     log_target: bool,
     work: impl FnOnce(&dyn Loops<A>) -> R,
 ) -> R {
-    divergence.with_formula(generalized, WithLoops { log_target, work, number: PhantomData })
+    divergence
+        .with_formula(Forms::both(generalized), WithLoops { log_target, work, number: PhantomData })
 }
 
 /// What is done with the loops of any formula.

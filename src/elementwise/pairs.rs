@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::terms::TILE;
-use crate::divergence::{Divergence, Formula, Pair, Work};
+use crate::divergence::{Divergence, Forms, Formula, Pair, Work};
 use crate::number::{Level, Real, WIDTH};
 
 /// p, q and D of the classes of a block.
@@ -22,6 +22,8 @@ pub struct Pairs<T> {
 
 /// The loops of a divergence over pairs. Without special care every p and q must be normal and D finite.
 pub trait PairLoops<T: Real>: Sync {
+    /// Whether the plain form and the generalized one are the same.
+    fn has_one_form(&self) -> bool;
     /// Computes the terms.
     fn terms(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]);
     /// Computes the terms and ∂term/∂(ln q).
@@ -79,6 +81,10 @@ fn pair<T: Real>([p, q, d]: [&[T; WIDTH]; 3], i: usize) -> Pair<T> {
 }
 
 impl<F: Formula, T: Real> PairLoops<T> for F {
+    fn has_one_form(&self) -> bool {
+        F::HAS_ONE_FORM
+    }
+
     fn terms(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]) {
         let formula = *self;
         pairs.put(
@@ -119,35 +125,26 @@ impl<F: Formula, T: Real> PairLoops<T> for F {
     }
 }
 
-/// The loops of one divergence over the computing type and over `f64`.
-#[derive(Clone, Copy)]
-pub struct BothLoops<'l, T: Real>(pub &'l dyn PairLoops<T>, pub &'l dyn PairLoops<f64>);
+/// The loops of a divergence over the computing type and over `f64`.
+pub struct BothLoops<T: Real>(pub Box<dyn PairLoops<T>>, pub Box<dyn PairLoops<f64>>);
 
-/// Calls `work` with the loops over pairs of a divergence, or of its generalized form. There are none, and none are compiled, where
-/// it has a [closed form](Formula::HAS_CLOSED_FORM).
-#[inline]
-pub fn with_pair_loops<T: Real, R>(
-    divergence: Divergence,
-    generalized: bool,
-    work: impl FnOnce(Option<BothLoops<'_, T>>) -> R,
-) -> R {
-    divergence.with_formula(generalized, WithPairLoops { work, number: PhantomData })
+/// The loops over pairs of these forms of a divergence. There are none, and none are compiled, where it has a
+/// [closed form](Formula::HAS_CLOSED_FORM).
+pub fn pair_loops<T: Real>(divergence: Divergence, forms: Forms) -> Option<BothLoops<T>> {
+    divergence.with_formula(forms, MakeLoops(PhantomData))
 }
 
-/// What is done with the loops of any formula.
-struct WithPairLoops<T, W> {
-    work: W,
-    number: PhantomData<T>,
-}
+/// Makes the loops of any formula.
+struct MakeLoops<T>(PhantomData<T>);
 
-impl<T: Real, R, W: FnOnce(Option<BothLoops<'_, T>>) -> R> Work for WithPairLoops<T, W> {
-    type Output = R;
+impl<T: Real> Work for MakeLoops<T> {
+    type Output = Option<BothLoops<T>>;
 
     #[inline]
-    fn run<F: Formula>(self, formula: F) -> R {
+    fn run<F: Formula>(self, formula: F) -> Self::Output {
         match F::HAS_CLOSED_FORM {
-            true => (self.work)(None),
-            false => (self.work)(Some(BothLoops(&formula, &formula))),
+            true => None,
+            false => Some(BothLoops(Box::new(formula), Box::new(formula))),
         }
     }
 }

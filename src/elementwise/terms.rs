@@ -239,7 +239,7 @@ impl<A: Number> Operands<'_, A> {
             #[inline(always)]
             |out, x, t| {
                 for i in 0..WIDTH {
-                    let first = kernel.first_step(x[i], t[i]);
+                    let first = kernel.first_step::<_, false>(x[i], t[i]);
                     out[i] = match K::IN_TWO_LOOPS {
                         true => first,
                         false => kernel.regular_term(x[i], t[i], first),
@@ -281,7 +281,7 @@ impl<A: Number> Operands<'_, A> {
             #[inline(always)]
             |(out, slope), x, t| {
                 for i in 0..WIDTH {
-                    out[i] = kernel.first_step(x[i], t[i]);
+                    out[i] = kernel.first_step::<_, true>(x[i], t[i]);
                     if !K::IN_TWO_LOOPS {
                         (out[i], slope[i]) = kernel.regular_term_and_slope(x[i], t[i], out[i]);
                     }

@@ -91,7 +91,8 @@ pub fn ln_of_sum<T: Ln>(u: T, w: T, x: T) -> LnOfSum<T> {
     let (hi, lo) = Reduced { r, k }.ln();
     LnOfSum {
         log: hi + lo,
-        less_w: if is_near { lo } else { (hi - w) + lo },
+        // Near w = 0, where hi = w, it is lo. A second condition on k would let the compiler compute all for each case.
+        less_w: (hi - w) + lo,
         less_x: Reduced { r, k }.ln_less(x),
     }
 }

@@ -2,6 +2,7 @@
 
 mod exp;
 mod float;
+mod growth;
 #[cfg(feature = "half")]
 mod half;
 mod level;
@@ -16,6 +17,7 @@ mod transpose;
 
 pub(crate) use exp::{Exp, exp, exp_of_normal, reduced, reduced_any, scale_any};
 pub use float::Float;
+pub(crate) use growth::{Eta, Growth, reduced_in_one};
 pub(crate) use level::Level;
 pub(crate) use ln::{
     Ln, LnOfSum, ln, ln_of_normal, ln_of_sum, log_ratio_of_any, log_ratio_of_normal,
@@ -30,5 +32,5 @@ pub(crate) use transpose::{TRANSPOSED_CLASSES, TRANSPOSED_LANES};
 pub(crate) const WIDTH: usize = 16;
 
 /// A type that losses are computed in, with its elementary functions.
-pub trait Real: Ln + Exp + Phi {}
-impl<T: Ln + Exp + Phi> Real for T {}
+pub trait Real: Ln + Exp + Phi + Eta {}
+impl<T: Ln + Exp + Phi + Eta> Real for T {}

@@ -10,7 +10,7 @@
 
 use super::shift::{Shift, difference, is_exacting};
 use super::{Row, WIDTH};
-use crate::number::{Aligned, Exp, Float, Real, exp_of_normal};
+use crate::number::{Aligned, Exp, Real, exp_of_normal, reduced_in_one};
 
 /// What one class contributes to the sums.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +25,7 @@ pub struct Contribution<T> {
     pub curvature: T,
     /// e·expm1(−ε): the weight in q less the weight in p.
     pub excess: T,
-    /// The weight in q, the careful way.
+    /// The weight in q.
     pub other: T,
 }
 
@@ -80,18 +80,20 @@ impl<T: Real> ContributionRow<T> {
         row
     }
 
-    /// Takes the excess of steep classes from their own logits.
+    /// Takes weights in q from their own logits where |ε| is large.
     #[inline(always)]
     fn replace_steep(&mut self, z_q: &Row<T>, shift: &Shift<T>) {
         let mut any = false;
         for i in 0..WIDTH {
-            any |= self.log_ratio[i] < -steep::<T>();
+            any |= self.log_ratio[i].abs() > steep::<T>();
         }
         if any {
             for i in 0..WIDTH {
-                let is_steep = self.log_ratio[i] < -steep::<T>();
-                let excess = weight_in_q(z_q[i], shift, i) - self.weight[i];
-                self.excess[i] = if is_steep { excess } else { self.excess[i] };
+                let (ratio, steep) = (self.log_ratio[i], steep::<T>());
+                let other = weight_in_q(z_q[i], shift, i);
+                let excess = other - self.weight[i];
+                self.other[i] = if ratio.abs() > steep { other } else { self.other[i] };
+                self.excess[i] = if ratio < -steep { excess } else { self.excess[i] };
             }
         }
     }
@@ -117,8 +119,9 @@ pub struct Contributions<T> {
     pub weight: Vec<Aligned<Row<T>>>,
     /// ε.
     pub log_ratio: Vec<Aligned<Row<T>>>,
-    /// The weight in q less the weight in p. Where gradients have a factor for each class it is the weight in q: of the
-    /// difference it could not be told where it is much the smaller.
+    /// The weight in q less the weight in p. Where [`Settings::pairs`](super::Settings::pairs) or
+    /// [`Settings::each`](super::Settings::each) is set it is the weight in q: of the difference it could not be told where it is
+    /// much the smaller.
     pub excess: Vec<Aligned<Row<T>>>,
 }
 
@@ -139,24 +142,22 @@ impl<T: Real> Contributions<T> {
     ) -> ContributionRow<T> {
         let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
         if KEEP {
-            self.put::<CAREFUL>(index, &row, &shift.careful);
+            let mut last = if shift.settings.pairs { row.other } else { row.excess };
             if shift.settings.each {
-                self.put_weights_in_q::<CAREFUL>(index, &row, &z_q, shift);
+                for i in 0..WIDTH {
+                    last[i] = if CAREFUL { row.other[i] } else { weight_in_q(z_q[i], shift, i) };
+                }
             }
+            self.put::<CAREFUL>(index, [&row.weight, &row.log_ratio, &last], &shift.careful);
         }
         row
     }
 
     /// Keeps the contributions of a row; computed the careful way, only where a lane asks for it.
     #[inline(always)]
-    fn put<const CAREFUL: bool>(
-        &mut self,
-        index: usize,
-        row: &ContributionRow<T>,
-        careful: &Row<T>,
-    ) {
+    fn put<const CAREFUL: bool>(&mut self, index: usize, found: [&Row<T>; 3], careful: &Row<T>) {
         let kept = [&mut self.weight, &mut self.log_ratio, &mut self.excess];
-        for (kept, found) in kept.into_iter().zip([&row.weight, &row.log_ratio, &row.excess]) {
+        for (kept, found) in kept.into_iter().zip(found) {
             let Some(Aligned(kept)) = kept.get_mut(index) else { return };
             if !CAREFUL {
                 *kept = *found;
@@ -167,28 +168,9 @@ impl<T: Real> Contributions<T> {
             }
         }
     }
-
-    /// Replaces the excesses of a row by the weights in q.
-    #[inline(always)]
-    fn put_weights_in_q<const CAREFUL: bool>(
-        &mut self,
-        index: usize,
-        row: &ContributionRow<T>,
-        z_q: &Row<T>,
-        shift: &Shift<T>,
-    ) {
-        let Some(Aligned(kept)) = self.excess.get_mut(index) else { return };
-        for i in 0..WIDTH {
-            if CAREFUL {
-                kept[i] = if shift.careful[i] != T::ZERO { row.other[i] } else { kept[i] };
-            } else {
-                kept[i] = weight_in_q(z_q[i], shift, i);
-            }
-        }
-    }
 }
 
-/// Where −ε is greater, an exacting gradient does not take the fast way's weight in q but [`weight_in_q`]: the former is off by
+/// Where |ε| is greater, an exacting gradient does not take the fast way's weight in q but [`weight_in_q`]: the former is off by
 /// some |ε| ulp.
 #[inline(always)]
 pub fn steep<T: Real>() -> T {
@@ -202,9 +184,9 @@ pub fn steep<T: Real>() -> T {
 #[inline(always)]
 pub fn fast_contribution<T: Real>(z_p: T, z_q: T, shift: &Shift<T>, i: usize) -> Contribution<T> {
     let ratio = (z_p - z_q).mul_add(shift.rate, -shift.log_shift[i]);
-    let (r, k) = reduced(z_p.mul_add(shift.rate, -shift.offset[i]));
+    let (r, k) = reduced_in_one(z_p.mul_add(shift.rate, -shift.offset[i]));
     let weight = T::exp_reduced(r).scale(k);
-    let (r, k) = reduced(-ratio);
+    let (r, k) = reduced_in_one(-ratio);
     let power = T::ONE.scale(k);
     let tail = r * r * T::remainder_reduced(r);
     let less_one = power - T::ONE;
@@ -216,30 +198,15 @@ pub fn fast_contribution<T: Real>(z_p: T, z_q: T, shift: &Shift<T>, i: usize) ->
         summand: ratio,
         curvature: weight * phi,
         excess: weight * growth,
-        other: T::ZERO,
+        other: weight * power.mul_add(r + tail, power),
     }
 }
 
 /// The weight in q of a class at position `i`, from its own logit, of a lane that is computed the fast way.
 #[inline(always)]
 pub fn weight_in_q<T: Real>(z_q: T, shift: &Shift<T>, i: usize) -> T {
-    let (r, k) = reduced((z_q - shift.greatest_q[i]) * shift.rate);
+    let (r, k) = reduced_in_one((z_q - shift.greatest_q[i]) * shift.rate);
     T::exp_reduced(r).scale(k) * shift.fast_factor_q[i]
-}
-
-/// ln 2 less its rounding to `f64`.
-const LN_2_REST: f64 = 2.319_046_813_846_299_6e-17;
-
-/// r and k, [shifted](Float::ROUND), of y = k·ln 2 + r.
-#[inline(always)]
-fn reduced<T: Real>(y: T) -> (T, T) {
-    let shifted = y.mul_add(T::LOG2_E, T::ROUND);
-    let minus_k = T::ROUND - shifted;
-    let r = minus_k.mul_add(T::LN_2, y);
-    if T::DIGITS == <f32 as Float>::DIGITS {
-        return (r, shifted);
-    }
-    (minus_k.mul_add(T::from_f64(LN_2_REST), r), shifted)
 }
 
 /// The contribution of a class at position `i`, for any logits.

@@ -13,7 +13,7 @@ use super::log_softmax::{add_rows, add_upstream, chain_rule, times};
 use super::logit_target::LogitTarget;
 use super::{Arrangement, Factors, Outputs, Overlap, Row, Settings, Solver, WIDTH};
 use super::{each_row, put_row};
-use crate::elementwise::{Operands, PairLoops, Pairs, TILE};
+use crate::elementwise::{Operands, PART, PairLoops, Pairs, TILE};
 use crate::number::{Number, Real, tree};
 
 /// The KL(p ‖ q) above which p and q are far apart.
@@ -21,10 +21,12 @@ const FAR: f64 = 1.0;
 
 /// The loops of a divergence.
 pub struct Formulas<'l, T: Real> {
-    /// Those of the plain form.
-    pub plain: &'l dyn PairLoops<T>,
-    /// Those of the form of which no term is negative.
-    pub generalized: &'l dyn PairLoops<T>,
+    /// Those of the form that is asked for.
+    pub asked: &'l dyn PairLoops<T>,
+    /// Those of the generalized form.
+    pub near: &'l dyn PairLoops<T>,
+    /// Terms of the generalized form, slopes of the plain one.
+    pub far: &'l dyn PairLoops<T>,
 }
 
 impl<T: Real> Clone for Formulas<'_, T> {
@@ -48,6 +50,12 @@ pub struct GeneralTarget<'l, T: Real> {
     is_normalised: bool,
     /// The blocks visited in the last pass: after only one, the slopes are those of the whole lane.
     blocks: usize,
+    /// Whether slopes of several blocks are kept for the gradients of a lane.
+    keeps: bool,
+    /// What is kept of each block, for each side.
+    kept: [Vec<Kept<T>>; 2],
+    /// The blocks whose gradients are written.
+    written: usize,
     /// The sums of the terms, and of the slopes of both sides, of this part.
     sums: [Row<f64>; 3],
     /// The same of each part that has ended in this pass.
@@ -62,6 +70,15 @@ pub struct GeneralTarget<'l, T: Real> {
     block: Option<Box<Block<T>>>,
 }
 
+/// What the gradients of one side of a block are made of.
+#[derive(Clone)]
+struct Kept<T> {
+    /// p or q.
+    weights: [T; TILE],
+    /// ∂term/∂(ln p) or ∂term/∂(ln q).
+    slopes: [T; TILE],
+}
+
 /// What is computed of a block.
 #[derive(Clone)]
 struct Block<T> {
@@ -69,15 +86,15 @@ struct Block<T> {
     terms: [T; TILE],
     /// ∂term/∂(ln q) and ∂term/∂(ln p).
     slopes: [[T; TILE]; 2],
-    /// Terms and slopes of the generalized form, while those of the plain one are computed.
-    kept: [[T; TILE]; 3],
+    /// Slopes of near lanes, while those of far lanes are computed.
+    kept: [[T; TILE]; 2],
 }
 
 /// The block, made now if it was not yet.
 fn made<T: Real>(block: &mut Option<Box<Block<T>>>) -> &mut Block<T> {
     let tile = [T::ZERO; TILE];
     let pairs = Pairs { p: tile, q: tile, log_ratio: tile };
-    let empty = || Box::new(Block { pairs, terms: tile, slopes: [tile; 2], kept: [tile; 3] });
+    let empty = || Box::new(Block { pairs, terms: tile, slopes: [tile; 2], kept: [tile; 2] });
     block.get_or_insert_with(empty)
 }
 
@@ -90,7 +107,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         classes: usize,
     ) -> Self {
         let zeros = [0.0; WIDTH];
-        let of_lanes = Settings { outputs: true, each: true, ..settings };
+        let of_lanes = Settings { outputs: true, each: false, pairs: true, ..settings };
         GeneralTarget {
             formulas,
             wide,
@@ -98,6 +115,9 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             lanes: LogitTarget::new(of_lanes, classes),
             is_normalised: false,
             blocks: 0,
+            keeps: !settings.each && (TILE + 1..=PART).contains(&classes),
+            kept: [Vec::new(), Vec::new()],
+            written: 0,
             sums: [zeros; 3],
             parts: Vec::new(),
             divergences: zeros,
@@ -105,11 +125,6 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             upstream: [zeros; 2],
             block: None,
         }
-    }
-
-    /// The loops of the form whose terms are asked for.
-    fn asked(&self) -> &'l dyn PairLoops<T> {
-        if self.settings.generalized { self.formulas.generalized } else { self.formulas.plain }
     }
 
     /// Computes p, q and D of a block.
@@ -137,28 +152,40 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
 
     /// Computes the terms of the generalized form, and the slopes for one factor a lane.
     fn compute_for_lanes(&mut self, len: usize) {
-        let sides = self.settings.sides;
-        self.compute(self.formulas.generalized, len, sides);
-        let far = Solver::<T>::divergences(&self.lanes).map(|kl| if kl > FAR { 1.0 } else { 0.0 });
-        if sides == [false; 2] || tree(far) == 0.0 {
-            return;
+        let (sides, Formulas { near, far, .. }) = (self.settings.sides, self.formulas);
+        let is_far = Solver::<T>::divergences(&self.lanes).map(|kl| kl > FAR);
+        if sides == [false; 2] || near.has_one_form() || is_far == [false; WIDTH] {
+            return self.compute(near, len, sides);
         }
-        let rows = 0..len.next_multiple_of(WIDTH);
-        let Block { terms, slopes, kept, .. } = made(&mut self.block);
-        for (kept, found) in kept.iter_mut().zip([&*terms, &slopes[0], &slopes[1]]) {
-            kept[rows.clone()].copy_from_slice(&found[rows.clone()]);
+        if is_far != [true; WIDTH] {
+            self.compute(near, len, sides);
+            let Block { slopes, kept, .. } = made(&mut self.block);
+            kept.clone_from(slopes);
         }
-        self.compute(self.formulas.plain, len, sides);
-        let Block { terms, slopes, kept: [kept_terms, near @ ..], .. } = made(&mut self.block);
-        terms[rows.clone()].copy_from_slice(&kept_terms[rows.clone()]);
-        for (slopes, near) in slopes.iter_mut().zip(near) {
-            let near = near[rows.clone()].as_chunks::<WIDTH>().0;
-            let slopes = slopes[rows.clone()].as_chunks_mut::<WIDTH>().0;
-            for (slopes, near) in slopes.iter_mut().zip(near) {
-                for i in 0..WIDTH {
-                    slopes[i] = if far[i] == 0.0 { near[i] } else { slopes[i] };
+        self.compute(far, len, sides);
+        if is_far != [true; WIDTH] {
+            let Block { slopes, kept, .. } = made(&mut self.block);
+            for (slopes, kept) in slopes.iter_mut().zip(kept) {
+                let rows = slopes.as_chunks_mut::<WIDTH>().0.iter_mut();
+                for (slopes, near) in
+                    rows.zip(kept.as_chunks::<WIDTH>().0).take(len.div_ceil(WIDTH))
+                {
+                    for i in 0..WIDTH {
+                        slopes[i] = if is_far[i] { slopes[i] } else { near[i] };
+                    }
                 }
             }
+        }
+    }
+
+    /// Keeps the slopes of one side of a block that was visited.
+    fn keep(&mut self, side: usize) {
+        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = made(&mut self.block);
+        let (weights, slopes) = (if side == 0 { q } else { p }, &slopes[side]);
+        let kept = &mut self.kept[side];
+        match kept.get_mut(self.blocks - 1) {
+            Some(kept) => (kept.weights, kept.slopes) = (*weights, *slopes),
+            None => kept.push(Kept { weights: *weights, slopes: *slopes }),
         }
     }
 
@@ -173,9 +200,14 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
     /// The gradients of one side of a block for one factor a lane.
     fn gradients<O: Number<Real = T>>(&mut self, side: usize, factors: &Row<f64>, out: &mut [O]) {
         let Settings { level, rates, .. } = self.settings;
-        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = made(&mut self.block);
-        let (weights, slopes) =
-            (if side == 0 { q } else { p }.as_chunks().0, slopes[side].as_chunks().0);
+        let (weights, slopes) = match self.kept[side].get(self.written).filter(|_| self.keeps) {
+            Some(Kept { weights, slopes }) => (weights, slopes),
+            None => {
+                let Block { pairs: Pairs { p, q, .. }, slopes, .. } = &*made(&mut self.block);
+                (if side == 0 { q } else { p }, &slopes[side])
+            }
+        };
+        let (weights, slopes) = (weights.as_chunks().0, slopes.as_chunks().0);
         let (mut factor, mut sum) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH]);
         for i in 0..WIDTH {
             let (v, slope) = (factors[i] * rates.each()[side], self.slopes[side][i]);
@@ -239,7 +271,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     fn start(&mut self) {
         Solver::<N>::start(&mut self.lanes);
         self.is_normalised = false;
-        self.blocks = 0;
+        (self.blocks, self.written) = (0, 0);
         self.sums = [[0.0; WIDTH]; 3];
         self.parts.clear();
         self.upstream = [[0.0; WIDTH]; 2];
@@ -260,6 +292,11 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
         add_rows(level, &mut self.sums[0], &terms[..len]);
         for side in [0, 1].into_iter().filter(|&side| sides[side]) {
             add_rows(level, &mut self.sums[side + 1], &slopes[side][..len]);
+        }
+        for side in 0..2 {
+            if self.keeps && sides[side] {
+                self.keep(side);
+            }
         }
     }
 
@@ -292,7 +329,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
 
     fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]) {
         let (len, Settings { level, rates, sides, .. }) = (self.fill(operands), self.settings);
-        self.compute(self.asked(), len, sides);
+        self.compute(self.formulas.asked, len, sides);
         let Block { pairs, slopes, .. } = made(&mut self.block);
         for side in [0, 1].into_iter().filter(|&side| sides[side]) {
             let (sums, rate) = (&mut self.upstream[side], rates.each()[side]);
@@ -308,16 +345,17 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     ) {
         let len = operands.input.len();
         let wanted = [out.d_input.is_some(), out.d_target.is_some()];
-        if out.terms.is_some() || self.blocks != 1 || matches!(factors, Factors::Each(_)) {
+        let is_there = self.blocks == 1 || (self.keeps && out.terms.is_none());
+        if out.terms.is_some() || !is_there || matches!(factors, Factors::Each(_)) {
             self.fill(operands);
             if let Some(out) = out.terms {
-                self.compute(self.asked(), len, [false; 2]);
+                self.compute(self.formulas.asked, len, [false; 2]);
                 out.copy_from_slice(&made(&mut self.block).terms[..len]);
             }
             match factors {
                 _ if wanted == [false; 2] => return,
                 Factors::Lanes(_) => self.compute_for_lanes(len),
-                Factors::Each(_) => self.compute(self.asked(), len, wanted),
+                Factors::Each(_) => self.compute(self.formulas.asked, len, wanted),
             }
         }
         for (side, out) in [out.d_input, out.d_target].into_iter().enumerate() {
@@ -327,11 +365,13 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
                 Factors::Each(factors) => self.gradients_each(side, factors, out),
             }
         }
+        self.written += 1;
     }
 
     fn fork(&self) -> Self {
         let lanes = Solver::<N>::fork(&self.lanes);
-        GeneralTarget { lanes, parts: Vec::new(), block: None, ..*self }
+        let kept = [Vec::new(), Vec::new()];
+        GeneralTarget { lanes, parts: Vec::new(), block: None, kept, ..*self }
     }
 
     fn absorb(&mut self, next: Self) {

@@ -73,6 +73,8 @@ pub struct Settings {
     pub sides: [bool; 2],
     /// Whether gradients will be asked for with a factor for each class.
     pub each: bool,
+    /// Whether p and q of each class will be asked for.
+    pub pairs: bool,
     /// Whether terms are p·φ(D) instead of p·D. The sum of a lane is the same if its target is logits.
     pub generalized: bool,
 }

@@ -55,6 +55,7 @@ impl<A: Number> BucketReader<A> {
             rates: Rates { common: rate, ratios: [1.0; 2] },
             outputs: false,
             sides: [false; 2],
+            pairs: false,
             each: false,
             generalized: false,
         };

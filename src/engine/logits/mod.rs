@@ -12,7 +12,8 @@ use ndarray::ArrayView1;
 
 use super::request::{Form, Request, Softmax, Values};
 use super::results::Results;
-use crate::elementwise::{with_loops, with_pair_loops};
+use crate::divergence::Forms;
+use crate::elementwise::{pair_loops, with_loops};
 use crate::layout::{Matrices, Scratch};
 use crate::number::{Float, Number};
 use crate::softmax::{
@@ -40,7 +41,8 @@ pub fn compute_matrices<A: Number>(
     let rates = Rates::new(temperatures);
     let sides = [matrices.d_input.is_some(), matrices.d_target.is_some()];
     let outputs = sides != [false; 2] || (values == Values::Terms && matrices.value.is_some());
-    let settings = Settings { level, arrangement, rates, outputs, sides, each, generalized };
+    let pairs = false;
+    let settings = Settings { level, arrangement, rates, outputs, sides, each, pairs, generalized };
     let scale = Scale::new::<A::Real>(scale, factor, rates.each());
     let work = MatricesWork { settings, factor, scale, matrices, results };
     if target != Target::Logits {
@@ -51,15 +53,16 @@ pub fn compute_matrices<A: Number>(
             });
         });
     }
-    with_pair_loops(divergence, false, |plain| match plain {
-        None => work.with_solver(LogitTarget::new(settings, classes)),
-        Some(plain) => with_pair_loops(divergence, true, |generalized| {
-            let generalized = generalized.unwrap_or(plain);
-            let formulas = Formulas { plain: plain.0, generalized: generalized.0 };
-            let wide = Formulas { plain: plain.1, generalized: generalized.1 };
-            work.with_solver(GeneralTarget::new(formulas, wide, settings, classes));
-        }),
-    });
+    // Where p and q are far apart, slopes of the plain form are the accurate ones.
+    let far = Forms { generalized_terms: true, generalized_slopes: false };
+    let forms = [Forms::both(generalized), Forms::both(true), far];
+    let [Some(asked), Some(near), Some(far)] = forms.map(|forms| pair_loops(divergence, forms))
+    else {
+        return work.with_solver(LogitTarget::new(settings, classes));
+    };
+    let formulas = Formulas { asked: &*asked.0, near: &*near.0, far: &*far.0 };
+    let wide = Formulas { asked: &*asked.1, near: &*near.1, far: &*far.1 };
+    work.with_solver(GeneralTarget::new(formulas, wide, settings, classes));
 }
 
 /// The computation of matrices.
