@@ -18,7 +18,7 @@ use crate::{Face, Settings};
 /// Rounding errors that are allowed of a result, in ulp of the size of what is added up: some more than in the tests.
 const ULPS: f64 = 64.0;
 
-static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| {
+pub(crate) static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| {
     [1, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap())
 });
 

@@ -1,13 +1,21 @@
 //! Calls from bytes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use kldiv::{AnyReduction, Divergence};
+use kldiv::{AnyReduction, Divergence, Target};
 
 use crate::Settings;
 use crate::call::{Call, Numbers};
 use crate::common::REDUCTIONS;
 use crate::common::layout::LAYOUTS;
 use crate::face::FACES;
+use crate::sparse::{self, SparseCall, TAILS};
+
+/// A call with a target of all classes, or of some.
+#[derive(Clone, Debug, Arbitrary)]
+pub enum Any {
+    Dense(Call),
+    Sparse(SparseCall),
+}
 
 impl<'a> Arbitrary<'a> for Call {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Call> {
@@ -21,15 +29,8 @@ impl<'a> Arbitrary<'a> for Call {
                 temperatures: [temperature(bytes)?, temperature(bytes)?],
                 squared: bytes.arbitrary()?,
             },
-            reduction: match bytes.ratio(1, 32)? {
-                true => AnyReduction::SumOver(bytes.arbitrary()?),
-                false => *bytes.choose(&REDUCTIONS)?,
-            },
-            validated: match bytes.int_in_range(0..=15)? {
-                0 => Some(bytes.arbitrary()?),
-                1 => Some(10.0),
-                _ => None,
-            },
+            reduction: reduction(bytes)?,
+            validated: validated(bytes)?,
             axis: bytes.int_in_range(0..=shape.len())?,
             layouts: [*bytes.choose(&LAYOUTS)?, *bytes.choose(&LAYOUTS)?],
             repeated: [repeated(bytes)?, repeated(bytes)?],
@@ -39,6 +40,87 @@ impl<'a> Arbitrary<'a> for Call {
             shape,
         })
     }
+}
+
+impl<'a> Arbitrary<'a> for SparseCall {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<SparseCall> {
+        let mut lanes = shape(bytes)?;
+        // The last is that of the classes, more or fewer of which are named.
+        let classes = lanes.pop().unwrap_or(0);
+        let has_labels = bytes.ratio(1, 4)?;
+        let last_axis = lanes.len() + usize::from(bytes.ratio(1, 32)?);
+        let named = match bytes.int_in_range(0..=7)? {
+            _ if has_labels => classes.min(1),
+            0 => classes,
+            _ => bytes.int_in_range(classes.min(1)..=classes.min(20))?,
+        };
+        Ok(SparseCall {
+            kind: bytes.arbitrary()?,
+            settings: sparse::Settings {
+                logits: bytes.arbitrary()?,
+                tail: *bytes.choose(&TAILS)?,
+                divergence: divergence(bytes)?,
+                generalized: bytes.arbitrary()?,
+                axis: bytes.int_in_range(0..=last_axis)?,
+                temperatures: [temperature(bytes)?, temperature(bytes)?],
+                validated: validated(bytes)?,
+                holds: *bytes.choose(&[
+                    Target::Probabilities,
+                    Target::LogProbabilities,
+                    Target::Logits,
+                ])?,
+            }
+            .possible(),
+            reduction: reduction(bytes)?,
+            classes,
+            named,
+            has_labels,
+            layouts: [*bytes.choose(&LAYOUTS)?, *bytes.choose(&LAYOUTS)?, *bytes.choose(&LAYOUTS)?],
+            seed: bytes.arbitrary()?,
+            special: special(bytes)?,
+            wrong: match bytes.ratio(1, 4)? {
+                true => wrong(bytes, classes)?,
+                false => Vec::new(),
+            },
+            weighted: bytes.arbitrary()?,
+            cut: bytes.arbitrary::<u16>()?.into(),
+            misfit: match bytes.ratio(1, 32)? {
+                true => Some([bytes.int_in_range(0..=3)?, bytes.int_in_range(0..=12)?]),
+                false => None,
+            },
+            lanes,
+        })
+    }
+}
+
+/// Classes that are not there, or there already.
+fn wrong(bytes: &mut Unstructured, classes: usize) -> Result<Vec<(usize, i64)>> {
+    (0..bytes.int_in_range(1..=4)?)
+        .map(|_| {
+            let class = match bytes.int_in_range(0..=3)? {
+                0 => bytes.arbitrary()?,
+                1 => classes as i64,
+                2 => -100,
+                _ => bytes.int_in_range(0..=classes as i64)?,
+            };
+            Ok((bytes.arbitrary::<u16>()?.into(), class))
+        })
+        .collect()
+}
+
+fn reduction(bytes: &mut Unstructured) -> Result<AnyReduction> {
+    Ok(match bytes.ratio(1, 32)? {
+        true => AnyReduction::SumOver(bytes.arbitrary()?),
+        false => *bytes.choose(&REDUCTIONS)?,
+    })
+}
+
+fn validated(bytes: &mut Unstructured) -> Result<Option<f64>> {
+    Ok(match bytes.int_in_range(0..=15)? {
+        0 => Some(bytes.arbitrary()?),
+        1 => Some(10.0),
+        _ => None,
+    })
 }
 
 /// Of up to 4 axes; seldom of many classes, more seldom of enough elements for several threads.
@@ -86,8 +168,15 @@ fn numbers(bytes: &mut Unstructured) -> Result<Numbers> {
         seed: bytes.arbitrary()?,
         apart: *bytes.choose(&[0.0, 1e-4, 0.1, 4.0, 16.0, 150.0])?,
         with_holes: bytes.arbitrary()?,
-        special: (0..bytes.int_in_range(0..=8)?)
-            .map(|_| Ok((bytes.arbitrary::<u16>()?.into(), bytes.arbitrary()?)))
-            .collect::<Result<_>>()?,
+        special: special(bytes)?,
     })
+}
+
+/// Places and numbers, in half of all calls.
+fn special(bytes: &mut Unstructured) -> Result<Vec<(usize, f64)>> {
+    let count = match bytes.arbitrary()? {
+        true => bytes.int_in_range(1..=8)?,
+        false => 0,
+    };
+    (0..count).map(|_| Ok((bytes.arbitrary::<u16>()?.into(), bytes.arbitrary()?))).collect()
 }

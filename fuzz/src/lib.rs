@@ -8,17 +8,18 @@ mod common;
 #[allow(dead_code)]
 #[path = "../../tests/family/definition.rs"]
 mod definition;
-mod draw;
+pub mod draw;
 #[allow(dead_code)]
 #[path = "../../tests/family/face.rs"]
 mod face;
 #[path = "../../tests/family/lane.rs"]
 mod lane;
 
-use face::{Face, Settings};
+pub mod sparse;
 pub mod state;
 pub mod words;
 
+use face::{Face, Settings};
 use std::path::PathBuf;
 use std::{env, fs, process};
 

@@ -1,7 +1,7 @@
 //! Words of partial results.
 
-use arbitrary::{Arbitrary, Result, Unstructured};
-use kldiv::{BatchMean, DistributionMean, KLDivLoss, Mean, Partial, Sum, SumOver};
+use arbitrary::{Arbitrary, Unstructured};
+use kldiv::{BatchMean, DistributionMean, Error, KLDivLoss, Mean, Partial, Sum, SumOver};
 use ndarray::Array2;
 
 /// Words that pass the checksum, mostly.
@@ -13,7 +13,7 @@ pub struct Words {
 
 impl<'a> Arbitrary<'a> for Words {
     /// Words of a batch of any numbers, some of them exchanged for others.
-    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Words> {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Words> {
         let numbers: [f64; 6] = bytes.arbitrary()?;
         let [x, t] = [0, 3].map(|at| Array2::from_shape_fn((3, 1), |(i, _)| numbers[at + i]));
         let partial = KLDivLoss::new(Sum).batch(&x, &t).and_then(|batch| batch.partial());
@@ -34,13 +34,45 @@ impl<'a> Arbitrary<'a> for Words {
     }
 }
 
+impl Words {
+    pub fn partial(&self) -> Result<Partial, Error> {
+        Partial::from_words(&self.words, self.extremes)
+    }
+}
+
+/// Bytes that are exchanged for others, and how many are cut off at the end.
+#[derive(Debug)]
+pub struct Edits {
+    bytes: Vec<(u16, u8)>,
+    cut: u8,
+}
+
+impl<'a> Arbitrary<'a> for Edits {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Edits> {
+        let edits = (0..bytes.int_in_range(0..=4)?).map(|_| bytes.arbitrary());
+        let edits = edits.collect::<arbitrary::Result<_>>()?;
+        let cut = if bytes.ratio(1, 8)? { bytes.arbitrary()? } else { 0 };
+        Ok(Edits { bytes: edits, cut })
+    }
+}
+
+impl Edits {
+    /// The same edits are digits of a text, or bytes.
+    pub fn edited(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let len = bytes.len();
+        self.bytes.iter().for_each(|&(at, byte)| bytes[usize::from(at) % len] = byte);
+        bytes.truncate(len - usize::from(self.cut));
+        bytes
+    }
+}
+
 /// As src/partial/words.rs computes it.
 fn checksum(words: &[i64; Partial::WORDS]) -> i64 {
     const PRIME: i64 = (1 << 31) - 1;
     words[3..].iter().rev().fold(0, |sum, word| (sum * 1_103_515_245 + word % PRIME) % PRIME)
 }
 
-/// What holds of every partial result.
+/// Every partial result comes back, from words and from text.
 pub fn check(partial: &Partial) {
     let again = Partial::from_words(&partial.to_words(), partial.extremes());
     assert_eq!(again.as_ref(), Ok(partial));
@@ -48,6 +80,10 @@ pub fn check(partial: &Partial) {
     assert_eq!(&serde_json::from_str::<Partial>(&text).unwrap(), partial);
     let bytes = postcard::to_stdvec(partial).unwrap();
     assert_eq!(&postcard::from_bytes::<Partial>(&bytes).unwrap(), partial);
+}
+
+/// Every partial result merges, as its words do, and can be read.
+pub fn check_merge(partial: &Partial) {
     let mut merged = Partial::default();
     merged.merge(partial);
     assert_eq!(&merged, partial);
