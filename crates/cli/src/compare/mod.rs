@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::failure::{Code, Failure};
 use crate::formats::{Float, fnv};
 use crate::ranks::Ranks;
-use crate::statistics::{EXACT_ROWS, Tally};
+use crate::statistics::{EXACT_ROWS, Run, Tally};
 use input::{Inputs, each_block};
 use measure::Measure;
 use options::Options;
@@ -119,10 +119,18 @@ fn compare<A: Float>(
     let pause = Duration::try_from_secs_f64(options.save_every).unwrap_or_default();
     let state = options.resume.as_ref();
     let mut state = state.map(|path| State::open(path, fingerprint, pause)).transpose()?;
-    let before = state.as_ref().map(State::load).transpose()?.flatten();
     let mut part = ranks.part(inputs.blocks.slabs(), options.shares())?;
-    let (done, tally) = before.map_or((part.start, None), |(done, tally)| (done, Some(tally)));
-    part.start = done.min(part.end);
+    let mut tally = None;
+    if let Some(state) = &state
+        && let Some((done, before)) = state.load()?
+    {
+        check_state(inputs, options, done, &before).map_err(|what| {
+            state.refusal(&format!(
+                "is damaged, or was changed: {what} cannot be that of these files"
+            ))
+        })?;
+        (part.start, tally) = (done, Some(before));
+    }
     let bar = progress_bar(inputs, &part, options.quiet || ranks.place().1 > 1);
     let bytes = inputs.bytes_per_slab();
     let result = pass::<A>(inputs, options, part, tally, |left, tally| {
@@ -132,6 +140,29 @@ fn compare<A: Float>(
     bar.finish_and_clear();
     let (measure, tally) = result?;
     Ok((measure, ranks.merged(tally)?))
+}
+
+/// What a state says that no run over these files can have found. Its check was right, but anybody can compute that.
+fn check_state(
+    inputs: &Inputs,
+    options: &Options,
+    done: usize,
+    tally: &Tally,
+) -> Result<(), &'static str> {
+    let (all, slabs) = (inputs.rows(), inputs.blocks.slabs());
+    if done > slabs {
+        return Err("its number of blocks");
+    }
+    tally.check(&Run {
+        all,
+        read: done as u64 * (all / slabs as u64),
+        is_read: &|position| inputs.slab(position) < done,
+        candidates: options.candidates.len(),
+        divergences: options.divergences().len(),
+        has_weights: inputs.weights.is_some(),
+        has_labels: inputs.labels.is_some() || inputs.tokens.is_some(),
+        is_kept: all <= EXACT_ROWS,
+    })
 }
 
 /// Block after block of these slabs, each told what is left.

@@ -67,9 +67,15 @@ impl State {
             "is of files that changed since, or were copied without their times (cp -p keeps them)"
                 .to_owned()
         } else {
-            return Ok(Some((done as usize, tally)));
+            return Ok(Some((usize::try_from(done).unwrap_or(usize::MAX), tally)));
         };
-        Err(Failure::new(format!("{path} {other}; name another file, or remove it to start over")))
+        Err(self.refusal(&other))
+    }
+
+    /// The failure that says what is wrong with the state.
+    pub fn refusal(&self, what: &str) -> Failure {
+        let path = self.path.display();
+        Failure::new(format!("{path} {what}; name another file, or remove it to start over"))
     }
 
     /// Replaces the state in one step, if it is time to: often enough to lose little, seldom enough to cost little.

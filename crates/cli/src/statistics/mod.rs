@@ -11,7 +11,7 @@ pub use mean::Mean;
 pub use quantity::{EXACT_ROWS, Quantity};
 pub use sketch::Sketch;
 pub use summary::{Estimate, Summary};
-pub use tally::{CandidateTally, Deviations, LabelTally, Tally};
+pub use tally::{CandidateTally, Deviations, LabelTally, Run, Tally};
 pub use worst::Worst;
 
 #[cfg(test)]

@@ -49,6 +49,14 @@ impl Quantity {
         self.values.extend(&other.values);
     }
 
+    /// Whether it can be that of so many rows, all of which pass `is_row`; of those whose numbers are kept, or not.
+    pub fn is_of(&self, count: u64, is_kept: bool, is_row: &dyn Fn(u64) -> bool) -> bool {
+        self.mean.rows() == count
+            && self.sketch.is_of(count)
+            && self.worst.is_of(count, is_row)
+            && self.values.len() as u64 == if is_kept { count } else { 0 }
+    }
+
     pub fn mean(&self) -> f64 {
         self.mean.estimate().mean
     }

@@ -39,6 +39,14 @@ impl Sketch {
         }
     }
 
+    /// Whether it can be that of so many numbers.
+    pub fn is_of(&self, count: u64) -> bool {
+        let keys = key(f64::MIN)..=key(f64::MAX);
+        let mut all = self.counts.values().chain(&self.not_finite);
+        let total = all.try_fold(0_u64, |total, &count| total.checked_add(count));
+        self.counts.keys().all(|key| keys.contains(key)) && total == Some(count)
+    }
+
     pub fn not_finite(&self) -> [u64; 3] {
         self.not_finite
     }

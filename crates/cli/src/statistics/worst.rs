@@ -33,6 +33,15 @@ impl Worst {
         other.iter().for_each(|(position, value)| self.add(position, value));
     }
 
+    /// Whether it can be that of so many rows, all of which pass `is_row`.
+    pub fn is_of(&self, count: u64, is_row: &dyn Fn(u64) -> bool) -> bool {
+        let mut in_order = Worst::default();
+        in_order.merge(self);
+        *self == in_order
+            && self.entries.len() as u64 == count.min(KEPT as u64)
+            && self.entries.iter().all(|&(position, _)| is_row(position))
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (u64, f64)> {
         self.entries.iter().map(|&(position, bits)| (position, f64::from_bits(bits)))
     }

@@ -4,11 +4,15 @@ use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use kldiv::Partial;
+use kldiv_cli::compare::state;
+use kldiv_cli::statistics::Tally;
 use ndarray_npy::write_npy;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
 
-use crate::program::{Room, pair, program};
+use crate::program::{Room, fortran, pair, program};
 
 /// A run of 400 blocks that saves its state after each.
 const SLOW: [&str; 7] = ["p.npy", "q.npy", "--json", "--block-bytes", "2000", "--save-every", "0"];
@@ -230,4 +234,147 @@ fn what_a_file_is_for_is_part_of_the_run() {
     room.report(&["p.npy", "q.npy", "--weights", "n.npy", "--resume", "state"]);
     let error = room.error(&["p.npy", "q.npy", "--labels", "n.npy", "--resume", "state"]);
     assert!(error.contains("the state of another run"), "{error}");
+}
+
+/// What a state says, as a tree that can be changed.
+fn forge(state: &[u8], edit: &dyn Fn(&mut u64, &mut Value)) -> Vec<u8> {
+    let (version, run, mut done, tally) = state::parse(state).unwrap();
+    let mut tree = serde_json::to_value(tally).unwrap();
+    edit(&mut done, &mut tree);
+    let tally: Tally = serde_json::from_value(tree).unwrap();
+    let fields = postcard::to_stdvec(&(version, run, done, tally)).unwrap();
+    let head = state.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    [&state[..head], &check(&fields), &fields].concat()
+}
+
+/// Every field, changed by somebody who computes the check again: refused, in one line. In both orders of memory, since a position is
+/// the row's in the order of C.
+#[test]
+fn a_forged_state_is_refused() {
+    let room = Room::new("forged");
+    let [q, p] = room.write(&[3, 14, 5]);
+    // One row of 42 is no distribution, one has no weight, one no label.
+    let mut improper = p.clone();
+    improper[[0, 3, 0]] += 0.5;
+    write_npy(room.path("p.npy"), &improper).unwrap();
+    write_npy(room.path("p_fortran.npy"), &fortran(&improper)).unwrap();
+    write_npy(room.path("q_fortran.npy"), &fortran(&q)).unwrap();
+    let number = |i: usize, j: usize| i * 14 + j;
+    let weights = ndarray::Array2::from_shape_fn((3, 14), |(i, j)| f64::from(number(i, j) != 7));
+    let labels = ndarray::Array2::from_shape_fn((3, 14), |(i, j)| match number(i, j) {
+        9 => -100,
+        row => row as i64 % 5,
+    });
+    write_npy(room.path("w.npy"), &weights).unwrap();
+    write_npy(room.path("l.npy"), &labels).unwrap();
+
+    let none = serde_json::to_value(Partial::default()).unwrap();
+    let quantity = ["/candidates/1/divergences/0", "/candidates/0/labels/delta_p"];
+    let mut edits: Vec<(String, Value)> = [
+        ("/rows", json!(40)),
+        ("/rows", json!(u64::MAX)),
+        ("/left_out", json!(0)),
+        ("/left_out", json!(u64::MAX)),
+        ("/constant_rows", json!(42)),
+        ("/positions", json!([])),
+        ("/positions/3", json!(42)),
+        ("/positions/3", json!(u32::MAX)),
+        ("/labelled", json!([])),
+        ("/labelled/0", json!(42)),
+        ("/labelled/0", json!(7)),
+        ("/labelled/0", json!(1)),
+        ("/base", none.clone()),
+        ("/deviations", json!([])),
+        ("/deviations/0/rows", json!(0)),
+        ("/deviations/0/rows", json!(43)),
+        ("/deviations/0/first", json!(null)),
+        ("/deviations/0/first/0", json!(42)),
+        ("/deviations/1/first", json!([1, 1])),
+        ("/candidates", json!([])),
+        ("/candidates/0/divergences", json!([])),
+        ("/candidates/0/same_top", none.clone()),
+        ("/candidates/1/acceptance", none.clone()),
+        ("/candidates/0/labels/log_loss", none.clone()),
+        ("/candidates/0/labels/log_ratio", none.clone()),
+        ("/candidates/0/labels/delta_p_squared", none.clone()),
+    ]
+    .map(|(place, value)| (place.to_owned(), value))
+    .into();
+    for at in quantity {
+        edits.extend(
+            [
+                ("/mean", none.clone()),
+                ("/sketch/counts", json!({})),
+                ("/sketch/counts", json!({"-2147483648": 41})),
+                ("/sketch/counts", json!({"2147483647": 40})),
+                ("/sketch/not_finite/1", json!(u64::MAX)),
+                ("/worst/entries", json!([])),
+                ("/worst/entries/0/0", json!(42)),
+                ("/worst/entries/9/1", json!(f64::NAN.to_bits())),
+                ("/values", json!([])),
+            ]
+            .map(|(place, value)| (format!("{at}{place}"), value)),
+        );
+    }
+    for files in [["p.npy", "q.npy", "p.npy"], ["p_fortran.npy", "q_fortran.npy", "q.npy"]] {
+        let of = |state: &'static str| {
+            let settings =
+                "--weights w.npy --labels l.npy --keep-going --block-bytes 60 --resume".split(' ');
+            files.into_iter().chain(settings).chain([state]).collect::<Vec<_>>()
+        };
+        let expected = room.report(&of("state"));
+        let whole = fs::read(room.path("state")).unwrap();
+        let forged = |edit: &dyn Fn(&mut u64, &mut Value)| {
+            fs::write(room.path("forged"), forge(&whole, edit)).unwrap();
+            room.run(&of("forged"))
+        };
+        assert_eq!(room.report(&of("state")), expected);
+        assert!(forged(&|_, _| ()).status.success());
+        let refused = |edit: &dyn Fn(&mut u64, &mut Value), what: &str| {
+            let output = forged(edit);
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{what}: {error}");
+            let told = "error: forged is damaged, or was changed: ";
+            assert!(error.starts_with(told) && error.lines().count() == 1, "{what}: {error}");
+        };
+        for (place, value) in &edits {
+            let edit = |_: &mut u64, tree: &mut Value| {
+                *tree.pointer_mut(place).expect(place) = value.clone();
+            };
+            refused(&edit, &format!("{place} {value}"));
+        }
+        refused(&|_, tree| tree["positions"][3] = tree["positions"][2].clone(), "a row twice");
+        for change in [1, u64::MAX, u64::MAX / 2] {
+            refused(&|done, _| *done = done.wrapping_add(change), &format!("done by {change}"));
+        }
+    }
+}
+
+/// Half a run, which ends at a row that is no distribution: what it says of later rows is forged.
+#[test]
+fn a_state_knows_only_rows_that_were_read() {
+    let room = Room::new("ahead");
+    let [q, mut p] = room.write(&[6, 10, 5]);
+    p[[4, 9, 0]] += 0.5;
+    for (name, p, q) in [("c", p.clone(), q.clone()), ("f", fortran(&p), fortran(&q))] {
+        write_npy(room.path(&format!("p{name}.npy")), &p).unwrap();
+        write_npy(room.path(&format!("q{name}.npy")), &q).unwrap();
+        let files = [format!("p{name}.npy"), format!("q{name}.npy")];
+        let settings = "--block-bytes 40 --save-every 0 --resume state".split(' ');
+        let arguments: Vec<&str> = files.iter().map(|file| &file[..]).chain(settings).collect();
+        let expected = room.error(&arguments);
+        assert!(expected.contains("row [4, 9] is no distribution"), "{expected}");
+        let half = fs::read(room.path("state")).unwrap();
+        assert_eq!(room.error(&arguments), expected);
+        for place in ["/positions/0", "/candidates/0/divergences/1/worst/entries/0/0"] {
+            let edit = |done: &mut u64, tree: &mut Value| {
+                assert!((10..60).contains(done));
+                *tree.pointer_mut(place).expect(place) = json!(59);
+            };
+            fs::write(room.path("state"), forge(&half, &edit)).unwrap();
+            let error = room.error(&arguments);
+            assert!(error.contains("was changed"), "{place}: {error}");
+        }
+        fs::remove_file(room.path("state")).unwrap();
+    }
 }

@@ -37,6 +37,11 @@ impl Blocks {
         self.outer.iter().map(|&axis| self.shape[axis]).product()
     }
 
+    /// The slab of an element.
+    pub fn slab(&self, index: impl Fn(usize) -> usize) -> usize {
+        self.outer.iter().fold(0, |slab, &axis| slab * self.shape[axis] + index(axis))
+    }
+
     /// The next block of the slabs that are left, and what is left after it.
     pub fn next(&self, left: Range<usize>) -> (Vec<Range<usize>>, Range<usize>) {
         let mut window: Vec<Range<usize>> = self.shape.iter().map(|&len| 0..len).collect();

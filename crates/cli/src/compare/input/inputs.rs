@@ -115,6 +115,12 @@ impl Inputs {
         index(self.shape(), self.axis, position)
     }
 
+    /// The slab of the row at a position.
+    pub fn slab(&self, position: u64) -> usize {
+        let index = self.index(position);
+        self.blocks.slab(|axis| index[axis - usize::from(axis > self.axis)] as usize)
+    }
+
     /// The shape of the candidates.
     pub fn shape(&self) -> &[usize] {
         &self.operands[self.operands.len() - 1].shape
