@@ -177,11 +177,11 @@ impl SparseCall {
         let Views { input, classes, values, labels, weights } = views;
         let settings = &self.settings;
         let batch = match (settings.logits, self.has_labels) {
-            (true, true) => settings.from_logits(reduction).labels_batch(input, labels),
-            (true, false) => settings.from_logits(reduction).sparse_batch(input, classes, values),
-            (false, true) => settings.from_log_probabilities(reduction).labels_batch(input, labels),
+            (true, true) => settings.of_logits(reduction).labels_batch(input, labels),
+            (true, false) => settings.of_logits(reduction).sparse_batch(input, classes, values),
+            (false, true) => settings.of_log_probabilities(reduction).labels_batch(input, labels),
             (false, false) => {
-                settings.from_log_probabilities(reduction).sparse_batch(input, classes, values)
+                settings.of_log_probabilities(reduction).sparse_batch(input, classes, values)
             }
         }?;
         if self.weighted { batch.weights(weights) } else { Ok(batch) }
@@ -318,9 +318,9 @@ impl SparseCall {
         if self.has_labels {
             let labels = classes.column(0);
             let found = match settings.logits {
-                true => settings.from_logits(PerDistribution).labels_batch(input, &labels),
+                true => settings.of_logits(PerDistribution).labels_batch(input, &labels),
                 false => {
-                    settings.from_log_probabilities(PerDistribution).labels_batch(input, &labels)
+                    settings.of_log_probabilities(PerDistribution).labels_batch(input, &labels)
                 }
             };
             let (losses, gradient) = found.unwrap().value_and_grad().unwrap();

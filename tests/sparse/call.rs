@@ -67,7 +67,7 @@ impl Settings {
         })
     }
 
-    pub fn from_log_probabilities<R: Reduction>(&self, reduction: R) -> KLDivLoss<R> {
+    pub fn of_log_probabilities<R: Reduction>(&self, reduction: R) -> KLDivLoss<R> {
         let criterion = KLDivLoss::new(reduction)
             .axis(Axis(self.axis))
             .log_target(self.holds == Target::LogProbabilities)
@@ -77,7 +77,7 @@ impl Settings {
         self.validated.map_or(criterion, |tolerance| criterion.validated(tolerance))
     }
 
-    pub fn from_logits<R: Reduction>(&self, reduction: R) -> KLDivWithLogitsLoss<R> {
+    pub fn of_logits<R: Reduction>(&self, reduction: R) -> KLDivWithLogitsLoss<R> {
         let criterion = KLDivWithLogitsLoss::new(reduction)
             .axis(Axis(self.axis))
             .target(self.holds)
@@ -98,8 +98,8 @@ impl Settings {
         values: &'a ArrayRef<A, D>,
     ) -> Result<SparseBatch<'a, R, A, D, i64>, Error> {
         match self.logits {
-            true => self.from_logits(reduction).sparse_batch(input, classes, values),
-            false => self.from_log_probabilities(reduction).sparse_batch(input, classes, values),
+            true => self.of_logits(reduction).sparse_batch(input, classes, values),
+            false => self.of_log_probabilities(reduction).sparse_batch(input, classes, values),
         }
     }
 }

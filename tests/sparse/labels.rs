@@ -24,7 +24,7 @@ fn a_label_is_a_one_hot_target() {
                 let settings = Settings { divergence, ..face };
                 let (labels, one_hot) = labels_of(5, classes, seed as u64);
                 let operands = Operands::<f64>::random(&settings, [5, classes, 1], seed as u64);
-                let logits = settings.from_logits(PerDistribution);
+                let logits = settings.of_logits(PerDistribution);
                 let found = logits.labels_batch(&operands.input, &labels).unwrap();
                 let (losses, gradient) = found.value_and_grad().unwrap();
                 let (expected, slopes) = logits.value_and_grad(&operands.input, &one_hot).unwrap();

@@ -199,9 +199,9 @@ fn all_classes_are_the_dense_call() {
                     target[[place.0, class as usize]] = values[place];
                 }
                 let dense = match settings.logits {
-                    true => settings.from_logits(PerDistribution).value_and_grad(input, &target),
+                    true => settings.of_logits(PerDistribution).value_and_grad(input, &target),
                     false => settings
-                        .from_log_probabilities(PerDistribution)
+                        .of_log_probabilities(PerDistribution)
                         .value_and_grad(input, &target),
                 };
                 let (losses, gradient) = dense.unwrap();
@@ -281,7 +281,7 @@ fn a_weight_of_zero_skips_a_lane() {
 fn indices_of_every_type_give_the_same() {
     let settings = Settings::new(true, Target::Probabilities, Tail::Bucket);
     let Operands { input, classes, values } = Operands::<f32>::random(&settings, [4, 70, 5], 1);
-    let criterion = settings.from_logits(DistributionMean);
+    let criterion = settings.of_logits(DistributionMean);
     let expected = criterion.sparse_batch(&input, &classes, &values).unwrap().value_and_grad();
     let (i32s, u32s, usizes) =
         (classes.mapv(|c| c as i32), classes.mapv(|c| c as u32), classes.mapv(|c| c as usize));

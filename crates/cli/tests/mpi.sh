@@ -14,11 +14,11 @@ fi
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
-cargo build --release --locked -p kldiv-cli
+cargo build --locked -p kldiv-cli
 one=$target/kldiv-one
-cp "$target/release/kldiv" "$one" # without MPI
-cargo build --release --locked -p kldiv-cli --features mpi --bin kldiv --example data_parallel
-kldiv=$target/release/kldiv
+cp "$target/debug/kldiv" "$one" # without MPI
+cargo build --locked -p kldiv-cli --features mpi --bin kldiv --example data_parallel
+kldiv=$target/debug/kldiv
 fixtures=$PWD/crates/cli/tests/fixtures/kld
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
@@ -105,4 +105,4 @@ for _ in 1 2 3 4; do
 done
 echo 'processes that fail together each say so in one line'
 
-mpi -n 3 "$target/release/examples/data_parallel"
+mpi -n 3 "$target/debug/examples/data_parallel"
