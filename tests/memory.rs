@@ -151,6 +151,9 @@ fn check_sparse(n: usize, classes: usize, axis: usize) {
         check_pieces(&at("sparse gradient"), n, 0, 8 * n, || {
             sum.value_and_grad_into(&mut gradient).unwrap()
         });
+        check_pieces(&at("sparse gradient"), n, 0, 8 * n, || {
+            sum.backward_into(&2.0, &mut gradient).unwrap()
+        });
     }
     let lanes = KLDivWithLogitsLoss::new(PerDistribution).axis(Axis(axis));
     let lanes = lanes.labels_batch(&logits, &labels).unwrap();

@@ -1,6 +1,6 @@
 //! The calls of a batch.
 
-use ndarray::{Array, ArrayRef, ArrayViewMutD, Axis, Dimension};
+use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimension};
 
 use super::Batch;
 use super::traversal::total;
@@ -154,13 +154,9 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
         for gradient in [&d_input, &d_target].into_iter().flatten() {
             same_shape(self.input.shape(), gradient.shape())?;
         }
-        let kind = self.reduction.kind();
         let divisor = self.divisor()?;
         let check = self.check_for(outputs)?;
-        let (scale, upstream) = match kind {
-            AnyReduction::Pointwise | AnyReduction::PerDistribution => (1.0, Some(upstream)),
-            _ => (upstream.first().map_or(0.0, |u| u.to_f64()), None),
-        };
+        let (scale, upstream) = self.scale_of(upstream);
         let (to_input, to_target) = (d_input.as_deref_mut(), d_target.as_deref_mut());
         let arrays = Arrays { upstream, ..self.arrays(None, to_input, to_target) };
         let request = self.request(Values::Nothing, scale, divisor);
@@ -255,6 +251,17 @@ impl<R: Reduction, A: Element, D: Dimension> Batch<'_, R, A, D> {
             values,
             scale,
             classes: self.input.len_of(Axis(self.axis)),
+        }
+    }
+
+    /// The factor of all gradients that an upstream is, or 1 and the array of one for each output.
+    pub(super) fn scale_of<'u>(
+        &self,
+        upstream: ArrayViewD<'u, A::Loss>,
+    ) -> (f64, Option<ArrayViewD<'u, A::Loss>>) {
+        match self.reduction.kind() {
+            AnyReduction::Pointwise | AnyReduction::PerDistribution => (1.0, Some(upstream)),
+            _ => (upstream.first().map_or(0.0, |u| u.to_f64()), None),
         }
     }
 

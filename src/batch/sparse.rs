@@ -1,22 +1,19 @@
 //! A checked input with a sparse target, and its calls.
 
-use ndarray::{
-    Array, ArrayBase, ArrayRef, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn, RawData, Slice, indices,
-};
+use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimension, Slice};
 
 use super::Batch;
 use super::call::same_shape;
 use super::traversal::moments_of_nothing;
-use crate::check::{Check, Region};
 use crate::element::Element;
 use crate::engine::{Values, merged};
-use crate::error::{Error, Operand};
+use crate::error::Error;
 use crate::exact::ExactSum;
-use crate::layout::{Arrays, AxisChange, Matrices, map_reduce, without, zeros};
+use crate::layout::{Arrays, Matrices, map_reduce, without, zeros};
 use crate::number::Float;
 use crate::partial::{BufferedMoments, Partial, quotient};
 use crate::reduction::{AnyReduction, Reduction, ScalarReduction};
-use crate::sparse::{ClassIndex, Fault, SparseCheck, SparseRequest, ValueCheck};
+use crate::sparse::{ClassIndex, SparseRequest};
 use crate::tail::Tail;
 use crate::target::Target;
 
@@ -36,9 +33,9 @@ use crate::target::Target;
 #[derive(Debug)]
 pub struct SparseBatch<'a, R, A: Element, D: Dimension, I> {
     /// The input, as its own target.
-    batch: Batch<'a, R, A, D>,
+    pub(super) batch: Batch<'a, R, A, D>,
     named: Named<'a, A, D, I>,
-    tail: Tail,
+    pub(super) tail: Tail,
 }
 
 /// The classes that a target names.
@@ -207,6 +204,53 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
         Ok(output)
     }
 
+    /// The gradient of Σ upstream · output with respect to the input, whose shape it has.
+    ///
+    /// With u the upstream of a term (over the divisor, times the weight), KL(p ‖ q) gives −u·p_j to a named class j; a class of the
+    /// bucket, whose mass is r, gets −u·r·q_j/Σq over the bucket's classes. [From logits](crate::KLDivWithLogitsLoss#gradients) the classes
+    /// of a distribution act on each other. `upstream` has the output's shape: it is a number, or for `PerDistribution` an array of
+    /// the input's shape without the class axis. An upstream of 1 gives the gradient of
+    /// [`value_and_grad`](Self::value_and_grad). There is no gradient with respect to the target.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward); [`OutputShape`](Error::OutputShape) where the upstream does not have the output's shape.
+    ///
+    /// ```
+    /// use kldiv::{KLDivLoss, PerDistribution};
+    /// use ndarray::array;
+    ///
+    /// let log_q = array![[0.5_f64, 0.25, 0.25], [0.25, 0.25, 0.5]].ln();
+    /// let (classes, p) = (array![[0], [2]], array![[0.75], [0.5]]); // a quarter and a half are left
+    /// let batch = KLDivLoss::new(PerDistribution).sparse_batch(&log_q, &classes, &p)?;
+    /// let gradient = batch.backward(&array![1.0, 2.0])?;
+    /// assert_eq!(gradient, array![[-0.75, -0.125, -0.125], [-0.5, -0.5, -1.0]]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn backward(&self, upstream: &R::Buffer<A, D>) -> Result<Array<A, D>, Error> {
+        let mut gradient = zeros(self.batch.input.raw_dim(), self.batch.input.strides())?;
+        self.backward_into(upstream, &mut gradient)?;
+        Ok(gradient)
+    }
+
+    /// Writes the gradient of [`backward`](Self::backward) to `d_input`, which is untouched if the call fails.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward), for the gradient's shape too.
+    pub fn backward_into(
+        &self,
+        upstream: &R::Buffer<A, D>,
+        d_input: &mut ArrayRef<A, D>,
+    ) -> Result<(), Error> {
+        let upstream = R::view::<A, D>(upstream);
+        self.batch.check_output(upstream.shape())?;
+        same_shape(self.batch.input.shape(), d_input.shape())?;
+        let divisor = self.batch.divisor()?;
+        self.check()?;
+        let (scale, upstream) = self.batch.scale_of(upstream);
+        self.total(&self.request(Values::Nothing, scale, divisor), upstream, None, Some(d_input));
+        Ok(())
+    }
+
     /// Writes the value, and the gradient if there is a place for it.
     fn value_into(
         &self,
@@ -223,14 +267,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
             AnyReduction::PerDistribution => (Values::Divergences, Some(output.view_mut())),
             _ => (Values::Total, None),
         };
-        let request = self.request(values, divisor);
-        let mut total = ExactSum::default();
-        if !self.batch.input.is_empty() {
-            let map = |matrices: Matrices<'_, A>| A::compute_sparse(&request, matrices, None);
-            self.arrays(value, gradient, |arrays| {
-                total = map_reduce(arrays, Some(self.batch.axis), false, &map, &merged);
-            });
-        }
+        let total = self.total(&self.request(values, 1.0, divisor), None, value, gradient);
         if values == Values::Total {
             let loss = A::Loss::from_f64(quotient(total.value(), divisor));
             output.first_mut().into_iter().for_each(|output| *output = loss);
@@ -238,18 +275,37 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
         Ok(())
     }
 
-    fn request(&self, values: Values, divisor: f64) -> SparseRequest {
+    /// Computes everything and returns the total, if there is one.
+    fn total(
+        &self,
+        request: &SparseRequest,
+        upstream: Option<ArrayViewD<'_, A::Loss>>,
+        value: Option<ArrayViewMutD<'_, A::Loss>>,
+        d_input: Option<&mut ArrayRef<A, D>>,
+    ) -> ExactSum {
+        if self.batch.input.is_empty() {
+            return ExactSum::default();
+        }
+        let map = |matrices: Matrices<'_, A>| A::compute_sparse(request, matrices, None);
+        self.arrays(upstream, value, d_input, |arrays| {
+            map_reduce(arrays, Some(self.batch.axis), false, &map, &merged)
+        })
+    }
+
+    /// What a call asks for, with the upstream of a scalar loss and its divisor.
+    pub(super) fn request(&self, values: Values, upstream: f64, divisor: f64) -> SparseRequest {
         let (named, is_label) = match self.named {
             Named::Some { classes, .. } => (classes.len_of(Axis(self.batch.axis)), false),
             Named::Label(_) => (1, true),
         };
-        let request = self.batch.request(values, 1.0, divisor);
+        let request = self.batch.request(values, upstream, divisor);
         SparseRequest { request, tail: self.tail, named, is_label }
     }
 
     /// Calls `work` with the arrays of a call.
-    fn arrays<T>(
+    pub(super) fn arrays<T>(
         &self,
+        upstream: Option<ArrayViewD<'_, A::Loss>>,
         value: Option<ArrayViewMutD<'_, A::Loss>>,
         d_input: Option<&mut ArrayRef<A, D>>,
         work: impl FnOnce(Arrays<'_, A, D>) -> T,
@@ -265,73 +321,7 @@ impl<'a, R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'a, 
             }
         };
         let arrays = self.batch.arrays(value, d_input, None);
-        work(Arrays { target, classes: Some(classes), ..arrays })
-    }
-
-    /// Checks classes and, if calls are validated, the operands.
-    fn check(&self) -> Result<(), Error> {
-        let Batch { input, weights, axis, level, tolerance, .. } = self.batch;
-        if input.is_empty() {
-            return Ok(());
-        }
-        let holds = self.batch.rule.holds();
-        if let Some(tolerance) = tolerance {
-            let of_input = Check::new(level, [holds[0], Target::Logits], tolerance);
-            let region = || Region::new([input, input], weights, axis);
-            of_input.map_or(Ok(()), |check| check.batch(&region()))?;
-        }
-        let classes = input.len_of(Axis(axis));
-        let SparseRequest { named, is_label, .. } = self.request(Values::Nothing, 1.0);
-        let least = |tolerance| match self.tail {
-            _ if named == classes => 1.0 - tolerance,
-            Tail::Renormalized => f64::MIN_POSITIVE,
-            _ => 0.0,
-        };
-        let is_checked = !is_label && holds[1] != Target::Logits;
-        let values = tolerance.filter(|_| is_checked).map(|tolerance| ValueCheck {
-            holds: holds[1],
-            least: least(tolerance),
-            tolerance,
-        });
-        let check = SparseCheck { level, classes, values };
-        let map = |matrices: Matrices<'_, A>| check.fault(&matrices).is_none();
-        let fine = self.arrays(None, None, |arrays| {
-            map_reduce(arrays, Some(axis), false, &map, &|a, b| a & b)
-        });
-        if fine { Ok(()) } else { self.first_fault(&check) }
-    }
-
-    /// The error of the first distribution that has a fault.
-    fn first_fault(&self, check: &SparseCheck) -> Result<(), Error> {
-        let class_axis = self.batch.axis;
-        for index in indices(IxDyn(&without(self.batch.input.shape(), class_axis))) {
-            let index = index.slice();
-            let (fault, found) = self.arrays(None, None, |arrays| {
-                let classes = arrays.classes.clone();
-                let lane =
-                    arrays.views(Some(Axis(class_axis))).with_axes(&Lane { index, class_axis });
-                let fault = check.fault(&lane);
-                let entry = if let Some(Fault::OutOfRange { entry }) = fault { entry } else { 0 };
-                let mut place = index.to_vec();
-                place.insert(class_axis, entry);
-                (fault, classes.and_then(|classes| classes.at(&place)))
-            });
-            let index = index.to_vec();
-            match fault {
-                None => {}
-                Some(Fault::OutOfRange { entry }) => {
-                    let (class, classes) = (found.unwrap_or_default(), check.classes);
-                    return Err(Error::ClassOutOfRange { index, entry, class, classes });
-                }
-                Some(Fault::Repeated { class }) => {
-                    return Err(Error::RepeatedClass { index, class });
-                }
-                Some(Fault::Improper { mass }) => {
-                    return Err(Error::NotADistribution { operand: Operand::Target, index, mass });
-                }
-            }
-        }
-        Ok(())
+        work(Arrays { target, classes: Some(classes), upstream, ..arrays })
     }
 }
 
@@ -344,8 +334,8 @@ impl<R: ScalarReduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'_
     pub fn partial(&self) -> Result<Partial, Error> {
         self.check()?;
         let counts = self.batch.counts();
-        let request = self.request(Values::Partial, 1.0);
-        let (loss, moments) = self.arrays(None, None, |arrays| {
+        let request = self.request(Values::Partial, 1.0, 1.0);
+        let (loss, moments) = self.arrays(None, None, None, |arrays| {
             if arrays.input.is_empty() {
                 let moments = moments_of_nothing(self.batch.level, &arrays, self.batch.axis);
                 return (ExactSum::default(), moments);
@@ -367,26 +357,5 @@ impl<R: ScalarReduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'_
             )
         });
         Ok(Partial { loss, moments, counts })
-    }
-}
-
-/// One lane, by its index without the class axis.
-struct Lane<'i> {
-    index: &'i [usize],
-    class_axis: usize,
-}
-
-impl AxisChange<IxDyn, Ix2> for Lane<'_> {
-    fn apply<S: RawData>(&self, array: ArrayBase<S, IxDyn>) -> ArrayBase<S, Ix2> {
-        let (before, after) = self.index.split_at(self.class_axis);
-        let mut lane = array;
-        for &i in before {
-            lane = lane.index_axis_move(Axis(0), i);
-        }
-        for &i in after {
-            lane = lane.index_axis_move(Axis(1), i);
-        }
-        let lane = lane.insert_axis(Axis(0));
-        lane.into_dimensionality().unwrap_or_else(|_| unreachable!("the class axis and a new one"))
     }
 }

@@ -80,7 +80,7 @@ struct Gathered {
     input: Vec<f64>,
     target: Vec<f64>,
     weights: Vec<f64>,
-    /// 1 or the weight for each class, and 0 for the bucket, where that is to contribute nothing.
+    /// One for each lane. Where the bucket is to contribute nothing: with the weight for each class, and 0 for the bucket.
     upstream: Vec<f64>,
     /// Divergences, or terms.
     value: Vec<f64>,
@@ -105,8 +105,10 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
         }
     }
 
-    fn weight(&self, lane: usize) -> f64 {
-        self.matrices.weights.as_ref().map_or(1.0, |weights| weights[[lane, 0]].to_f64())
+    /// The weight of a lane, and its upstream.
+    fn factors(&self, lane: usize) -> [f64; 2] {
+        let Matrices { weights, upstream, .. } = &self.matrices;
+        [weights, upstream].map(|view| view.as_ref().map_or(1.0, |view| view[[lane, 0]].to_f64()))
     }
 
     /// Computes some lanes, and returns their total.
@@ -116,10 +118,10 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
         self.buckets.clear();
         lanes.clone().for_each(|lane| self.gather(lane));
         let wants_gradient = self.matrices.d_input.is_some();
-        let (request, width) = (&self.sparse.request, self.width);
+        let request = Request { classes: self.width, ..self.sparse.request };
         let total = match self.sparse.drops_bucket() {
-            true => self.gathered.run_without_bucket(request, width, wants_gradient, moments),
-            false => self.gathered.run(request, width, wants_gradient, moments),
+            true => self.gathered.run_without_bucket(&request, wants_gradient, moments),
+            false => self.gathered.run(&request, wants_gradient, moments),
         };
         if let Some(value) = &mut self.matrices.value {
             for (lane, &found) in lanes.clone().zip(&self.gathered.value) {
@@ -138,11 +140,20 @@ impl<'s, 'a, A: Number> Gathering<'s, 'a, A> {
     fn gather(&mut self, lane: usize) {
         let SparseRequest { request, .. } = *self.sparse;
         let holds = self.sparse.holds();
-        let weight = self.weight(lane);
+        let [weight, of_lane] = self.factors(lane);
         let entries = &mut self.entries;
-        let Gathered { input, target, weights, .. } = &mut self.gathered;
+        let Gathered { input, target, weights, upstream, .. } = &mut self.gathered;
         let end = input.len() + self.width;
         weights.push(weight);
+        // A weight of 0 gives 0, whatever the upstream is.
+        match self.sparse.drops_bucket() {
+            true => {
+                let each = if weight == 0.0 { 0.0 } else { weight * of_lane };
+                upstream.resize(end - 1, each);
+                upstream.push(0.0);
+            }
+            false => upstream.push(of_lane),
+        }
         if weight == 0.0 {
             self.buckets.push(None);
             self.named.resize(self.named.len() + self.sparse.named, 0);
@@ -237,16 +248,26 @@ impl Gathered {
     fn run(
         &mut self,
         request: &Request,
-        width: usize,
         wants_gradient: bool,
         moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
-        self.value.resize(self.weights.len(), 0.0);
-        let wants_value = request.values == Values::Divergences;
-        let matrices = self.matrices([width, 1], wants_gradient);
-        let matrices =
-            Matrices { value: matrices.value.filter(|_| wants_value), upstream: None, ..matrices };
-        Request { classes: width, ..*request }.compute::<f64>(matrices, moments)
+        let (width, lanes) = (request.classes, self.weights.len());
+        let wants_terms = request.values == Values::Terms;
+        let each = if wants_terms { width } else { 1 };
+        self.value.resize(lanes * each, 0.0);
+        self.gradient.resize(if wants_gradient { self.input.len() } else { 0 }, 0.0);
+        let wants_value = wants_terms || request.values == Values::Divergences;
+        let matrices = Matrices {
+            input: rows(&self.input, width),
+            target: rows(&self.target, width),
+            classes: None,
+            weights: (!wants_terms).then(|| rows(&self.weights, 1)),
+            upstream: Some(rows(&self.upstream, each)),
+            value: wants_value.then(|| rows_mut(&mut self.value, each)),
+            d_input: wants_gradient.then(|| rows_mut(&mut self.gradient, width)),
+            d_target: None,
+        };
+        request.compute::<f64>(matrices, moments)
     }
 
     /// The same, but the last class of each lane, which is part of the softmax, contributes nothing: its term is left out of the
@@ -254,21 +275,13 @@ impl Gathered {
     fn run_without_bucket(
         &mut self,
         request: &Request,
-        width: usize,
         wants_gradient: bool,
         moments: Option<&mut BufferedMoments>,
     ) -> ExactSum {
-        self.value.resize(self.input.len(), 0.0);
-        for &weight in &self.weights {
-            self.upstream.resize(self.upstream.len() + width - 1, weight);
-            self.upstream.push(0.0);
-        }
-        let terms = Request { values: Values::Terms, classes: width, ..*request };
-        let matrices = self.matrices([width, width], wants_gradient);
-        terms.compute::<f64>(Matrices { weights: None, ..matrices }, None);
-
-        let lanes = self.value.chunks_exact(width);
-        let mut sums: Vec<f64> = lanes.map(|terms| terms[..width - 1].iter().sum()).collect();
+        self.run(&Request { values: Values::Terms, ..*request }, wants_gradient, None);
+        let lanes = self.value.chunks_exact(request.classes);
+        let mut sums: Vec<f64> =
+            lanes.map(|terms| terms[..request.classes - 1].iter().sum()).collect();
         self.value.truncate(self.weights.len());
         let wants_value = request.values == Values::Divergences;
         let mut value = Some(rows_mut(&mut self.value, 1)).filter(|_| wants_value);
@@ -278,21 +291,6 @@ impl Gathered {
             results.emit(&Some(rows(&self.weights, 1)), &mut value, lanes, some);
         }
         results.finish()
-    }
-
-    /// The lanes as matrices, with a value for each lane or for each class.
-    fn matrices(&mut self, [width, values]: [usize; 2], wants_gradient: bool) -> Matrices<'_, f64> {
-        self.gradient.resize(if wants_gradient { self.input.len() } else { 0 }, 0.0);
-        Matrices {
-            input: rows(&self.input, width),
-            target: rows(&self.target, width),
-            classes: None,
-            weights: Some(rows(&self.weights, 1)),
-            upstream: Some(rows(&self.upstream, width)),
-            value: Some(rows_mut(&mut self.value, values)),
-            d_input: wants_gradient.then(|| rows_mut(&mut self.gradient, width)),
-            d_target: None,
-        }
     }
 }
 

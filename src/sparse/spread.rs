@@ -77,7 +77,7 @@ impl<A: Number> Spreading<'_, '_, A> {
                     .unwrap_or_else(|_| unreachable!("as long as the lanes")),
                 classes: None,
                 weights: matrices.weights.as_ref().map(|view| view.slice_axis(Axis(0), some)),
-                upstream: None,
+                upstream: matrices.upstream.as_ref().map(|view| view.slice_axis(Axis(0), some)),
                 value: matrices.value.as_mut().map(|view| view.slice_axis_mut(Axis(0), some)),
                 d_input: gradient.filter(|_| wants_gradient),
                 d_target: None,
