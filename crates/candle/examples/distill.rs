@@ -12,10 +12,10 @@ use std::{env, fs};
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use candle_nn::{AdamW, Linear, Module, Optimizer, ParamsAdamW};
-use kldiv::{BatchMean, KLDivWithLogitsLoss, Target};
+use kldiv::{BatchMean, KLDivWithLogitsLoss};
 use kldiv_candle::KlDiv;
 use kldiv_digits::{CLASSES, Digits};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use ndarray_rand::rand_distr::StandardNormal;
 use plotters::prelude::*;
 use rand::rngs::StdRng;
@@ -31,7 +31,17 @@ const BATCH: usize = 20;
 const RATE: f64 = 1e-3;
 const TEMPERATURE: f64 = 2.0;
 
-type Criterion = KLDivWithLogitsLoss<BatchMean>;
+/// The loss of logits against a batch of targets: labels, or a teacher's logits.
+type Loss = fn(&Tensor, &Tensor) -> Result<Tensor>;
+
+fn hard(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    KLDivWithLogitsLoss::new(BatchMean).loss_labels(logits, labels)
+}
+
+fn soft(logits: &Tensor, teacher: &Tensor) -> Result<Tensor> {
+    let criterion = KLDivWithLogitsLoss::new(BatchMean).temperature(TEMPERATURE);
+    criterion.times_temperature_squared(true).loss(logits, teacher)
+}
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let path = env::args().nth(1).unwrap_or_else(|| "target/candle-distill.svg".into());
@@ -70,11 +80,8 @@ struct Run {
 fn distill(digits: &Digits, seed: u64) -> Result<Run> {
     let mut rng = StdRng::seed_from_u64(seed);
     let (seen, held_out) = digits.split(TEACHER_IMAGES, &mut rng);
-    let hard = Criterion::new(BatchMean).target(Target::Probabilities);
-    let soft = Criterion::new(BatchMean).temperature(TEMPERATURE).times_temperature_squared(true);
-
     let teacher = Network::new([64, 64, CLASSES], &mut rng)?;
-    let (images, labels) = (tensor(&seen.images)?, one_hot(&seen)?);
+    let (images, labels) = (tensor(&seen.images)?, labels_of(&seen)?);
     let mut optimizer = teacher.optimizer()?;
     for _ in 0..TEACHER_EPOCHS {
         epoch(&teacher, &mut optimizer, hard, &images, &labels, &mut rng)?;
@@ -85,18 +92,18 @@ fn distill(digits: &Digits, seed: u64) -> Result<Run> {
     let (few, _) = seen.split(STUDENT_IMAGES, &mut rng);
     // The graph of the teacher ends here.
     let logits = teacher.logits(&tensor(&few.images)?)?.detach();
-    let lessons = [(hard, one_hot(&few)?), (soft, logits)];
+    let lessons: [(Loss, Tensor); 2] = [(hard, labels_of(&few)?), (soft, logits)];
     let (few, unseen) = (tensor(&few.coarse().images)?, tensor(&held_out.coarse().images)?);
-    let labels = one_hot(&held_out)?;
-    for (student, (criterion, targets)) in lessons.into_iter().enumerate() {
+    let labels = labels_of(&held_out)?;
+    for (student, (loss_of, targets)) in lessons.into_iter().enumerate() {
         // Both students start from the same weights and see the images in the same order.
         let mut rng = rng.clone();
         let network = Network::new([16, 32, CLASSES], &mut rng)?;
         let mut optimizer = network.optimizer()?;
         for at in 0..STUDENT_EPOCHS {
-            let loss = epoch(&network, &mut optimizer, criterion, &few, &targets, &mut rng)?;
+            let loss = epoch(&network, &mut optimizer, loss_of, &few, &targets, &mut rng)?;
             run.losses[2 * student][at] = loss;
-            let loss = hard.loss(&network.logits(&unseen)?.detach(), &labels)?;
+            let loss = hard(&network.logits(&unseen)?.detach(), &labels)?;
             run.losses[2 * student + 1][at] = loss.to_scalar::<f32>()?.into();
         }
         run.accuracies[1 + student] = accuracy(&network, &unseen, &held_out)?;
@@ -108,7 +115,7 @@ fn distill(digits: &Digits, seed: u64) -> Result<Run> {
 fn epoch(
     network: &Network,
     optimizer: &mut AdamW,
-    criterion: Criterion,
+    loss_of: Loss,
     images: &Tensor,
     targets: &Tensor,
     rng: &mut StdRng,
@@ -119,24 +126,21 @@ fn epoch(
     for batch in order.chunks(BATCH) {
         let batch = Tensor::new(batch, &Device::Cpu)?;
         let logits = network.logits(&images.index_select(&batch, 0)?)?;
-        let loss = criterion.loss(&logits, &targets.index_select(&batch, 0)?)?;
+        let loss = loss_of(&logits, &targets.index_select(&batch, 0)?)?;
         optimizer.backward_step(&loss)?;
         sum += f64::from(loss.to_scalar::<f32>()?) * batch.elem_count() as f64;
     }
     Ok(sum / order.len() as f64)
 }
 
-/// The labels as distributions.
-fn one_hot(digits: &Digits) -> Result<Tensor> {
-    let labels: Vec<usize> = digits.labels.iter().map(|&label| label as usize).collect();
-    tensor(&Array2::eye(CLASSES).select(Axis(0), &labels))
+fn labels_of(digits: &Digits) -> Result<Tensor> {
+    Tensor::from_iter(digits.labels.iter().copied(), &Device::Cpu)
 }
 
 /// The share of the images whose largest logit is that of their digit.
 fn accuracy(network: &Network, images: &Tensor, digits: &Digits) -> Result<f64> {
     let found = network.logits(images)?.argmax(D::Minus1)?;
-    let labels = Tensor::from_iter(digits.labels.iter().copied(), &Device::Cpu)?;
-    let right = found.eq(&labels)?;
+    let right = found.eq(&labels_of(digits)?)?;
     right.to_dtype(DType::F64)?.mean_all()?.to_scalar()
 }
 

@@ -3,8 +3,8 @@
 use candle_core::WithDType;
 use kldiv::ndarray::{ArrayD, ArrayRef, ArrayViewD, IxDyn, arr0};
 use kldiv::{
-    AnyReduction, Batch, BatchMean, DistributionMean, Element, Error, KLDivLoss,
-    KLDivWithLogitsLoss, Mean, PerDistribution, Pointwise, Reduction, Sum, SumOver,
+    AnyReduction, Batch, BatchMean, ClassIndex, DistributionMean, Element, Error, KLDivLoss,
+    KLDivWithLogitsLoss, Mean, PerDistribution, Pointwise, Reduction, SparseBatch, Sum, SumOver,
 };
 
 /// A number that tensors and losses share: `f32`, `f64`, `f16` or `bf16`.
@@ -22,31 +22,57 @@ pub trait Criterion: Copy + Send + Sync + 'static {
         input: &'a ArrayRef<A, IxDyn>,
         target: &'a ArrayRef<A, IxDyn>,
     ) -> Result<Batch<'a, Self::Reduction, A, IxDyn>, Error>;
-}
 
-impl<R: TensorReduction> Criterion for KLDivLoss<R> {
-    type Reduction = R;
-
-    fn batch<'a, A: Element>(
+    /// The checked input with a target that names some classes.
+    fn sparse_batch<'a, A: Element, I: ClassIndex>(
         &self,
         input: &'a ArrayRef<A, IxDyn>,
-        target: &'a ArrayRef<A, IxDyn>,
-    ) -> Result<Batch<'a, R, A, IxDyn>, Error> {
-        self.batch(input, target)
-    }
-}
+        classes: &'a ArrayRef<I, IxDyn>,
+        values: &'a ArrayRef<A, IxDyn>,
+    ) -> Result<SparseBatch<'a, Self::Reduction, A, IxDyn, I>, Error>;
 
-impl<R: TensorReduction> Criterion for KLDivWithLogitsLoss<R> {
-    type Reduction = R;
-
-    fn batch<'a, A: Element>(
+    /// The checked input with a label for each distribution.
+    fn labels_batch<'a, A: Element, I: ClassIndex>(
         &self,
         input: &'a ArrayRef<A, IxDyn>,
-        target: &'a ArrayRef<A, IxDyn>,
-    ) -> Result<Batch<'a, R, A, IxDyn>, Error> {
-        self.batch(input, target)
-    }
+        labels: &'a ArrayRef<I, IxDyn>,
+    ) -> Result<SparseBatch<'a, Self::Reduction, A, IxDyn, I>, Error>;
 }
+
+macro_rules! criteria {
+    ($($criterion:ident),*) => {$(
+        impl<R: TensorReduction> Criterion for $criterion<R> {
+            type Reduction = R;
+
+            fn batch<'a, A: Element>(
+                &self,
+                input: &'a ArrayRef<A, IxDyn>,
+                target: &'a ArrayRef<A, IxDyn>,
+            ) -> Result<Batch<'a, R, A, IxDyn>, Error> {
+                self.batch(input, target)
+            }
+
+            fn sparse_batch<'a, A: Element, I: ClassIndex>(
+                &self,
+                input: &'a ArrayRef<A, IxDyn>,
+                classes: &'a ArrayRef<I, IxDyn>,
+                values: &'a ArrayRef<A, IxDyn>,
+            ) -> Result<SparseBatch<'a, R, A, IxDyn, I>, Error> {
+                self.sparse_batch(input, classes, values)
+            }
+
+            fn labels_batch<'a, A: Element, I: ClassIndex>(
+                &self,
+                input: &'a ArrayRef<A, IxDyn>,
+                labels: &'a ArrayRef<I, IxDyn>,
+            ) -> Result<SparseBatch<'a, R, A, IxDyn, I>, Error> {
+                self.labels_batch(input, labels)
+            }
+        }
+    )*};
+}
+
+criteria!(KLDivLoss, KLDivWithLogitsLoss);
 
 /// A reduction whose output becomes a tensor: each of the eight.
 pub trait TensorReduction: Reduction {

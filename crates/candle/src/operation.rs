@@ -4,37 +4,56 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Storage, Tensor, WithDType,
-    bail,
+    CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor, WithDType, bail,
 };
-use kldiv::Batch;
-use kldiv::ndarray::{ArrayD, IxDyn};
+use kldiv::ndarray::{ArrayD, ArrayRef, IxDyn};
+use kldiv::{Element, Reduction};
 
+use crate::calls::Calls;
 use crate::criterion::{Criterion, Number, TensorReduction};
 use crate::error::refused;
-use crate::storage::{NAME, Stored, check_device, in_order, loss_type, view, with_number};
+use crate::storage::{
+    NAME, Stored, check_constant, check_device, in_order, loss_type, stored, view, with_index,
+    with_number,
+};
+
+/// What the second operand holds.
+#[derive(Clone)]
+pub enum Against {
+    /// A target of the input's shape.
+    Target,
+    /// The values of these classes.
+    Values(Tensor),
+    /// A class for each distribution.
+    Labels,
+}
 
 /// The loss of a pair of tensors.
 pub fn loss<C: Criterion>(
     criterion: C,
     input: &Tensor,
     target: &Tensor,
+    against: Against,
     weights: Option<&Tensor>,
 ) -> Result<Tensor> {
     check_device(input.device(), "input")?;
-    check_device(target.device(), "target")?;
-    if input.dtype() != target.dtype() {
+    match &against {
+        Against::Target => check_device(target.device(), "target")?,
+        Against::Values(classes) => {
+            check_constant(classes, "classes")?;
+            check_constant(target, "values")?;
+        }
+        Against::Labels => check_constant(target, "labels")?,
+    }
+    if !matches!(against, Against::Labels) && input.dtype() != target.dtype() {
         let (lhs, rhs) = (input.dtype(), target.dtype());
         return Err(Error::DTypeMismatchBinaryOp { lhs, rhs, op: NAME }.bt());
     }
     let weights = weights.map(|weights| {
-        check_device(weights.device(), "weights")?;
-        if weights.track_op() {
-            bail!("{NAME} has no gradient of the weights: pass weights.detach()");
-        }
+        check_constant(weights, "weights")?;
         weights.to_dtype(loss_type(input.dtype()))
     });
-    let settings = Settings { criterion, weights: weights.transpose()? };
+    let settings = Settings { criterion, against, weights: weights.transpose()? };
     let one_pass = C::Reduction::IS_SCALAR && input.track_op() && !target.track_op();
     input.apply_op2(target, Loss { settings, one_pass, gradient: Arc::default() })
 }
@@ -42,6 +61,7 @@ pub fn loss<C: Criterion>(
 #[derive(Clone)]
 struct Settings<C> {
     criterion: C,
+    against: Against,
     /// One for each distribution, of the type of the loss.
     weights: Option<Tensor>,
 }
@@ -51,24 +71,41 @@ impl<C: Criterion> Settings<C> {
     fn with_batch<A: Number, T>(
         &self,
         [input, target]: [Stored<'_>; 2],
-        work: impl FnOnce(Batch<'_, C::Reduction, A, IxDyn>) -> std::result::Result<T, kldiv::Error>,
+        work: impl FnOnce(&dyn Calls<'_, C::Reduction, A>) -> std::result::Result<T, kldiv::Error>,
     ) -> Result<T> {
-        let (input, target) = (view::<A>(input)?, view::<A>(target)?);
+        let (criterion, input) = (&self.criterion, view::<A>(input)?);
         let weights = self.weights.as_ref().map(Tensor::storage_and_layout);
-        let weights = match &weights {
-            None => None,
-            Some((storage, layout)) => match &**storage {
-                Storage::Cpu(storage) => Some(view::<A::Loss>((storage, layout))?),
-                _ => bail!("{NAME}: the weights have left the CPU"),
-            },
-        };
-        let batch = self.criterion.batch(&input, &target);
-        let batch = batch.and_then(|batch| match &weights {
-            Some(weights) => batch.weights(weights),
-            None => Ok(batch),
-        });
-        batch.and_then(work).map_err(refused)
+        let weights = weights.as_ref().map(|held| view::<A::Loss>(stored(held)?)).transpose()?;
+        let weights = weights.as_deref();
+        match &self.against {
+            Against::Target => {
+                let target = view::<A>(target)?;
+                weighted(criterion.batch(&input, &target), weights, work)
+            }
+            Against::Values(classes) => with_index!(classes.dtype(), I => {
+                let (held, values) = (classes.storage_and_layout(), view::<A>(target)?);
+                let classes = view::<I>(stored(&held)?)?;
+                weighted(criterion.sparse_batch(&input, &classes, &values), weights, work)
+            }),
+            Against::Labels => with_index!(target.0.dtype(), I => {
+                let labels = view::<I>(target)?;
+                weighted(criterion.labels_batch(&input, &labels), weights, work)
+            }),
+        }
     }
+}
+
+/// Does work on a batch, with its weights if there are any.
+fn weighted<'a, R: Reduction, A: Element, B: Calls<'a, R, A>, T>(
+    batch: std::result::Result<B, kldiv::Error>,
+    weights: Option<&'a ArrayRef<A::Loss, IxDyn>>,
+    work: impl FnOnce(&dyn Calls<'_, R, A>) -> std::result::Result<T, kldiv::Error>,
+) -> Result<T> {
+    let batch = batch.and_then(|batch| match weights {
+        Some(weights) => batch.weights(weights),
+        None => Ok(batch),
+    });
+    batch.and_then(|batch| work(&batch)).map_err(refused)
 }
 
 /// The gradient with respect to the input for an upstream of 1, from the pass that computes the value until the first

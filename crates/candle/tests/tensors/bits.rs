@@ -9,26 +9,7 @@ use kldiv::{
 };
 use kldiv_candle::KlDiv;
 
-use crate::common::{AXIS, array, bits, gradient, log_q, tensor};
-
-const REDUCTIONS: [AnyReduction; 7] = [
-    AnyReduction::Pointwise,
-    AnyReduction::PerDistribution,
-    AnyReduction::Sum,
-    AnyReduction::Mean,
-    AnyReduction::BatchMean,
-    AnyReduction::DistributionMean,
-    AnyReduction::SumOver(7.0),
-];
-
-/// An upstream that is not 1.
-fn upstream(loss: &Tensor) -> Result<Tensor> {
-    let count = loss.elem_count();
-    Tensor::arange(0, count as u32, &Device::Cpu)?
-        .to_dtype(loss.dtype())?
-        .affine(0.1, 0.3)?
-        .reshape(loss.shape())
-}
+use crate::common::{AXIS, REDUCTIONS, array, bits, gradient, log_q, same, tensor, upstream};
 
 /// Compares loss and gradients with those of arrays. `$place` makes the operands of variables.
 macro_rules! check {
@@ -47,18 +28,13 @@ macro_rules! check {
         let weights = weights.map(array);
         let batch = criterion.batch(&ax, &at).unwrap();
         let batch = weights.iter().fold(batch, |batch, weights| batch.weights(weights).unwrap());
-        let expected = tensor(&batch.forward().unwrap());
-        assert_eq!(loss.dtype(), expected.dtype());
-        assert_eq!(bits(&loss), bits(&expected), "{criterion:?}");
-
+        same(&loss, &tensor(&batch.forward().unwrap()), &criterion);
         let u = upstream(&loss)?;
         let expected = batch.backward(&array(&u)).unwrap();
         for (var, view, expected) in [(&x_var, &x, expected.input), (&t_var, &t, expected.target)] {
-            let found = gradient(&loss, &u, var)?;
             // Through the same operations of candle.
             let expected = gradient(view, &tensor(&expected), var)?;
-            assert_eq!(found.dtype(), dtype);
-            assert_eq!(bits(&found), bits(&expected), "{criterion:?}");
+            same(&gradient(&loss, &u, var)?, &expected, &criterion);
         }
     }};
 }

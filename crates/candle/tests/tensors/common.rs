@@ -1,6 +1,9 @@
 //! Tensors and arrays of the same numbers.
 
+use std::fmt::Debug;
+
 use candle_core::{DType, Device, Result, Tensor, Var, WithDType};
+use kldiv::AnyReduction;
 use kldiv::ndarray::{ArrayD, IxDyn};
 use kldiv_bench::{Shape, log_probabilities};
 use ndarray_rand::RandomExt;
@@ -10,6 +13,16 @@ use rand::rngs::StdRng;
 
 pub const SHAPE: [usize; 3] = [4, 5, 3];
 pub const AXIS: usize = 1;
+
+pub const REDUCTIONS: [AnyReduction; 7] = [
+    AnyReduction::Pointwise,
+    AnyReduction::PerDistribution,
+    AnyReduction::Sum,
+    AnyReduction::Mean,
+    AnyReduction::BatchMean,
+    AnyReduction::DistributionMean,
+    AnyReduction::SumOver(7.0),
+];
 
 /// Log-probabilities along the axis.
 pub fn log_q(seed: u64) -> Tensor {
@@ -37,6 +50,21 @@ pub fn array<T: WithDType>(tensor: &Tensor) -> ArrayD<T> {
 pub fn bits(tensor: &Tensor) -> (Vec<usize>, Vec<u64>) {
     let numbers = tensor.to_dtype(DType::F64).expect("numbers");
     (tensor.dims().to_vec(), array(&numbers).iter().map(|number: &f64| number.to_bits()).collect())
+}
+
+/// Checks types, shapes and bits.
+pub fn same(found: &Tensor, expected: &Tensor, what: &dyn Debug) {
+    assert_eq!(found.dtype(), expected.dtype(), "{what:?}");
+    assert_eq!(bits(found), bits(expected), "{what:?}");
+}
+
+/// An upstream that is not 1.
+pub fn upstream(loss: &Tensor) -> Result<Tensor> {
+    let count = loss.elem_count();
+    Tensor::arange(0, count as u32, &Device::Cpu)?
+        .to_dtype(loss.dtype())?
+        .affine(0.1, 0.3)?
+        .reshape(loss.shape())
 }
 
 /// The gradient of Σ upstream · output.

@@ -4,7 +4,7 @@ use candle_core::{D, DType, Device, Result, Tensor, Var};
 use candle_nn::ops::log_softmax;
 use kldiv::ndarray::Axis;
 use kldiv::{
-    BatchMean, DistributionMean, Error, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Sum,
+    BatchMean, DistributionMean, Error, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Sum, Tail,
     Target,
 };
 use kldiv_candle::{KlDiv, cause};
@@ -65,6 +65,27 @@ fn gradients_through_a_network_are_finite_differences() -> Result<()> {
 
     let plain = KLDivLoss::new(DistributionMean);
     differentiate(&network, || plain.loss(&log_softmax(&network.logits(&x)?, D::Minus1)?, &p))?;
+
+    // Two classes named, and labels.
+    let classes = Tensor::new(&[[2_u32, 0], [1, 0], [0, 2], [1, 2], [2, 1]], &Device::Cpu)?;
+    let values = p.gather(&classes, D::Minus1)?;
+    let labels = classes.narrow(1, 0, 1)?.squeeze(1)?.to_dtype(DType::I64)?;
+    for tail in [Tail::Bucket, Tail::Uniform, Tail::Renormalized, Tail::Dropped] {
+        let (each, soft) = (each.tail(tail), soft.target(Target::Probabilities).tail(tail));
+        differentiate(&network, || soft.loss_sparse(&network.logits(&x)?, &classes, &values))?;
+        differentiate(&network, || {
+            let logits = network.logits(&x)?;
+            each.loss_sparse_weighted(&logits, &classes, &values, &weights)?.sqr()?.sum_all()
+        })?;
+        differentiate(&network, || {
+            each.loss_labels_weighted(&network.logits(&x)?, &labels, &weights)?.sqr()?.sum_all()
+        })?;
+        let plain = plain.tail(tail);
+        differentiate(&network, || {
+            let log_q = log_softmax(&network.logits(&x)?, D::Minus1)?;
+            plain.loss_sparse(&log_q, &classes, &values)? + plain.loss_labels(&log_q, &labels)?
+        })?;
+    }
 
     // The network on the target's side, then on both.
     differentiate(&network, || soft.loss(&teacher, &network.logits(&x)?))?;
