@@ -64,8 +64,8 @@ pub enum Error {
     },
     /// In a [validated](crate::KLDivLoss::validated) call: `!(|mass − 1| <= tolerance)`, a probability below 0, or
     /// `!(x <= tolerance)` for a log-probability x. The input is checked before the target, and the lowest index is reported. For the
-    /// values of a sparse target with k < C classes: `!(0 <= mass && mass <= 1 + tolerance)`, and with `Tail::Renormalized` also a
-    /// mass of 0.
+    /// values of a sparse target with k < C classes: `!(0 <= mass && mass <= 1 + tolerance)`. With `Tail::Renormalized`, for any k:
+    /// `!(0 < mass && mass <= 1 + tolerance)`.
     NotADistribution {
         /// The operand.
         operand: Operand,

@@ -136,7 +136,8 @@ impl<R: Reduction> KLDivLoss<R> {
     /// Makes every call check that both operands hold distributions.
     ///
     /// The masses, Σt (or Σeʸ) and Σeˣ over the classes, must be within `tolerance` of 1. No probability may be negative, and no
-    /// log-probability above `tolerance`. NaN is refused. Distributions of weight 0 are not checked.
+    /// log-probability above `tolerance`. NaN is refused. Distributions of weight 0 are not checked. The named classes of a
+    /// [sparse target](Self::sparse_batch) may have less mass: see [`NotADistribution`](Error::NotADistribution).
     ///
     /// A call refuses other operands with [`NotADistribution`](Error::NotADistribution), which
     /// names the first bad distribution, and writes nothing. [`Batch::diagnose`] tells more.

@@ -192,7 +192,7 @@ fn only_outputs_are_allocated() {
     check_forward(4_000_000, 8, 0);
     check_forward(4_000_000, 4_000_000, 1);
     check_one_thread(4_000_000);
-    for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (4_000_000, 1)] {
+    for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (32_000, 1), (4_000_000, 1)] {
         check_logits(4_000_000, classes, axis);
     }
     for (classes, axis) in [(1000, 1), (8, 1), (1000, 0), (8, 0), (10_000, 1)] {

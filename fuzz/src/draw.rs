@@ -134,9 +134,11 @@ fn shape(bytes: &mut Unstructured) -> Result<Vec<usize>> {
 }
 
 fn divergence(bytes: &mut Unstructured) -> Result<Divergence> {
-    let parameter = match bytes.ratio(1, 16)? {
-        true => bytes.arbitrary()?,
-        false => (f64::from(bytes.arbitrary::<u16>()?) + 0.5) / 65536.0,
+    let parameter = match bytes.int_in_range(0..=15)? {
+        0 => bytes.arbitrary()?,
+        // ½ has a formula of its own.
+        1..=4 => *bytes.choose(&[0.0, 0.5, 1.0])?,
+        _ => (f64::from(bytes.arbitrary::<u16>()?) + 0.5) / 65536.0,
     };
     Ok(match bytes.int_in_range(0..=7)? {
         0 => Divergence::Forward,

@@ -195,6 +195,8 @@ impl SparseCall {
         assert_eq!(value.as_ref().err(), gradient.as_ref().err());
         let (value, (same, gradient), partial) = (value?, gradient?, partial?);
         assert_eq!(bits(&value), bits(&same));
+        let ones = value.mapv(|_| A::Wide::of(1.0));
+        assert_eq!(bits(&batch.backward(&ones)?), bits(&gradient));
         let words = partial.to_words().into_iter().chain(partial.extremes());
         Ok(vec![bits(&value), bits(&gradient), words.map(|word| word as u64).collect()])
     }

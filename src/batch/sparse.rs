@@ -23,8 +23,8 @@ use crate::target::Target;
 /// [`labels_batch`](crate::KLDivLoss::labels_batch), and by those of
 /// [`KLDivWithLogitsLoss`](crate::KLDivWithLogitsLoss::sparse_batch). It borrows its operands and is `Copy`.
 ///
-/// No array of the batch's size is made for them: k numbers a distribution, or with [`Tail::Uniform`], and where k = C, the target of
-/// a few distributions at a time for each thread. The order of the named classes changes no bit, nor do strides or the number of
+/// No array of the batch's size is made for them: k numbers a distribution. With [`Tail::Uniform`], where k = C, and up to 64 classes
+/// also for labels and [`Tail::Renormalized`], it is the target of a few distributions at a time for each thread. The order of the named classes changes no bit, nor do strides or the number of
 /// threads. There is no gradient with respect to the target: it is stored or served, and which classes are its best has no
 /// derivative.
 ///

@@ -55,8 +55,8 @@ impl<R: Reduction, A: Element, D: Dimension, I: ClassIndex> SparseBatch<'_, R, A
         let classes = input.len_of(Axis(axis));
         let SparseRequest { named, is_label, .. } = self.request(Values::Nothing, 1.0, 1.0);
         let least = |tolerance| match self.tail {
-            _ if named == classes => 1.0 - tolerance,
             Tail::Renormalized => f64::MIN_POSITIVE,
+            _ if named == classes => 1.0 - tolerance,
             _ => 0.0,
         };
         let is_checked = !is_label && holds[1] != Target::Logits;

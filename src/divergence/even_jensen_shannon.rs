@@ -65,10 +65,13 @@ fn slopes<T: Real, const CAREFUL: bool>(pair: Pair<T>) -> (T, T) {
 
 impl Formula for EvenJensenShannon {
     const USES_Q: bool = true;
-    const HAS_ONE_FORM: bool = true;
     const TERM_READS_GREATER: bool = true;
     const IS_NARROW: bool = true;
     const ALLOWS_ZERO_P: bool = false;
+
+    fn has_one_form(self) -> bool {
+        true
+    }
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {

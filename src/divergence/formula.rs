@@ -18,19 +18,36 @@ pub struct Pair<T> {
     pub log_q: T,
 }
 
-/// Which form of a divergence is wanted: the plain one, or the generalized one, of which no term is negative.
-#[derive(Clone, Copy, Debug)]
-pub struct Forms {
-    /// Whether the terms are those of the generalized form.
-    pub generalized_terms: bool,
-    /// Whether the derivatives are.
-    pub generalized_slopes: bool,
+/// The form of the terms of a divergence, and the form of its derivatives.
+///
+/// The generalized form has no negative term. Over two distributions both forms have the same sum, and from logits the same
+/// gradients, but not the same rounding errors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Forms {
+    /// Both of the plain form.
+    Plain,
+    /// Both of the generalized form.
+    Generalized,
+    /// Terms of the generalized form, derivatives of the plain one: both are accurate where p and q are far apart.
+    Far,
 }
 
 impl Forms {
     /// The same form of both.
     pub const fn both(generalized: bool) -> Self {
-        Forms { generalized_terms: generalized, generalized_slopes: generalized }
+        if generalized { Forms::Generalized } else { Forms::Plain }
+    }
+
+    /// Whether the terms are those of the generalized form.
+    #[inline(always)]
+    pub fn generalized_terms(self) -> bool {
+        self != Forms::Plain
+    }
+
+    /// Whether the derivatives are those of the generalized form.
+    #[inline(always)]
+    pub fn generalized_slopes(self) -> bool {
+        self == Forms::Generalized
     }
 }
 
@@ -44,8 +61,6 @@ pub trait Formula: Copy + Send + Sync + 'static {
     const USES_Q: bool;
     /// Whether the term reads only the greater of p and q, for which D tells the sides apart. Both may then stand for it.
     const TERM_READS_GREATER: bool = false;
-    /// Whether the plain form and the generalized one are the same.
-    const HAS_ONE_FORM: bool = false;
     /// Whether from logits the sums of a lane give the divergence and its gradients in closed form.
     const HAS_CLOSED_FORM: bool = false;
     /// Whether e^(−D) must not overflow without special care: ln p and ln q then lie within some half of the range of the exponential.
@@ -53,6 +68,10 @@ pub trait Formula: Copy + Send + Sync + 'static {
     /// Whether a class with p = 0 and a finite ln q needs no special care: D is then some finite number.
     const ALLOWS_ZERO_P: bool;
 
+    /// Whether the plain form and the generalized one are the same.
+    fn has_one_form(self) -> bool {
+        false
+    }
     /// F.
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T;
     /// ∂F/∂(ln q).

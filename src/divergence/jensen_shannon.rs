@@ -54,9 +54,12 @@ impl JensenShannon {
 
 impl Formula for JensenShannon {
     const USES_Q: bool = true;
-    const HAS_ONE_FORM: bool = true;
     const IS_NARROW: bool = true;
     const ALLOWS_ZERO_P: bool = false;
+
+    fn has_one_form(self) -> bool {
+        true
+    }
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {

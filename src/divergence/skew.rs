@@ -132,7 +132,7 @@ impl Formula for Skew {
         let generalized = if generalized < T::ZERO { T::ZERO } else { generalized };
         if !CAREFUL {
             // Adding 0 makes a zero positive.
-            return if self.forms.generalized_terms { generalized } else { plain } + T::ZERO;
+            return if self.forms.generalized_terms() { generalized } else { plain } + T::ZERO;
         }
         // A target that underflows weighs nothing beside a model that is finite.
         let weightless = (p == T::ZERO) & (pair.is_absent_in_p() | (pair.log_q != T::INFINITY));
@@ -141,7 +141,7 @@ impl Formula for Skew {
         let generalized = if p == T::ZERO { rest * q } else { generalized };
         let is_infinite = ((p == T::INFINITY) | (q == T::INFINITY)) & (pair.log_ratio != T::ZERO);
         let generalized = if is_infinite { T::INFINITY } else { generalized };
-        let term = if self.forms.generalized_terms { generalized } else { plain };
+        let term = if self.forms.generalized_terms() { generalized } else { plain };
         (if pair.log_ratio == T::ZERO { T::ZERO } else { term }) + nan
     }
 
@@ -151,12 +151,12 @@ impl Formula for Skew {
             (self.mixture::<T, CAREFUL>(pair), pair);
         // q·p/m, from the side that is small.
         let both = if log_ratio >= T::ZERO { q * m.share_p } else { p * m.share_q };
-        let slope = if self.forms.generalized_slopes {
+        let slope = if self.forms.generalized_slopes() {
             rest * q * (m.w * m.share_p)
         } else {
             -(rest * both)
         };
-        let slope = if CAREFUL & (log_ratio == -T::INFINITY) & self.forms.generalized_slopes {
+        let slope = if CAREFUL & (log_ratio == -T::INFINITY) & self.forms.generalized_slopes() {
             rest * q
         } else {
             slope
@@ -174,7 +174,7 @@ impl Formula for Skew {
         let generalized = T::from_f64(self.shares.s) * (m.w * m.share_p);
         let is_limit = CAREFUL & (pair.log_ratio == T::INFINITY);
         let generalized = if is_limit { -rest } else { generalized };
-        (if self.forms.generalized_slopes { generalized } else { plain }) - m.log_p + nan
+        (if self.forms.generalized_slopes() { generalized } else { plain }) - m.log_p + nan
     }
 
     #[inline(always)]
@@ -191,6 +191,6 @@ impl OneSided for Skew {
         let without_p = CAREFUL & (pair.log_ratio == -T::INFINITY);
         let lack_p = if without_p { T::ONE } else { lack_p };
         // Adding 0 makes a zero positive.
-        rest * (if self.forms.generalized_slopes { lack_p } else { -m.share_p }) + nan + T::ZERO
+        rest * (if self.forms.generalized_slopes() { lack_p } else { -m.share_p }) + nan + T::ZERO
     }
 }

@@ -69,9 +69,13 @@ impl Formula for Symmetric {
     const USES_Q: bool = true;
     const ALLOWS_ZERO_P: bool = false;
 
+    fn has_one_form(self) -> bool {
+        self.a == self.b
+    }
+
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let generalized = self.forms.generalized_terms;
+        let generalized = self.forms.generalized_terms();
         let (Shares { a, b, c }, Pair { p, q, .. }) = (self.shares::<T>(generalized), pair);
         let (d, nan) = pair.ratio::<CAREFUL>();
         let near = Near::of(d);
@@ -97,7 +101,7 @@ impl Formula for Symmetric {
 
     #[inline(always)]
     fn d_log_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let generalized = self.forms.generalized_slopes;
+        let generalized = self.forms.generalized_slopes();
         let Shares { a, b, c } = self.shares::<T>(generalized);
         let (d, nan) = pair.ratio::<CAREFUL>();
         let (near, Pair { p, q, .. }) = (Near::of(d), pair);
@@ -118,7 +122,7 @@ impl Formula for Symmetric {
     #[inline(always)]
     fn d_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
         let pair = pair.without_q_first::<CAREFUL>();
-        let generalized = self.forms.generalized_slopes;
+        let generalized = self.forms.generalized_slopes();
         let Shares { a, b, c } = self.shares::<T>(generalized);
         let (d, nan) = pair.ratio::<CAREFUL>();
         let (near, rest) = (Near::of(d), T::from_f64(if generalized { self.b } else { self.a }));
@@ -134,7 +138,7 @@ impl Formula for Symmetric {
 
     #[inline(always)]
     fn d_log_p<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let generalized = self.forms.generalized_slopes;
+        let generalized = self.forms.generalized_slopes();
         let Shares { a, b, c } = self.shares::<T>(generalized);
         let (d, nan) = pair.ratio::<CAREFUL>();
         let (near, rest) = (Near::of(d), T::from_f64(if generalized { self.b } else { self.a }));

@@ -124,16 +124,17 @@ impl Check for Neutral {
 
 fn each_of_the_family(check: impl Check) {
     check.formula(Reversed(Forward));
-    check.formula(Symmetric::new([0.3, 0.7], Forms::both(false)));
-    check.formula(Symmetric::new([0.3, 0.7], Forms::both(true)));
-    check.formula(Symmetric::new([0.0, 1.0], Forms::both(true)));
-    check.formula(Symmetric::new([1.0, 1.0], Forms::both(false)));
+    for forms in [Forms::Plain, Forms::Generalized, Forms::Far] {
+        check.formula(Symmetric::new([0.3, 0.7], forms));
+    }
+    check.formula(Symmetric::new([0.0, 1.0], Forms::Generalized));
+    check.formula(Symmetric::new([1.0, 1.0], Forms::Plain));
     check.formula(EvenJensenShannon);
     for beta in [1e-9, 0.3, 0.5, 0.9] {
         check.formula(JensenShannon::new(beta));
     }
     for alpha in [1e-9, 0.1, 0.9] {
-        for forms in [false, true].map(Forms::both) {
+        for forms in [Forms::Plain, Forms::Generalized, Forms::Far] {
             check.formula(Skew::new(alpha, forms));
             check.formula(Reversed(Skew::new(alpha, forms)));
         }

@@ -22,8 +22,11 @@ impl TotalVariation {
 
 impl Formula for TotalVariation {
     const USES_Q: bool = true;
-    const HAS_ONE_FORM: bool = true;
     const ALLOWS_ZERO_P: bool = false;
+
+    fn has_one_form(self) -> bool {
+        true
+    }
 
     #[inline(always)]
     fn term<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {

@@ -82,7 +82,7 @@ fn pair<T: Real>([p, q, d]: [&[T; WIDTH]; 3], i: usize) -> Pair<T> {
 
 impl<F: Formula, T: Real> PairLoops<T> for F {
     fn has_one_form(&self) -> bool {
-        F::HAS_ONE_FORM
+        Formula::has_one_form(*self)
     }
 
     fn terms(&self, level: Level, careful: bool, pairs: &Pairs<T>, out: &mut [T]) {

@@ -50,8 +50,8 @@ pub struct GeneralTarget<'l, T: Real> {
     is_normalised: bool,
     /// The blocks visited in the last pass: after only one, the slopes are those of the whole lane.
     blocks: usize,
-    /// Whether slopes of several blocks are kept for the gradients of a lane.
-    keeps: bool,
+    /// The number of blocks of a lane whose slopes are kept for its gradients, or 0.
+    keeps: usize,
     /// What is kept of each block, for each side.
     kept: [Vec<Kept<T>>; 2],
     /// The blocks whose gradients are written.
@@ -107,6 +107,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         classes: usize,
     ) -> Self {
         let zeros = [0.0; WIDTH];
+        let is_kept = !settings.each && (TILE + 1..=PART).contains(&classes);
         let of_lanes = Settings { outputs: true, each: false, pairs: true, ..settings };
         GeneralTarget {
             formulas,
@@ -115,7 +116,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             lanes: LogitTarget::new(of_lanes, classes),
             is_normalised: false,
             blocks: 0,
-            keeps: !settings.each && (TILE + 1..=PART).contains(&classes),
+            keeps: if is_kept { classes.div_ceil(TILE) } else { 0 },
             kept: [Vec::new(), Vec::new()],
             written: 0,
             sums: [zeros; 3],
@@ -185,7 +186,10 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         let kept = &mut self.kept[side];
         match kept.get_mut(self.blocks - 1) {
             Some(kept) => (kept.weights, kept.slopes) = (*weights, *slopes),
-            None => kept.push(Kept { weights: *weights, slopes: *slopes }),
+            None => {
+                kept.reserve_exact(self.keeps - kept.len());
+                kept.push(Kept { weights: *weights, slopes: *slopes });
+            }
         }
     }
 
@@ -200,7 +204,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
     /// The gradients of one side of a block for one factor a lane.
     fn gradients<O: Number<Real = T>>(&mut self, side: usize, factors: &Row<f64>, out: &mut [O]) {
         let Settings { level, rates, .. } = self.settings;
-        let (weights, slopes) = match self.kept[side].get(self.written).filter(|_| self.keeps) {
+        let (weights, slopes) = match self.kept[side].get(self.written).filter(|_| self.keeps > 0) {
             Some(Kept { weights, slopes }) => (weights, slopes),
             None => {
                 let Block { pairs: Pairs { p, q, .. }, slopes, .. } = &*made(&mut self.block);
@@ -294,7 +298,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
             add_rows(level, &mut self.sums[side + 1], &slopes[side][..len]);
         }
         for side in 0..2 {
-            if self.keeps && sides[side] {
+            if self.keeps > 0 && sides[side] {
                 self.keep(side);
             }
         }
@@ -345,7 +349,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     ) {
         let len = operands.input.len();
         let wanted = [out.d_input.is_some(), out.d_target.is_some()];
-        let is_there = self.blocks == 1 || (self.keeps && out.terms.is_none());
+        let is_there = self.blocks == 1 || self.keeps > 0;
         if out.terms.is_some() || !is_there || matches!(factors, Factors::Each(_)) {
             self.fill(operands);
             if let Some(out) = out.terms {
@@ -354,7 +358,8 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
             }
             match factors {
                 _ if wanted == [false; 2] => return,
-                Factors::Lanes(_) => self.compute_for_lanes(len),
+                Factors::Lanes(_) if !is_there => self.compute_for_lanes(len),
+                Factors::Lanes(_) => {}
                 Factors::Each(_) => self.compute(self.formulas.asked, len, wanted),
             }
         }

@@ -141,7 +141,7 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
         self.shift.all_and_any_careful().1
     }
 
-    /// p, q and D of a block, once no pass is needed. Each class must have been asked for a factor of its own.
+    /// p, q and D of a block, once no pass is needed. [`Settings::pairs`] must be set.
     pub fn pairs<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>, pairs: &mut Pairs<T>) {
         self.fill(operands);
         let (lanes, Contributions { weight, log_ratio, excess }) =

@@ -3,7 +3,7 @@
 use kldiv::{Divergence, PerDistribution, Pointwise, Sum, Target};
 use ndarray::{Array1, Array2, Zip};
 
-use super::common::{Number, Random};
+use super::common::{Number, Random, bits};
 use super::definition::Computed;
 use super::lane::{agrees, lane};
 use super::{EXTREMES, FACES, FAMILY, Face, LOGITS, Settings};
@@ -64,6 +64,8 @@ fn check<A: Number<Wide = A>>(settings: &Settings, classes: usize, lanes: usize)
     let (terms, divergences) = (all.forward().unwrap(), sums.forward().unwrap());
     let (by_class, by_lane) = (all.backward(&each).unwrap(), sums.backward(&of_lanes).unwrap());
     let (_, gradient) = settings.rows(Sum, &input, &target).value_and_grad().unwrap();
+    let (same_terms, with_terms) = all.value_and_grad().unwrap();
+    assert_eq!(bits(&same_terms), bits(&terms), "{settings:?}");
     for row in 0..lanes {
         let wide =
             |array: &Array2<A>| -> Vec<f64> { array.row(row).iter().map(|z| z.to()).collect() };
@@ -84,6 +86,7 @@ fn check<A: Number<Wide = A>>(settings: &Settings, classes: usize, lanes: usize)
         compare(&by_lane.target, row, &expected.d_target, &|| what("∂/∂target by lane"));
         let expected = lane(settings, &x, &t, &vec![1.0; classes]);
         compare(&gradient, row, &expected.d_input, &|| what("value_and_grad"));
+        compare(&with_terms, row, &expected.d_input, &|| what("value_and_grad of the terms"));
     }
 }
 
@@ -107,6 +110,20 @@ fn values_and_gradients_are_those_of_the_definition() {
 #[test]
 fn values_and_gradients_where_a_parameter_is_near_its_end() {
     check_all(&EXTREMES);
+}
+
+/// Lanes of several blocks, whose slopes are kept for their gradients, and of several parts, whose slopes are computed again.
+#[test]
+fn long_lanes() {
+    let family = FAMILY.into_iter().filter(|divergence| *divergence != Divergence::Forward);
+    for divergence in family {
+        let settings = Settings::new(divergence, LOGITS);
+        for (classes, lanes) in [(1024, 7), (1025, 7), (3000, 7), (1 << 16, 2), ((1 << 16) + 1, 2)]
+        {
+            check::<f32>(&settings, classes, lanes);
+            check::<f64>(&settings, classes, lanes);
+        }
+    }
 }
 
 #[test]

@@ -9,13 +9,14 @@ use super::common::{Number, Random};
 
 pub const TAILS: [Tail; 4] = [Tail::Bucket, Tail::Uniform, Tail::Renormalized, Tail::Dropped];
 
-/// Every divergence, those with a parameter at one value.
-pub const FAMILY: [Divergence; 8] = [
+/// Every divergence.
+pub const FAMILY: [Divergence; 9] = [
     Divergence::Forward,
     Divergence::Reverse,
     Divergence::Symmetric(0.3),
     Divergence::Jeffreys,
     Divergence::JensenShannon(0.3),
+    Divergence::JensenShannon(0.5),
     Divergence::Skew(0.1),
     Divergence::SkewReverse(0.1),
     Divergence::TotalVariation,

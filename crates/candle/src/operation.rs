@@ -188,8 +188,9 @@ impl<C: Criterion> Gradients<C> {
         let upstream = view::<A::Loss>(upstream)?;
         // A multiple of the gradient that is ready would be rounded twice, and in 16 bits most of it lost.
         let is_one = |_: &mut CpuStorage| upstream.iter().all(|&u| WithDType::to_f64(u) == 1.0);
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gradient) = ready.take_if(is_one) {
+        // The lock ends here: a thread that waits for rayon below may run another backward pass of the same loss.
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take_if(is_one);
+        if let Some(gradient) = ready {
             return Ok((gradient, shape.into()));
         }
         let mut gradients = ArrayD::from_elem(shape, A::default());

@@ -41,8 +41,8 @@ pub fn compute_matrices<A: Number>(
     let rates = Rates::new(temperatures);
     let sides = [matrices.d_input.is_some(), matrices.d_target.is_some()];
     let outputs = sides != [false; 2] || (values == Values::Terms && matrices.value.is_some());
-    let pairs = false;
-    let settings = Settings { level, arrangement, rates, outputs, sides, each, pairs, generalized };
+    let settings =
+        Settings { level, arrangement, rates, outputs, sides, each, pairs: false, generalized };
     let scale = Scale::new::<A::Real>(scale, factor, rates.each());
     let work = MatricesWork { settings, factor, scale, matrices, results };
     if target != Target::Logits {
@@ -53,9 +53,7 @@ pub fn compute_matrices<A: Number>(
             });
         });
     }
-    // Where p and q are far apart, slopes of the plain form are the accurate ones.
-    let far = Forms { generalized_terms: true, generalized_slopes: false };
-    let forms = [Forms::both(generalized), Forms::both(true), far];
+    let forms = [Forms::both(generalized), Forms::Generalized, Forms::Far];
     let [Some(asked), Some(near), Some(far)] = forms.map(|forms| pair_loops(divergence, forms))
     else {
         return work.with_solver(LogitTarget::new(settings, classes));

@@ -46,8 +46,8 @@ impl<'a> Call<'a> {
         let arrangement = if classes <= FEW { Arrangement::Sixteen } else { Arrangement::OneLane };
         let Call { level, rate, generalized, .. } = self;
         let rates = Rates { common: rate, ratios: [1.0; 2] };
-        let (outputs, sides, each, pairs) = (true, [true; 2], self.factors.len() > 1, false);
-        Settings { level, arrangement, rates, outputs, sides, each, pairs, generalized }
+        let (outputs, sides, each) = (true, [true; 2], self.factors.len() > 1);
+        Settings { level, arrangement, rates, outputs, sides, each, pairs: false, generalized }
     }
 
     /// A lane of logits against logits, as lanes of its length are computed; beside it, at another position, are the neighbours'
