@@ -11,6 +11,7 @@ pub trait Calls<'a, R: Reduction, A: Element> {
 
     fn forward(&self) -> Result<R::Output<A, IxDyn>, Error>;
 
+    #[allow(clippy::type_complexity)]
     fn value_and_grad(&self) -> Result<(R::Output<A, IxDyn>, ArrayD<A>), Error>;
 
     /// Writes the gradients that are wanted. A sparse target has none.
