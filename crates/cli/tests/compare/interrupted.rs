@@ -322,6 +322,7 @@ fn a_forged_state_is_refused() {
                 "--weights w.npy --labels l.npy --keep-going --block-bytes 60 --resume".split(' ');
             files.into_iter().chain(settings).chain([state]).collect::<Vec<_>>()
         };
+        let _ = fs::remove_file(room.path("state"));
         let expected = room.report(&of("state"));
         let whole = fs::read(room.path("state")).unwrap();
         let forged = |edit: &dyn Fn(&mut u64, &mut Value)| {
@@ -368,7 +369,8 @@ fn a_state_knows_only_rows_that_were_read() {
         assert_eq!(room.error(&arguments), expected);
         for place in ["/positions/0", "/candidates/0/divergences/1/worst/entries/0/0"] {
             let edit = |done: &mut u64, tree: &mut Value| {
-                assert!((10..60).contains(done));
+                // Saved at least once before the row that ends the run.
+                assert!((1..59).contains(done), "{done}");
                 *tree.pointer_mut(place).expect(place) = json!(59);
             };
             fs::write(room.path("state"), forge(&half, &edit)).unwrap();
