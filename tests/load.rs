@@ -50,11 +50,15 @@ fn many_distributions(rows: usize, copies: usize) {
     // The copies are an axis of stride 0.
     let [log_q, p] = [&log_q, &p].map(|block| block.broadcast((copies, rows, 2)).unwrap());
     let all = criterion.axis(Axis(2)).batch(&log_q, &p).unwrap().partial().unwrap();
-    assert_eq!(all, expected);
     assert_eq!(all.distributions(), (copies * rows) as u64);
-    let mean: f64 = criterion.finish(&all).unwrap();
-    assert_eq!(mean.to_bits(), criterion.finish::<f64>(&merged).unwrap().to_bits());
-    assert!(mean > 0.0 && all.min() <= mean && mean <= all.max());
+    // Rows are not compared: axis 0 has the copies.
+    let numbers = |partial: &Partial| {
+        let mean: f64 = criterion.finish(partial).unwrap();
+        let sum: f64 = KLDivLoss::new(Sum).finish(partial).unwrap();
+        bits(&[mean, sum, partial.min(), partial.max(), partial.mean(), partial.standard_error()])
+    };
+    assert_eq!(numbers(&all), numbers(&merged));
+    assert!(all.mean() > 0.0 && all.min() <= all.mean() && all.mean() <= all.max());
 }
 
 #[test]
@@ -77,7 +81,9 @@ fn many_classes<A: Number>(classes: usize) {
     // What rounding ln p makes of it.
     let expected = share * classes as f64 * (A::of(share).to().ln() - x[0].to());
     let near = |found: f64, expected: f64, what: &str| {
-        let bound = 1e2 * A::EPSILON * expected.abs();
+        // Of a lane sixteen sums in `f64` are added up, one class after the other, each of which is rounded.
+        let rounding = classes as f64 / 16.0 * f64::EPSILON / 2.0;
+        let bound = (1e2 * A::EPSILON + rounding) * expected.abs();
         assert!((found - expected).abs() <= bound, "{what}: {found}, not {expected}");
     };
     let criterion = KLDivLoss::new(Sum);

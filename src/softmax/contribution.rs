@@ -12,6 +12,13 @@ use super::shift::{Shift, difference, is_exacting};
 use super::{Row, WIDTH};
 use crate::number::{Aligned, Exp, Real, exp_of_normal, reduced_in_one};
 
+/// Of contributions nothing is kept: no outputs will be asked for.
+pub const NOTHING: u8 = 0;
+/// Of contributions the excess is kept.
+pub const EXCESS: u8 = 1;
+/// Of contributions the weights of both sides are kept: p and q of each class will be asked for.
+pub const PAIRS: u8 = 2;
+
 /// What one class contributes to the sums.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Contribution<T> {
@@ -56,7 +63,7 @@ impl<T: Real> ContributionRow<T> {
     }
 
     #[inline(always)]
-    fn of<const CAREFUL: bool, const KEEP: bool>(
+    fn of<const CAREFUL: bool, const KEEP: u8>(
         z_p: &Row<T>,
         z_q: &Row<T>,
         shift: &Shift<T>,
@@ -74,7 +81,7 @@ impl<T: Real> ContributionRow<T> {
             row.excess[i] = contribution.excess;
             row.other[i] = contribution.other;
         }
-        if !CAREFUL && KEEP && is_exacting::<T>() {
+        if !CAREFUL && KEEP != NOTHING && is_exacting::<T>() {
             row.replace_steep(z_q, shift);
         }
         row
@@ -134,16 +141,16 @@ impl<T: Real> Contributions<T> {
 
     /// Computes the contributions of a row of both sides' logits; where outputs will be asked for, keeps them.
     #[inline(always)]
-    pub fn row<const CAREFUL: bool, const KEEP: bool>(
+    pub fn row<const CAREFUL: bool, const KEEP: u8>(
         &mut self,
         index: usize,
         [z_p, z_q]: [Row<T>; 2],
         shift: &Shift<T>,
     ) -> ContributionRow<T> {
         let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
-        if KEEP {
-            let mut last = if shift.settings.pairs { row.other } else { row.excess };
-            if shift.settings.each {
+        if KEEP != NOTHING {
+            let mut last = if KEEP == PAIRS { row.other } else { row.excess };
+            if KEEP == EXCESS && shift.settings.each {
                 for i in 0..WIDTH {
                     last[i] = if CAREFUL { row.other[i] } else { weight_in_q(z_q[i], shift, i) };
                 }

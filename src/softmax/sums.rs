@@ -1,6 +1,6 @@
 //! The sums of the contributions over the classes of a lane.
 
-use super::contribution::{ContributionRow, Contributions};
+use super::contribution::{ContributionRow, Contributions, EXCESS, NOTHING, PAIRS};
 use super::shift::{Shift, is_exacting};
 use super::{Arrangement, Row, WIDTH, padded};
 use super::{Overlap, Settings};
@@ -170,15 +170,17 @@ fn add_block<N: Number, M: Overlap, const CAREFUL: bool>(
     contributions: &mut Contributions<N::Real>,
     overlap: &mut M,
 ) {
-    let Settings { level, arrangement, outputs, .. } = shift.settings;
+    let Settings { level, arrangement, outputs, pairs, .. } = shift.settings;
     let all = (operands, shift, sums, contributions, overlap);
     level.run(
         #[inline(always)]
-        || match (arrangement, outputs) {
-            (Arrangement::OneLane, false) => add_rows::<N, M, CAREFUL, false, false>(all),
-            (Arrangement::OneLane, true) => add_rows::<N, M, CAREFUL, true, false>(all),
-            (Arrangement::Sixteen, false) => add_rows::<N, M, CAREFUL, false, true>(all),
-            (Arrangement::Sixteen, true) => add_rows::<N, M, CAREFUL, true, true>(all),
+        || match (arrangement, outputs, pairs) {
+            (Arrangement::OneLane, false, _) => add_rows::<N, M, CAREFUL, NOTHING, false>(all),
+            (Arrangement::OneLane, true, false) => add_rows::<N, M, CAREFUL, EXCESS, false>(all),
+            (Arrangement::OneLane, true, true) => add_rows::<N, M, CAREFUL, PAIRS, false>(all),
+            (Arrangement::Sixteen, false, _) => add_rows::<N, M, CAREFUL, NOTHING, true>(all),
+            (Arrangement::Sixteen, true, false) => add_rows::<N, M, CAREFUL, EXCESS, true>(all),
+            (Arrangement::Sixteen, true, true) => add_rows::<N, M, CAREFUL, PAIRS, true>(all),
         },
     );
 }
@@ -193,20 +195,20 @@ type Whole<'a, N, M> = (
 );
 
 #[inline(always)]
-fn add_rows<N: Number, M: Overlap, const CAREFUL: bool, const KEEP: bool, const SIXTEEN: bool>(
+fn add_rows<N: Number, M: Overlap, const CAREFUL: bool, const KEEP: u8, const SIXTEEN: bool>(
     (operands, shift, sums, contributions, overlap): Whole<'_, N, M>,
 ) {
     let level = shift.settings.level;
     let ((rows_p, tail_p), (rows_q, tail_q)) =
         (operands.target.as_chunks(), operands.input.as_chunks());
-    let with_excess = KEEP && (CAREFUL || is_exacting::<N::Real>());
+    let with_excess = KEEP != NOTHING && (CAREFUL || is_exacting::<N::Real>());
     let mut early = Early::zeros();
     let mut all = *sums;
     for (index, (z_p, z_q)) in rows_p.iter().zip(rows_q).enumerate() {
         overlap.step(level, index * WIDTH);
         let logits = [z_p, z_q].map(|z| N::widen_all(level, z));
         let row = contributions.row::<CAREFUL, KEEP>(index, logits, shift);
-        if CAREFUL && KEEP {
+        if CAREFUL && KEEP != NOTHING {
             all.add_in_q(&row);
         }
         if SIXTEEN {
@@ -222,7 +224,7 @@ fn add_rows<N: Number, M: Overlap, const CAREFUL: bool, const KEEP: bool, const 
         let logits = [tail_p, tail_q].map(|tail| N::widen_all(level, &padded(tail)));
         let row = contributions.row::<CAREFUL, KEEP>(rows_p.len(), logits, shift);
         let row = row.first(tail_p.len());
-        if CAREFUL && KEEP {
+        if CAREFUL && KEEP != NOTHING {
             all.add_in_q(&row);
         }
         early.add(&row, with_excess);
