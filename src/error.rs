@@ -219,7 +219,12 @@ impl fmt::Display for Error {
             }
             Error::NotADistribution { operand, index, mass } => write!(
                 f,
-                "{operand} {index:?} is not a distribution: its mass is {mass}, or a number in it is out of range; for dense operands .batch(…)?.diagnose() names the likely cause"
+                "{operand} {index:?} is not a distribution: its mass is {mass}, or a number in it is out of range; {}",
+                match *mass < 0.0 {
+                    true =>
+                        "numbers below 0 look like log-probabilities: call .log_target(true), or .target(Target::LogProbabilities)",
+                    false => "for dense operands .batch(…)?.diagnose() names the likely cause",
+                }
             ),
             Error::InvalidTemperature { temperature } => write!(
                 f,
@@ -316,9 +321,13 @@ fn advise_on_shapes(
     match axes[..] {
         [axis] if axis == class_axis => {
             let longer = if input[axis] > target[axis] { "input" } else { "target" };
+            write!(f, "the number of classes differs, along axis {axis}; ")?;
+            if longer == "input" {
+                f.write_str("if the target holds the best classes of each distribution, call .sparse_batch(&input, &classes, &target); otherwise ")?;
+            }
             write!(
                 f,
-                "the number of classes differs, along axis {axis}; slice the {longer} to the classes that both have: {longer}.slice_axis(Axis({axis}), Slice::from(..{}))",
+                "slice the {longer} to the classes that both have: {longer}.slice_axis(Axis({axis}), Slice::from(..{}))",
                 shorter(axis)
             )
         }

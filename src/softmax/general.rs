@@ -9,11 +9,12 @@
 //! forms have the same gradients. Where p is near q, g of the generalized form is small, and that of the plain form cancels;
 //! where p is far from q it is the other way round. KL(p ‖ q) of the lane decides.
 
+use super::kept::Kept;
 use super::log_softmax::{add_rows, add_upstream, chain_rule, times};
 use super::logit_target::LogitTarget;
 use super::{Arrangement, Factors, Outputs, Overlap, Row, Settings, Solver, WIDTH};
 use super::{each_row, put_row};
-use crate::elementwise::{Operands, PART, PairLoops, Pairs, TILE};
+use crate::elementwise::{Operands, PairLoops, Pairs, TILE};
 use crate::number::{Number, Real, tree};
 
 /// The KL(p ‖ q) above which p and q are far apart.
@@ -50,12 +51,7 @@ pub struct GeneralTarget<'l, T: Real> {
     is_normalised: bool,
     /// The blocks visited in the last pass: after only one, the slopes are those of the whole lane.
     blocks: usize,
-    /// The number of blocks of a lane whose slopes are kept for its gradients, or 0.
-    keeps: usize,
-    /// What is kept of each block, for each side.
-    kept: [Vec<Kept<T>>; 2],
-    /// The blocks whose gradients are written.
-    written: usize,
+    kept: Kept<T>,
     /// The sums of the terms, and of the slopes of both sides, of this part.
     sums: [Row<f64>; 3],
     /// The same of each part that has ended in this pass.
@@ -70,15 +66,6 @@ pub struct GeneralTarget<'l, T: Real> {
     block: Option<Box<Block<T>>>,
 }
 
-/// What the gradients of one side of a block are made of.
-#[derive(Clone)]
-struct Kept<T> {
-    /// p or q.
-    weights: [T; TILE],
-    /// ∂term/∂(ln p) or ∂term/∂(ln q).
-    slopes: [T; TILE],
-}
-
 /// What is computed of a block.
 #[derive(Clone)]
 struct Block<T> {
@@ -87,14 +74,14 @@ struct Block<T> {
     /// ∂term/∂(ln q) and ∂term/∂(ln p).
     slopes: [[T; TILE]; 2],
     /// Slopes of near lanes, while those of far lanes are computed.
-    kept: [[T; TILE]; 2],
+    near: [[T; TILE]; 2],
 }
 
 /// The block, made now if it was not yet.
 fn made<T: Real>(block: &mut Option<Box<Block<T>>>) -> &mut Block<T> {
     let tile = [T::ZERO; TILE];
     let pairs = Pairs { p: tile, q: tile, log_ratio: tile };
-    let empty = || Box::new(Block { pairs, terms: tile, slopes: [tile; 2], kept: [tile; 2] });
+    let empty = || Box::new(Block { pairs, terms: tile, slopes: [tile; 2], near: [tile; 2] });
     block.get_or_insert_with(empty)
 }
 
@@ -107,7 +94,6 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         classes: usize,
     ) -> Self {
         let zeros = [0.0; WIDTH];
-        let is_kept = !settings.each && (TILE + 1..=PART).contains(&classes);
         let of_lanes = Settings { outputs: true, each: false, pairs: true, ..settings };
         GeneralTarget {
             formulas,
@@ -116,9 +102,7 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             lanes: LogitTarget::new(of_lanes, classes),
             is_normalised: false,
             blocks: 0,
-            keeps: if is_kept { classes.div_ceil(TILE) } else { 0 },
-            kept: [Vec::new(), Vec::new()],
-            written: 0,
+            kept: if settings.each { Kept::nothing() } else { Kept::new(classes) },
             sums: [zeros; 3],
             parts: Vec::new(),
             divergences: zeros,
@@ -158,37 +142,23 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
         if sides == [false; 2] || near.has_one_form() || is_far == [false; WIDTH] {
             return self.compute(near, len, sides);
         }
-        if is_far != [true; WIDTH] {
-            self.compute(near, len, sides);
-            let Block { slopes, kept, .. } = made(&mut self.block);
-            kept.clone_from(slopes);
+        if is_far == [true; WIDTH] {
+            return self.compute(far, len, sides);
+        }
+        let rows = ..len.next_multiple_of(WIDTH);
+        self.compute(near, len, sides);
+        let Block { slopes, near, .. } = made(&mut self.block);
+        for (near, slopes) in near.iter_mut().zip(slopes) {
+            near[rows].copy_from_slice(&slopes[rows]);
         }
         self.compute(far, len, sides);
-        if is_far != [true; WIDTH] {
-            let Block { slopes, kept, .. } = made(&mut self.block);
-            for (slopes, kept) in slopes.iter_mut().zip(kept) {
-                let rows = slopes.as_chunks_mut::<WIDTH>().0.iter_mut();
-                for (slopes, near) in
-                    rows.zip(kept.as_chunks::<WIDTH>().0).take(len.div_ceil(WIDTH))
-                {
-                    for i in 0..WIDTH {
-                        slopes[i] = if is_far[i] { slopes[i] } else { near[i] };
-                    }
+        let Block { slopes, near, .. } = made(&mut self.block);
+        for (slopes, near) in slopes.iter_mut().zip(near) {
+            let near = near[rows].as_chunks::<WIDTH>().0;
+            for (slopes, near) in slopes[rows].as_chunks_mut::<WIDTH>().0.iter_mut().zip(near) {
+                for i in 0..WIDTH {
+                    slopes[i] = if is_far[i] { slopes[i] } else { near[i] };
                 }
-            }
-        }
-    }
-
-    /// Keeps the slopes of one side of a block that was visited.
-    fn keep(&mut self, side: usize) {
-        let Block { pairs: Pairs { p, q, .. }, slopes, .. } = made(&mut self.block);
-        let (weights, slopes) = (if side == 0 { q } else { p }, &slopes[side]);
-        let kept = &mut self.kept[side];
-        match kept.get_mut(self.blocks - 1) {
-            Some(kept) => (kept.weights, kept.slopes) = (*weights, *slopes),
-            None => {
-                kept.reserve_exact(self.keeps - kept.len());
-                kept.push(Kept { weights: *weights, slopes: *slopes });
             }
         }
     }
@@ -204,8 +174,8 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
     /// The gradients of one side of a block for one factor a lane.
     fn gradients<O: Number<Real = T>>(&mut self, side: usize, factors: &Row<f64>, out: &mut [O]) {
         let Settings { level, rates, .. } = self.settings;
-        let (weights, slopes) = match self.kept[side].get(self.written).filter(|_| self.keeps > 0) {
-            Some(Kept { weights, slopes }) => (weights, slopes),
+        let (weights, slopes) = match self.kept.next(side) {
+            Some(kept) => kept,
             None => {
                 let Block { pairs: Pairs { p, q, .. }, slopes, .. } = &*made(&mut self.block);
                 (if side == 0 { q } else { p }, &slopes[side])
@@ -275,7 +245,8 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     fn start(&mut self) {
         Solver::<N>::start(&mut self.lanes);
         self.is_normalised = false;
-        (self.blocks, self.written) = (0, 0);
+        self.blocks = 0;
+        self.kept.start();
         self.sums = [[0.0; WIDTH]; 3];
         self.parts.clear();
         self.upstream = [[0.0; WIDTH]; 2];
@@ -292,15 +263,15 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
         let (len, Settings { level, sides, .. }) = (self.fill(operands), self.settings);
         self.blocks += 1;
         self.compute_for_lanes(len);
-        let Block { terms, slopes, .. } = made(&mut self.block);
+        let Block { pairs, terms, slopes, .. } = made(&mut self.block);
         add_rows(level, &mut self.sums[0], &terms[..len]);
         for side in [0, 1].into_iter().filter(|&side| sides[side]) {
             add_rows(level, &mut self.sums[side + 1], &slopes[side][..len]);
         }
-        for side in 0..2 {
-            if self.keeps > 0 && sides[side] {
-                self.keep(side);
-            }
+        let kept_sides = sides.map(|wanted| wanted && self.kept.is_some());
+        for side in [0, 1].into_iter().filter(|&side| kept_sides[side]) {
+            let weights = if side == 0 { &pairs.q } else { &pairs.p };
+            self.kept.put(side, self.blocks - 1, weights, &slopes[side]);
         }
     }
 
@@ -349,7 +320,7 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
     ) {
         let len = operands.input.len();
         let wanted = [out.d_input.is_some(), out.d_target.is_some()];
-        let is_there = self.blocks == 1 || self.keeps > 0;
+        let is_there = self.blocks == 1 || self.kept.is_some();
         if out.terms.is_some() || !is_there || matches!(factors, Factors::Each(_)) {
             self.fill(operands);
             if let Some(out) = out.terms {
@@ -370,12 +341,12 @@ impl<'l, T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for GeneralT
                 Factors::Each(factors) => self.gradients_each(side, factors, out),
             }
         }
-        self.written += 1;
+        self.kept.advance();
     }
 
     fn fork(&self) -> Self {
         let lanes = Solver::<N>::fork(&self.lanes);
-        let kept = [Vec::new(), Vec::new()];
+        let kept = Kept::nothing();
         GeneralTarget { lanes, parts: Vec::new(), block: None, kept, ..*self }
     }
 

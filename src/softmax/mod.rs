@@ -24,6 +24,7 @@
 
 mod contribution;
 mod general;
+mod kept;
 mod log_softmax;
 mod logit_target;
 mod normalizers;

@@ -3,6 +3,7 @@
 
 mod accuracy;
 mod exp;
+mod growth;
 #[cfg(feature = "half")]
 mod half;
 mod ln;
