@@ -1,7 +1,10 @@
 //! Cases found in review, each with a failure behind it.
 
 use approx::assert_relative_eq;
-use kldiv::{BatchMean, KLDivLoss, Mean, Partial, PerDistribution, Pointwise, Sum, SumOver};
+use kldiv::{
+    BatchMean, KLDivLoss, KLDivWithLogitsLoss, Mean, Partial, PerDistribution, Pointwise, Sum,
+    SumOver,
+};
 use ndarray::{Array1, Array2, array};
 
 #[test]
@@ -88,5 +91,21 @@ fn divergences_beyond_the_range_of_f32_have_a_mean() {
         let columns = [&x, &t].map(|array| array.t().as_standard_layout().into_owned());
         let [x, t] = columns.each_ref().map(|array| array.t());
         assert_eq!(criterion.forward(&x, &t).unwrap(), mean, "{classes} from {first}");
+    }
+}
+
+/// Only one of the student's classes has mass, so that its weights sum to little beside the teacher's.
+#[test]
+fn gradients_of_an_infinite_loss_keep_their_digits() {
+    let classes = 3000;
+    let mut student = Array1::<f64>::zeros(classes);
+    (student[0], student[1]) = (50.0, f64::NEG_INFINITY);
+    let teacher = Array1::zeros(classes);
+    let criterion = KLDivWithLogitsLoss::new(Sum);
+    let (loss, gradient) = criterion.value_and_grad(&student, &teacher).unwrap();
+    assert_eq!(loss, f64::INFINITY);
+    let expected = (-50.0_f64).exp() - 1.0 / classes as f64;
+    for found in gradient.iter().skip(2) {
+        assert_relative_eq!(*found, expected, max_relative = 2e-15);
     }
 }

@@ -12,6 +12,9 @@ use super::phi::Phi;
 ///
 /// z must lie in [`Exp::LOWEST`, `Exp::HIGHEST`]. Reductions of `f32` subtract k·ln 2 in one step, whose error grows as that of z
 /// does.
+///
+/// Error in `f32`, over all |z| ≤ 40: eᶻ 2.32 ulp at most (at −39.510 66), eᶻ − 1 2.32 ulp (at 39.507 904), eᶻ − 1 − z 2.90 ulp (at
+/// 0.021 988 925).
 #[derive(Clone, Copy)]
 pub struct Growth<T> {
     /// eᶻ.
@@ -55,7 +58,7 @@ pub fn reduced_in_one<T: Exp + Phi>(y: T) -> (T, T) {
 
 /// The convex function η(w) = (1 + w)·ln(1 + w) − w, for −½ ≤ w ≤ 0.
 ///
-/// - f32: w²·P(w), deg P = 8, P(0) = ½; relative error 4.8e−9 = 2⁻²⁷·⁶.
+/// - f32: w²·P(w), deg P = 8, P(0) = ½; relative error 4.8e−9 = 2⁻²⁷·⁶. Over all w: 2.95 ulp at most (at −0.015 485 856).
 /// - f64: with s = w/(2 + w), (1 + w)·(s·(w²/2 + s²·P(s²)) − w²/2) + w², deg P = 9; relative error 6e−18 = 2⁻⁵⁷·².
 pub trait Eta: Float {
     /// η(w).

@@ -111,7 +111,8 @@ impl Normalizers {
     /// Chooses better where the sums of a lane ask for it; returns whether any do.
     ///
     /// The fast way is too rough where s is so much larger than ε that the rounding error of z_p − z_q counts. And where F is
-    /// so much larger than KL that rounding errors of its terms count, s − ln(1 + x) is better, which makes ε = D.
+    /// so much larger than KL that rounding errors of its terms count, s − ln(1 + x) is better, which makes ε = D. So it is for
+    /// gradients where KL is infinite and x is large.
     #[inline(always)]
     pub fn improve<T: Real>(&self, shift: &mut Shift<T>) -> bool {
         let (mut rough, mut off_centre) = ([0.0; WIDTH], [0.0; WIDTH]);
@@ -120,6 +121,10 @@ impl Normalizers {
             let is_rough =
                 (whole * whole > 512.0 * self.curvature[i]) | (self.total[i] < least_total::<T>());
             let is_off_centre = self.curvature[i] > 32.0 * self.divergence[i] * self.total[i];
+            // Where F is infinite: a gradient q − p is a small part of what it is made of if x is near −1.
+            let is_infinite = self.divergence[i] == f64::INFINITY;
+            let is_lopsided = shift.settings.outputs & is_infinite & (self.surplus[i].abs() > 0.5);
+            let is_off_centre = is_off_centre | is_lopsided;
             rough[i] = if is_rough { is_fast } else { 0.0 };
             off_centre[i] = if is_off_centre { 1.0 } else { 0.0 };
         }

@@ -80,6 +80,8 @@ impl Entries {
             Target::Logits => {}
             Target::Probabilities => {
                 let mass = self.mass(level, holds);
+                // The sign of probabilities below 0 would cancel.
+                let mass = if mass < 0.0 { f64::NAN } else { mass };
                 self.values.iter_mut().for_each(|value| *value /= mass);
             }
             Target::LogProbabilities => {

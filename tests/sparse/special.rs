@@ -206,3 +206,16 @@ fn extreme_logits() {
         0.75 * (0.75_f64.ln() + norm) + 0.25 * (0.25_f64.ln() - 2_f64.ln() + apart + norm);
     assert!((f64::from(loss) / expected - 1.0).abs() < 1e-6, "{loss}, not {expected}");
 }
+
+/// Their sign would cancel where they are divided by their sum.
+#[test]
+fn probabilities_below_0_are_nan_with_every_tail() {
+    for (classes, tail) in [3, 70].into_iter().flat_map(|c| super::TAILS.map(|tail| (c, tail))) {
+        let input = Array1::from_elem(classes, -(classes as f64).ln());
+        for p in [array![-0.2, -0.3], array![-1e-9, 0.0], array![0.5, -0.7]] {
+            let loss = KLDivLoss::new(Sum).tail(tail);
+            let loss = loss.sparse_batch(&input, &array![0, 2], &p).unwrap().forward().unwrap();
+            assert!(loss.is_nan(), "{classes} {tail} {p}: {loss}");
+        }
+    }
+}
