@@ -73,5 +73,5 @@ true LogProbabilities bucket 9f311c52d0cead8a d3fd0cbe470e46d7 7469b097cdeb2c9e
 true LogProbabilities uniform 875f641b1d22d0c5 90fe3ec10886f3e5 cb554910de60c00d
 true LogProbabilities renormalized 3e68dc6153060749 1ef9e3ae15490ba4 35714200b43d2a68
 true LogProbabilities dropped f0338d02e966ffd2 1f0ae836afaaf3b6 8657be94930dcfea
-true Logits renormalized fbdc04fd2ed23c1d 98e60b56a96a670e f64cd134f2067ba3
+true Logits renormalized ed8da0f95873460a fdc51e91572c4082 f56bb3acfd112741
 ";

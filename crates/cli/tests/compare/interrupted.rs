@@ -364,7 +364,7 @@ fn a_state_knows_only_rows_that_were_read() {
         let settings = "--block-bytes 40 --save-every 0 --resume state".split(' ');
         let arguments: Vec<&str> = files.iter().map(|file| &file[..]).chain(settings).collect();
         let expected = room.error(&arguments);
-        assert!(expected.contains("row [4, 9] is no distribution"), "{expected}");
+        assert!(expected.contains("row [4, 9] is not a distribution"), "{expected}");
         let half = fs::read(room.path("state")).unwrap();
         assert_eq!(room.error(&arguments), expected);
         for place in ["/positions/0", "/candidates/0/divergences/1/worst/entries/0/0"] {
