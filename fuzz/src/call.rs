@@ -220,7 +220,7 @@ impl Call {
                 value: total.value + term.value,
                 size: total.size + term.size,
             });
-            assert!(agrees(*sum, total, ULPS), "{sum}, not {total:?}");
+            assert!(agrees(*sum, total, ULPS), "{self:?} {x:?} {t:?}: {sum}, not {total:?}");
             for (class, (found, &expected)) in terms.iter().zip(&expected.terms).enumerate() {
                 assert!(agrees(*found, expected, ULPS), "term {class}: {found}, not {expected:?}");
             }

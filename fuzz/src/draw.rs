@@ -7,7 +7,7 @@ use crate::Settings;
 use crate::call::{Call, Numbers};
 use crate::common::REDUCTIONS;
 use crate::common::layout::LAYOUTS;
-use crate::face::FACES;
+use crate::face::{FACES, Face};
 use crate::sparse::{self, SparseCall, TAILS};
 
 /// A call with a target of all classes, or of some.
@@ -20,15 +20,21 @@ pub enum Any {
 impl<'a> Arbitrary<'a> for Call {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Call> {
         let shape = shape(bytes)?;
+        let kind = bytes.arbitrary()?;
+        let mut settings = Settings {
+            divergence: divergence(bytes)?,
+            generalized: bytes.arbitrary()?,
+            face: *bytes.choose(&FACES)?,
+            temperatures: [temperature(bytes)?, temperature(bytes)?],
+            squared: bytes.arbitrary()?,
+        };
+        // Only logits have temperatures; the reference would take their product for a factor.
+        if matches!(settings.face, Face::Given(_)) {
+            settings.temperatures = [1.0; 2];
+        }
         Ok(Call {
-            kind: bytes.arbitrary()?,
-            settings: Settings {
-                divergence: divergence(bytes)?,
-                generalized: bytes.arbitrary()?,
-                face: *bytes.choose(&FACES)?,
-                temperatures: [temperature(bytes)?, temperature(bytes)?],
-                squared: bytes.arbitrary()?,
-            },
+            kind,
+            settings,
             reduction: reduction(bytes)?,
             validated: validated(bytes)?,
             axis: bytes.int_in_range(0..=shape.len())?,
