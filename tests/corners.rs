@@ -2,8 +2,8 @@
 
 use approx::assert_relative_eq;
 use kldiv::{
-    BatchMean, KLDivLoss, KLDivWithLogitsLoss, Mean, Partial, PerDistribution, Pointwise, Sum,
-    SumOver,
+    BatchMean, Divergence, KLDivLoss, KLDivWithLogitsLoss, Mean, Partial, PerDistribution,
+    Pointwise, Sum, SumOver,
 };
 use ndarray::{Array1, Array2, array};
 
@@ -107,5 +107,24 @@ fn gradients_of_an_infinite_loss_keep_their_digits() {
     let expected = (-50.0_f64).exp() - 1.0 / classes as f64;
     for found in gradient.iter().skip(2) {
         assert_relative_eq!(*found, expected, max_relative = 2e-15);
+    }
+}
+
+/// It is q/p, which is more than e to the power of a rounded number tells.
+#[test]
+fn the_target_gradient_of_the_reverse_divergence_keeps_its_digits() {
+    for (p, q) in [(1e-9_f32, 0.2_f32), (1e-20, 0.2), (1e-30, 0.2), (1e-37, 0.5), (0.3, 0.6)] {
+        let (x, t) = (array![q.ln(), (1.0 - q).ln()], array![p, 1.0 - p]);
+        let quotient = f64::from(x[0]).exp() / f64::from(p);
+        for divergence in [Divergence::Reverse, Divergence::Symmetric(0.5)] {
+            let criterion = KLDivLoss::new(Sum).divergence(divergence);
+            let found = criterion.backward(&x, &t, &1.0).unwrap().target[0];
+            let d = f64::from(p).ln() - f64::from(x[0]);
+            let expected = match divergence {
+                Divergence::Reverse => -quotient,
+                _ => 0.5 * (d + 1.0) - 0.5 * quotient,
+            };
+            assert_relative_eq!(f64::from(found), expected, max_relative = 4e-7);
+        }
     }
 }

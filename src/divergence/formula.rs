@@ -1,6 +1,6 @@
 //! One class of two distributions, and what a divergence makes of it.
 
-use crate::number::Real;
+use crate::number::{Real, exp};
 
 /// One class of a target p and a model q.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +109,16 @@ impl<T: Real> Pair<T> {
         let d = self.log_ratio;
         let nan = if both_absent { T::ZERO } else { zero_unless_nan(d) };
         (if d.is_nan() { T::ZERO } else { d }, nan)
+    }
+
+    /// q/p = e^(−D). It is the quotient where p and q are normal numbers, which is more accurate than e^(−D) since D is rounded.
+    #[inline(always)]
+    pub fn q_over_p<const CAREFUL: bool>(&self) -> T {
+        let is_normal = |number: T| (number >= T::MIN_POSITIVE) & (number <= T::MAX);
+        match !CAREFUL | (is_normal(self.p) & is_normal(self.q)) {
+            true => self.q / self.p,
+            false => exp(-self.log_ratio),
+        }
     }
 
     /// The pair with D = +∞ where both exclude the class. Of ∂F/∂p the limit p → 0 comes after q = 0.

@@ -15,7 +15,7 @@
 
 use super::formula::{Formula, Pair, zero_unless_nan};
 use super::reversed::OneSided;
-use crate::number::{Real, exp, reduced, reduced_any, scale_any};
+use crate::number::{Real, reduced, reduced_any, scale_any};
 
 /// KL(p ‖ q), PyTorch's loss.
 #[derive(Clone, Copy, Debug)]
@@ -53,10 +53,10 @@ impl Formula for Forward {
 }
 
 impl OneSided for Forward {
-    /// −p/q = −e^D. Two normal numbers may be so far apart that their quotient overflows.
+    /// −p/q.
     #[inline(always)]
     fn d_q<T: Real, const CAREFUL: bool>(self, pair: Pair<T>) -> T {
-        let slope = -exp(pair.log_ratio);
+        let slope = -pair.swapped().q_over_p::<CAREFUL>();
         let absent = CAREFUL & pair.is_absent_in_p();
         if absent { T::ZERO - zero_unless_nan(pair.log_q) } else { slope }
     }

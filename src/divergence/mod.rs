@@ -6,7 +6,7 @@
 //! One principle decides every special value: 0 · ±∞ = 0, derivatives at 0 are one-sided limits, there is no epsilon, and
 //! NaN comes through.
 
-mod even_jensen_shannon;
+mod equal_weights;
 mod formula;
 mod forward;
 mod jensen_shannon;

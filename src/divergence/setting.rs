@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::even_jensen_shannon::EvenJensenShannon;
+use super::equal_weights::EqualWeights;
 use super::forward::{Forward, GeneralizedForward};
-use super::jensen_shannon::JensenShannon;
+use super::jensen_shannon::{AnyWeights, JensenShannon};
 use super::reversed::Reversed;
 use super::skew::Skew;
 use super::symmetric::Symmetric;
@@ -141,8 +141,8 @@ impl Divergence {
                 work.run(Symmetric::new([lambda, 1.0 - lambda], forms))
             }
             Divergence::Jeffreys => work.run(Symmetric::new([1.0, 1.0], forms)),
-            Divergence::JensenShannon(0.5) => work.run(EvenJensenShannon),
-            Divergence::JensenShannon(beta) => work.run(JensenShannon::new(beta)),
+            Divergence::JensenShannon(0.5) => work.run(JensenShannon(EqualWeights)),
+            Divergence::JensenShannon(beta) => work.run(JensenShannon(AnyWeights::new(beta))),
             Divergence::Skew(alpha) => work.run(Skew::new(alpha, forms)),
             Divergence::SkewReverse(alpha) => work.run(Reversed(Skew::new(alpha, forms))),
             Divergence::TotalVariation => work.run(TotalVariation),

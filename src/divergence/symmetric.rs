@@ -12,7 +12,7 @@
 //! D·(ap − bq) + (a − b + c)·(q − p).
 
 use super::formula::{Forms, Formula, Pair, times};
-use crate::number::{Real, exp};
+use crate::number::Real;
 
 /// a·KL(p ‖ q) + b·KL(q ‖ p), b > 0.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,7 @@ impl Formula for Symmetric {
         let (d, nan) = pair.ratio::<CAREFUL>();
         let (near, rest) = (Near::of(d), T::from_f64(if generalized { self.b } else { self.a }));
         let close = -b.mul_add(near.growth, c);
-        let far = b.mul_add(-exp(-d), rest);
+        let far = b.mul_add(-pair.q_over_p::<CAREFUL>(), rest);
         let slope = times::<T, CAREFUL>(a, d) + if near.is_near { close } else { far };
         if !CAREFUL {
             return slope + T::ZERO;

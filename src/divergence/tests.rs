@@ -1,9 +1,9 @@
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use super::even_jensen_shannon::EvenJensenShannon;
+use super::equal_weights::EqualWeights;
 use super::forward::{Forward, GeneralizedForward};
-use super::jensen_shannon::JensenShannon;
+use super::jensen_shannon::{AnyWeights, JensenShannon};
 use super::reversed::Reversed;
 use super::skew::Skew;
 use super::source::{Between, LogProbabilities, Probabilities};
@@ -129,9 +129,9 @@ fn each_of_the_family(check: impl Check) {
     }
     check.formula(Symmetric::new([0.0, 1.0], Forms::Generalized));
     check.formula(Symmetric::new([1.0, 1.0], Forms::Plain));
-    check.formula(EvenJensenShannon);
+    check.formula(JensenShannon(EqualWeights));
     for beta in [1e-9, 0.3, 0.5, 0.9] {
-        check.formula(JensenShannon::new(beta));
+        check.formula(JensenShannon(AnyWeights::new(beta)));
     }
     for alpha in [1e-9, 0.1, 0.9] {
         for forms in [Forms::Plain, Forms::Generalized, Forms::Far] {

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView, ArrayView2, Axis, Dimension, Ix2, IxDyn};
 
-use super::views::AxisChange;
+use super::change::AxisChange;
 
 /// Indices of classes, whatever their type, so that what reads them is compiled once.
 #[derive(Clone)]

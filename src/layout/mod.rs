@@ -4,6 +4,7 @@
 //! the loops get [`Matrices`]: views [lane, class] of all arrays of a call, the lanes in the order of memory.
 
 mod arrays;
+mod change;
 mod classes;
 mod copy;
 mod output;
@@ -14,10 +15,11 @@ mod tiles;
 mod views;
 
 pub(crate) use arrays::Arrays;
+pub(crate) use change::AxisChange;
 pub use classes::Classes;
 pub(crate) use output::{without, zeros};
 pub(crate) use plan::map_reduce;
 pub(crate) use pool::join;
 pub(crate) use rect::{Reader, Scratch, dense, dense_mut, read, write};
 pub(crate) use tiles::{Rect, Tile, all_tiles, is_by_columns, steps, with_next};
-pub(crate) use views::{AxisChange, Matrices};
+pub(crate) use views::Matrices;

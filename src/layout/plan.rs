@@ -5,9 +5,10 @@ use std::cmp::Reverse;
 use ndarray::{ArrayBase, Axis, Dimension, Ix2, IxDyn, RawData};
 
 use super::arrays::Arrays;
+use super::change::AxisChange;
 use super::pool::{TASK, TOTAL_TASK_BYTES, join, task};
 use super::tiles::LINE_NUMBERS;
-use super::views::{AxisChange, Matrices, Views};
+use super::views::{Matrices, Views};
 use crate::number::Number;
 
 /// Where the classes of a lane are not contiguous, matrices are cut at multiples of this number of lanes. Each thread then uses

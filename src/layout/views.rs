@@ -1,7 +1,8 @@
 //! Views of all arrays of a call, whose axes are changed and cut alike.
 
-use ndarray::{ArrayBase, ArrayView, ArrayView2, ArrayViewMut, Axis, Dimension, Ix2, RawData};
+use ndarray::{ArrayView, ArrayView2, ArrayViewMut, Axis, Dimension, Ix2};
 
+use super::change::AxisChange;
 use super::classes::Classes;
 use crate::number::Number;
 
@@ -51,12 +52,6 @@ impl<'a, A: Number> Matrices<'a, A> {
         let (d_input, d_target) = (self.d_target, self.d_input);
         Views { input, target, d_input, d_target, ..self }
     }
-}
-
-/// A change of the axes of an array, whatever it holds.
-pub trait AxisChange<D, E> {
-    /// The same array with other axes.
-    fn apply<S: RawData>(&self, array: ArrayBase<S, D>) -> ArrayBase<S, E>;
 }
 
 impl<'a, A: Number, D: Dimension> Views<'a, A, D> {

@@ -149,15 +149,32 @@ impl<T: Real> Contributions<T> {
     ) -> ContributionRow<T> {
         let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
         if KEEP != NOTHING {
-            let mut last = if KEEP == PAIRS { row.other } else { row.excess };
-            if KEEP == EXCESS && shift.settings.each {
-                for i in 0..WIDTH {
-                    last[i] = if CAREFUL { row.other[i] } else { weight_in_q(z_q[i], shift, i) };
-                }
-            }
-            self.put::<CAREFUL>(index, [&row.weight, &row.log_ratio, &last], &shift.careful);
+            let last = if KEEP == PAIRS { &row.other } else { &row.excess };
+            self.put::<CAREFUL>(index, [&row.weight, &row.log_ratio, last], &shift.careful);
+        }
+        if KEEP == EXCESS && shift.settings.each {
+            self.put_weights_in_q::<CAREFUL>(index, &row, &z_q, shift);
         }
         row
+    }
+
+    /// Replaces the excesses of a row by the weights in q.
+    #[inline(always)]
+    fn put_weights_in_q<const CAREFUL: bool>(
+        &mut self,
+        index: usize,
+        row: &ContributionRow<T>,
+        z_q: &Row<T>,
+        shift: &Shift<T>,
+    ) {
+        let Some(Aligned(kept)) = self.excess.get_mut(index) else { return };
+        for i in 0..WIDTH {
+            if CAREFUL {
+                kept[i] = if shift.careful[i] != T::ZERO { row.other[i] } else { kept[i] };
+            } else {
+                kept[i] = weight_in_q(z_q[i], shift, i);
+            }
+        }
     }
 
     /// Keeps the contributions of a row; computed the careful way, only where a lane asks for it.
