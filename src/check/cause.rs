@@ -158,7 +158,10 @@ impl<A: Number> Causes<'_, '_, A> {
     fn distributions_differ(&self, i: usize, holds: Target) -> bool {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         self.batch.only(i).lanes().any(|lane| {
-            let share = share_of_the_likeliest(&lane, holds);
+            let share = self.inspection.level.run(
+                #[inline(always)]
+                || share_of_the_likeliest(&lane, holds),
+            );
             (least, most) = (least.min(share), most.max(share));
             most - least >= NOT_ALIKE
         })
@@ -192,6 +195,7 @@ fn is_unnormalized(found: &OperandSummary) -> bool {
 }
 
 /// The share of the likeliest class in the mass of a distribution.
+#[inline(always)]
 fn share_of_the_likeliest<A: Number>(lane: &ArrayView1<'_, A>, holds: Target) -> f64 {
     let (mut sum, mut most) = (0.0, 0.0_f64);
     for &number in lane {

@@ -6,7 +6,7 @@ pub const TASK: usize = 1 << 16;
 /// added fewer before another wakes.
 pub const TOTAL_TASK_BYTES: usize = 1 << 19;
 /// The most elements of a task, unless there is only one thread. Larger tasks save nothing.
-const LARGE_TASK: usize = 1 << 18;
+const LARGE_TASK: usize = 1 << 19;
 /// The number of tasks that each thread should get at least, so that no thread waits long for the last one.
 const TASKS_PER_THREAD: usize = 8;
 

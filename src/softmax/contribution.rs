@@ -10,7 +10,7 @@
 
 use super::shift::{Shift, difference, is_exacting};
 use super::{Row, WIDTH};
-use crate::number::{Aligned, Exp, Real, exp_of_normal, reduced_in_one};
+use crate::number::{Exp, Real, exp_of_normal, reduced_in_one};
 
 /// Of contributions nothing is kept: no outputs will be asked for.
 pub const NOTHING: u8 = 0;
@@ -119,79 +119,73 @@ impl<T: Real> ContributionRow<T> {
     }
 }
 
-/// The contributions of a block of classes, row by row.
-#[derive(Clone, Debug)]
-pub struct Contributions<T> {
+/// What is kept of the contributions of a row.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))] // as `Aligned`
+pub struct KeptRow<T> {
     /// e.
-    pub weight: Vec<Aligned<Row<T>>>,
+    pub weight: Row<T>,
     /// ε.
-    pub log_ratio: Vec<Aligned<Row<T>>>,
+    pub log_ratio: Row<T>,
     /// The weight in q less the weight in p. Where [`Settings::pairs`](super::Settings::pairs) or
     /// [`Settings::each`](super::Settings::each) is set it is the weight in q: of the difference it could not be told where it is
     /// much the smaller.
-    pub excess: Vec<Aligned<Row<T>>>,
+    pub excess: Row<T>,
 }
 
-impl<T: Real> Contributions<T> {
-    /// Zeros for so many rows.
-    pub fn new(rows: usize) -> Self {
-        let zeros = || vec![Aligned([T::ZERO; WIDTH]); rows];
-        Contributions { weight: zeros(), log_ratio: zeros(), excess: zeros() }
+impl<T: Real> KeptRow<T> {
+    pub fn zeros() -> Self {
+        let zeros = [T::ZERO; WIDTH];
+        KeptRow { weight: zeros, log_ratio: zeros, excess: zeros }
     }
 
-    /// Computes the contributions of a row of both sides' logits; where outputs will be asked for, keeps them.
+    /// Takes what was found of a row; computed the careful way, only of lanes that ask for it.
     #[inline(always)]
-    pub fn row<const CAREFUL: bool, const KEEP: u8>(
-        &mut self,
-        index: usize,
-        [z_p, z_q]: [Row<T>; 2],
-        shift: &Shift<T>,
-    ) -> ContributionRow<T> {
-        let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
-        if KEEP != NOTHING {
-            let last = if KEEP == PAIRS { &row.other } else { &row.excess };
-            self.put::<CAREFUL>(index, [&row.weight, &row.log_ratio, last], &shift.careful);
+    fn put<const CAREFUL: bool>(&mut self, found: Self, careful: &Row<T>) {
+        if !CAREFUL {
+            *self = found;
+            return;
         }
-        if KEEP == EXCESS && shift.settings.each {
-            self.put_weights_in_q::<CAREFUL>(index, &row, &z_q, shift);
-        }
-        row
-    }
-
-    /// Replaces the excesses of a row by the weights in q.
-    #[inline(always)]
-    fn put_weights_in_q<const CAREFUL: bool>(
-        &mut self,
-        index: usize,
-        row: &ContributionRow<T>,
-        z_q: &Row<T>,
-        shift: &Shift<T>,
-    ) {
-        let Some(Aligned(kept)) = self.excess.get_mut(index) else { return };
         for i in 0..WIDTH {
-            if CAREFUL {
-                kept[i] = if shift.careful[i] != T::ZERO { row.other[i] } else { kept[i] };
-            } else {
-                kept[i] = weight_in_q(z_q[i], shift, i);
+            if careful[i] != T::ZERO {
+                self.weight[i] = found.weight[i];
+                self.log_ratio[i] = found.log_ratio[i];
+                self.excess[i] = found.excess[i];
             }
         }
     }
+}
 
-    /// Keeps the contributions of a row; computed the careful way, only where a lane asks for it.
-    #[inline(always)]
-    fn put<const CAREFUL: bool>(&mut self, index: usize, found: [&Row<T>; 3], careful: &Row<T>) {
-        let kept = [&mut self.weight, &mut self.log_ratio, &mut self.excess];
-        for (kept, found) in kept.into_iter().zip(found) {
-            let Some(Aligned(kept)) = kept.get_mut(index) else { return };
-            if !CAREFUL {
-                *kept = *found;
-                continue;
-            }
-            for i in 0..WIDTH {
-                kept[i] = if careful[i] != T::ZERO { found[i] } else { kept[i] };
-            }
-        }
+/// The contributions of a row of both sides' logits, which are kept if there is a place for them.
+#[inline(always)]
+pub fn contributions<T: Real, const CAREFUL: bool, const KEEP: u8>(
+    [z_p, z_q]: [Row<T>; 2],
+    shift: &Shift<T>,
+    place: Option<&mut KeptRow<T>>,
+) -> ContributionRow<T> {
+    let row = ContributionRow::of::<CAREFUL, KEEP>(&z_p, &z_q, shift);
+    if KEEP != NOTHING
+        && let Some(place) = place
+    {
+        let ContributionRow { weight, log_ratio, .. } = row;
+        let excess = match KEEP {
+            EXCESS if !shift.settings.each => row.excess,
+            EXCESS if !CAREFUL => weights_in_q(&z_q, shift),
+            _ => row.other,
+        };
+        place.put::<CAREFUL>(KeptRow { weight, log_ratio, excess }, &shift.careful);
     }
+    row
+}
+
+/// The weights in q of a row, from their own logits.
+#[inline(always)]
+fn weights_in_q<T: Real>(z_q: &Row<T>, shift: &Shift<T>) -> Row<T> {
+    let mut weights = [T::ZERO; WIDTH];
+    for i in 0..WIDTH {
+        weights[i] = weight_in_q(z_q[i], shift, i);
+    }
+    weights
 }
 
 /// Where |ε| is greater, an exacting gradient does not take the fast way's weight in q but [`weight_in_q`]: the former is off by

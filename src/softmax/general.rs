@@ -77,21 +77,29 @@ struct Block<T> {
     near: [[T; TILE]; 2],
 }
 
+impl<T: Real> Block<T> {
+    /// Zeros. Never inlined: the compiler would make them before it asks whether they are needed.
+    #[cold]
+    #[inline(never)]
+    fn zeros() -> Box<Self> {
+        let tile = [T::ZERO; TILE];
+        let pairs = Pairs { p: tile, q: tile, log_ratio: tile };
+        Box::new(Block { pairs, terms: tile, slopes: [tile; 2], near: [tile; 2] })
+    }
+}
+
 /// The block, made now if it was not yet.
 fn made<T: Real>(block: &mut Option<Box<Block<T>>>) -> &mut Block<T> {
-    let tile = [T::ZERO; TILE];
-    let pairs = Pairs { p: tile, q: tile, log_ratio: tile };
-    let empty = || Box::new(Block { pairs, terms: tile, slopes: [tile; 2], near: [tile; 2] });
-    block.get_or_insert_with(empty)
+    block.get_or_insert_with(Block::zeros)
 }
 
 impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
-    /// For no lanes of so many classes yet.
+    /// For no lanes yet. Of lanes of up to so many classes nothing is computed again for outputs.
     pub fn new(
         formulas: Formulas<'l, T>,
         wide: Formulas<'l, f64>,
         settings: Settings,
-        classes: usize,
+        kept: usize,
     ) -> Self {
         let zeros = [0.0; WIDTH];
         let of_lanes = Settings { outputs: true, each: false, pairs: true, ..settings };
@@ -99,10 +107,10 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             formulas,
             wide,
             settings,
-            lanes: LogitTarget::new(of_lanes, classes),
+            lanes: LogitTarget::new(of_lanes, kept),
             is_normalised: false,
             blocks: 0,
-            kept: if settings.each { Kept::nothing() } else { Kept::new(classes) },
+            kept: if settings.each { Kept::nothing() } else { Kept::new(kept) },
             sums: [zeros; 3],
             parts: Vec::new(),
             divergences: zeros,

@@ -1,6 +1,6 @@
 //! Slopes of a lane of several blocks, kept for its gradients instead of computed again.
 
-use crate::elementwise::{PART, TILE};
+use crate::elementwise::TILE;
 
 /// What the gradients of one side of a block are made of.
 #[derive(Clone, Debug)]
@@ -12,8 +12,6 @@ struct Side<T> {
 }
 
 /// The slopes of a lane, block by block.
-///
-/// They take as much memory as the lane itself, so lanes of more than [`PART`] classes have none.
 #[derive(Clone, Debug)]
 pub struct Kept<T> {
     /// The number of blocks of a lane, or 0 if nothing is kept.
@@ -27,8 +25,7 @@ pub struct Kept<T> {
 impl<T: Copy> Kept<T> {
     /// For lanes of so many classes. One block needs no place here.
     pub fn new(classes: usize) -> Self {
-        let is_kept = (TILE + 1..=PART).contains(&classes);
-        let blocks = if is_kept { classes.div_ceil(TILE) } else { 0 };
+        let blocks = if classes > TILE { classes.div_ceil(TILE) } else { 0 };
         Kept { blocks, sides: [Vec::new(), Vec::new()], written: 0 }
     }
 

@@ -1,6 +1,8 @@
 //! Both sides are logits: the passes over a lane, and what is made of its sums.
 
-use super::contribution::Contributions;
+use std::ops::Range;
+
+use super::contribution::KeptRow;
 use super::normalizers::Normalizers;
 use super::shift::{Peaks, Shift};
 use super::slopes::{UpstreamSums, gradients, gradients_each, put_limits, terms};
@@ -9,6 +11,9 @@ use super::{Arrangement, Row};
 use super::{Factors, Outputs, Overlap, Settings, Solver};
 use crate::elementwise::{Operands, Pairs, Prefetch, TILE};
 use crate::number::{Number, Real, WIDTH};
+
+/// The rows of a block, but for the last of a lane.
+const ROWS: usize = TILE / WIDTH;
 
 /// The pass that is under way. There may be several with care, each with a better shift.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,20 +37,24 @@ pub struct LogitTarget<T> {
     /// Of all parts, from the pass that counts for each lane.
     all: Sums,
     lanes: Box<Normalizers>,
-    contributions: Contributions<T>,
-    /// Blocks visited in this pass: after only one, the contributions are those of the whole lane.
+    /// The contributions of a lane, row by row; where it has more rows than these, those of the last block that was computed.
+    kept: Vec<KeptRow<T>>,
+    /// Blocks visited in this pass.
     blocks: usize,
+    /// The block whose contributions will be asked for next.
+    next: usize,
     upstream: UpstreamSums,
     /// The logits of a block over their ratio, where the two temperatures differ.
     scaled: Option<Box<[[T; TILE]; 2]>>,
 }
 
 impl<T: Real + Number<Real = T>> LogitTarget<T> {
-    /// For no lanes of so many classes yet.
-    pub fn new(settings: Settings, classes: usize) -> Self {
+    /// For no lanes yet. Of lanes of up to so many classes nothing is computed again for outputs.
+    pub fn new(settings: Settings, kept: usize) -> Self {
         let rows = match settings.arrangement {
-            Arrangement::Sixteen => classes,
-            Arrangement::OneLane => classes.min(TILE).div_ceil(WIDTH),
+            _ if !settings.outputs => 0,
+            Arrangement::Sixteen => kept,
+            Arrangement::OneLane => kept.div_ceil(WIDTH),
         };
         LogitTarget {
             settings,
@@ -56,8 +65,9 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
             parts: Vec::new(),
             all: Sums::default(),
             lanes: Box::default(),
-            contributions: Contributions::new(if settings.outputs { rows } else { 0 }),
+            kept: vec![KeptRow::zeros(); rows],
             blocks: 0,
+            next: 0,
             upstream: UpstreamSums::default(),
             scaled: (settings.rates.ratios != [1.0; 2]).then(|| Box::new([[T::ZERO; TILE]; 2])),
         }
@@ -112,28 +122,38 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
                 },
             ),
             Pass::Sums(way) => {
+                let rows = self.rows_of(self.blocks);
                 self.blocks += 1;
-                let (sums, contributions) = (&mut self.sums, &mut self.contributions);
-                add(way, operands, &self.shift, sums, contributions, overlap);
+                add(way, operands, &self.shift, &mut self.sums, &mut self.kept[rows], overlap);
             }
         }
     }
 
-    /// Computes the contributions of a block, unless they are there.
-    fn fill<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>) {
-        if self.blocks == 1 {
-            return;
+    /// The places of the rows of a block, if there are any.
+    fn rows_of(&self, block: usize) -> Range<usize> {
+        let rows = self.kept.len();
+        (block * ROWS).min(rows)..((block + 1) * ROWS).min(rows)
+    }
+
+    /// Computes the contributions of the next block, which is the first after the last, unless they are there; returns their places.
+    fn fill<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>) -> Range<usize> {
+        let first = self.rows_of(0);
+        if self.blocks <= self.kept.len().div_ceil(ROWS) {
+            let block = self.next;
+            self.next = if block + 1 < self.blocks { block + 1 } else { 0 };
+            return self.rows_of(block);
         }
         let way = if self.shift.all_and_any_careful().0 { Way::Careful } else { Way::Fast };
         let (mut sums, mut nothing) = (Sums::default(), Prefetch::<N>::NOTHING);
-        let (shift, contributions) = (&self.shift, &mut self.contributions);
+        let (shift, kept) = (&self.shift, &mut self.kept[first.clone()]);
         match &mut self.scaled {
-            None => add(way, operands, shift, &mut sums, contributions, &mut nothing),
+            None => add(way, operands, shift, &mut sums, kept, &mut nothing),
             Some(scaled) => {
                 let operands = scale(operands, self.settings.rates.ratios, scaled);
-                add(way, operands, shift, &mut sums, contributions, &mut nothing);
+                add(way, operands, shift, &mut sums, kept, &mut nothing);
             }
         }
+        first
     }
 
     /// Whether any lane is computed the careful way.
@@ -143,9 +163,8 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
 
     /// p, q and D of a block, once no pass is needed. [`Settings::pairs`] must be set.
     pub fn pairs<N: Number<Real = T>>(&mut self, operands: Operands<'_, N>, pairs: &mut Pairs<T>) {
-        self.fill(operands);
-        let (lanes, Contributions { weight, log_ratio, excess }) =
-            (&*self.lanes, &self.contributions);
+        let rows = self.fill(operands);
+        let (lanes, kept) = (&*self.lanes, &self.kept[rows]);
         self.settings.level.run(
             #[inline(always)]
             || {
@@ -155,17 +174,17 @@ impl<T: Real + Number<Real = T>> LogitTarget<T> {
                     of_p[i] = T::from_f64(lanes.share[i]);
                     of_q[i] = T::from_f64(lanes.share[i] / lanes.kept_total[i]);
                 }
-                let rows = weight.iter().zip(log_ratio).zip(excess);
                 let (all_p, all_q) = (pairs.p.as_chunks_mut().0, pairs.q.as_chunks_mut().0);
                 let places = all_p.iter_mut().zip(all_q).zip(pairs.log_ratio.as_chunks_mut().0);
-                for (((e, ratio), other), ((place_p, place_q), place_d)) in rows.zip(places) {
+                for (row, ((place_p, place_q), place_d)) in kept.iter().zip(places) {
+                    let KeptRow { weight: e, log_ratio: ratio, excess: other } = row;
                     let zeros = [T::ZERO; WIDTH];
                     let (mut p, mut q, mut d) = (zeros, zeros, zeros);
                     for i in 0..WIDTH {
-                        (p[i], q[i]) = (e.0[i] * of_p[i], other.0[i] * of_q[i]);
+                        (p[i], q[i]) = (e[i] * of_p[i], other[i] * of_q[i]);
                         // Of a class that both exclude, D is 0.
-                        let is_absent = ratio.0[i].is_nan() & !p[i].is_nan();
-                        d[i] = if is_absent { T::ZERO } else { ratio.0[i] + log_total[i] };
+                        let is_absent = ratio[i].is_nan() & !p[i].is_nan();
+                        d[i] = if is_absent { T::ZERO } else { ratio[i] + log_total[i] };
                     }
                     (*place_p, *place_q, *place_d) = (p, q, d);
                 }
@@ -205,7 +224,7 @@ impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<
         self.pass = Pass::Peaks;
         self.peaks = Default::default();
         self.sums = Sums::default();
-        self.blocks = 0;
+        (self.blocks, self.next) = (0, 0);
         self.parts.clear();
         self.upstream = UpstreamSums::default();
     }
@@ -263,10 +282,10 @@ impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<
     }
 
     fn add_upstream(&mut self, operands: Operands<'_, N>, factors: &[f64]) {
-        self.fill(operands);
+        let rows = self.fill(operands);
         let Settings { level, rates, generalized, .. } = self.settings;
         let lanes = (&*self.lanes, rates.each(), generalized);
-        self.upstream.add(level, lanes, &self.contributions, factors);
+        self.upstream.add(level, lanes, &self.kept[rows], factors);
     }
 
     fn outputs<O: Number<Real = T>>(
@@ -275,9 +294,9 @@ impl<T: Real + Number<Real = T>, N: Number<Real = T>> Solver<N> for LogitTarget<
         factors: Factors<'_>,
         out: Outputs<'_, O>,
     ) {
-        self.fill(operands);
+        let rows = self.fill(operands);
         let (Settings { level, rates, generalized, arrangement, .. }, contributions) =
-            (self.settings, &self.contributions);
+            (self.settings, &self.kept[rows]);
         if let Some(out) = out.terms {
             terms(level, &self.lanes, generalized, contributions, out);
         }

@@ -11,10 +11,10 @@
 //! others that p has. It is NaN where p has no others.
 
 use super::Factors;
-use super::contribution::Contributions;
+use super::contribution::KeptRow;
 use super::normalizers::Normalizers;
 use super::{Arrangement, Row, each_row, filled, narrow_row, put_row};
-use crate::number::{Aligned, Level, Number, Real, WIDTH, tree};
+use crate::number::{Level, Number, Real, WIDTH, tree};
 
 /// What gradients are made of where one factor holds for a lane.
 #[derive(Clone, Copy, Debug)]
@@ -46,18 +46,12 @@ impl<T: Real> Slopes<T> {
     }
 }
 
-/// The row that starts at a place of the block.
-#[inline(always)]
-fn row<T>(rows: &[Aligned<Row<T>>], start: usize) -> &Row<T> {
-    &rows[start / WIDTH].0
-}
-
 /// ∂z_q and ∂z_p for one factor a lane.
 pub fn gradients<T: Real, O: Number<Real = T>>(
     level: Level,
     (lanes, rates): (&Normalizers, [f64; 2]),
     factors: &Row<f64>,
-    contributions: &Contributions<T>,
+    contributions: &[KeptRow<T>],
     [d_input, d_target]: [Option<&mut [O]>; 2],
 ) {
     level.run(
@@ -69,8 +63,7 @@ pub fn gradients<T: Real, O: Number<Real = T>>(
                     out,
                     #[inline(always)]
                     |out, start| {
-                        let (weight, excess) =
-                            (row(&contributions.weight, start), row(&contributions.excess, start));
+                        let KeptRow { weight, excess, .. } = &contributions[start / WIDTH];
                         let mut found = [T::ZERO; WIDTH];
                         for i in 0..WIDTH {
                             found[i] =
@@ -85,10 +78,8 @@ pub fn gradients<T: Real, O: Number<Real = T>>(
                     out,
                     #[inline(always)]
                     |out, start| {
-                        let (weight, ratio) = (
-                            row(&contributions.weight, start),
-                            row(&contributions.log_ratio, start),
-                        );
+                        let KeptRow { weight, log_ratio: ratio, .. } =
+                            &contributions[start / WIDTH];
                         let mut found = [T::ZERO; WIDTH];
                         for i in 0..WIDTH {
                             let slope = weight[i] * (ratio[i] - slopes.mean[i]) * slopes.share[i];
@@ -117,7 +108,7 @@ impl UpstreamSums {
         &mut self,
         level: Level,
         (lanes, [rate_q, rate_p], generalized): (&Normalizers, [f64; 2], bool),
-        contributions: &Contributions<T>,
+        contributions: &[KeptRow<T>],
         factors: &[f64],
     ) {
         level.run(
@@ -127,9 +118,8 @@ impl UpstreamSums {
                 for (row_index, factors) in factors.chunks(WIDTH).enumerate() {
                     let start = row_index * WIDTH;
                     let factors = &filled(factors);
-                    let (weight, ratio) =
-                        (row(&contributions.weight, start), row(&contributions.log_ratio, start));
-                    let excess = row(&contributions.excess, start);
+                    let KeptRow { weight, log_ratio: ratio, excess } =
+                        &contributions[start / WIDTH];
                     for i in 0..WIDTH {
                         let (e, other) = (weight[i].to_f64(), excess[i].to_f64());
                         let (v, w) = (factors[i] * rate_q, factors[i] * rate_p);
@@ -164,7 +154,7 @@ pub fn gradients_each<T: Real, O: Number<Real = T>>(
     (lanes, [rate_q, rate_p], generalized): (&Normalizers, [f64; 2], bool),
     sums: &UpstreamSums,
     factors: &[f64],
-    contributions: &Contributions<T>,
+    contributions: &[KeptRow<T>],
     [d_input, d_target]: [Option<&mut [O]>; 2],
 ) {
     let own = if generalized { 1.0 } else { 0.0 };
@@ -177,8 +167,7 @@ pub fn gradients_each<T: Real, O: Number<Real = T>>(
                     #[inline(always)]
                     |out, start| {
                         let factors = filled(&factors[start..start + out.len()]);
-                        let (weight, excess) =
-                            (row(&contributions.weight, start), row(&contributions.excess, start));
+                        let KeptRow { weight, excess, .. } = &contributions[start / WIDTH];
                         let mut found = [0.0; WIDTH];
                         for i in 0..WIDTH {
                             let (e, other) = (weight[i].to_f64(), excess[i].to_f64());
@@ -197,10 +186,8 @@ pub fn gradients_each<T: Real, O: Number<Real = T>>(
                     #[inline(always)]
                     |out, start| {
                         let factors = filled(&factors[start..start + out.len()]);
-                        let (weight, ratio) = (
-                            row(&contributions.weight, start),
-                            row(&contributions.log_ratio, start),
-                        );
+                        let KeptRow { weight, log_ratio: ratio, .. } =
+                            &contributions[start / WIDTH];
                         let mut found = [0.0; WIDTH];
                         for i in 0..WIDTH {
                             let (e, v) = (weight[i].to_f64(), factors[i] * rate_p);
@@ -226,7 +213,7 @@ pub fn gradients_each<T: Real, O: Number<Real = T>>(
 /// Puts the limits of ∂z_p where q excludes classes: +∞ at those, and −∞ at the others that p has, also where p underflows.
 pub fn put_limits<T: Real, O: Number<Real = T>>(
     lanes: &Normalizers,
-    contributions: &Contributions<T>,
+    contributions: &[KeptRow<T>],
     factors: Factors<'_>,
     out: &mut [O],
 ) {
@@ -235,7 +222,7 @@ pub fn put_limits<T: Real, O: Number<Real = T>>(
         if lanes.divergence[i] != f64::INFINITY {
             continue;
         }
-        let (ratio, e) = (contributions.log_ratio[row].0[i], contributions.weight[row].0[i]);
+        let (ratio, e) = (contributions[row].log_ratio[i], contributions[row].weight[i]);
         let limit = if lanes.included[i] > 0.0 { f64::INFINITY } else { f64::NAN };
         match factors {
             Factors::Lanes(factors) if factors[i] != 0.0 => {
@@ -258,7 +245,7 @@ pub fn terms<T: Real + Number<Real = T>>(
     level: Level,
     lanes: &Normalizers,
     generalized: bool,
-    contributions: &Contributions<T>,
+    contributions: &[KeptRow<T>],
     out: &mut [T],
 ) {
     level.run(
@@ -273,7 +260,7 @@ pub fn terms<T: Real + Number<Real = T>>(
 #[inline(always)]
 fn terms_of<T: Real + Number<Real = T>, const GENERALIZED: bool>(
     lanes: &Normalizers,
-    contributions: &Contributions<T>,
+    contributions: &[KeptRow<T>],
     out: &mut [T],
 ) {
     let share = lanes.share.map(T::from_f64);
@@ -286,9 +273,7 @@ fn terms_of<T: Real + Number<Real = T>, const GENERALIZED: bool>(
         out,
         #[inline(always)]
         |out, start| {
-            let (weight, ratio) =
-                (row(&contributions.weight, start), row(&contributions.log_ratio, start));
-            let excess = row(&contributions.excess, start);
+            let KeptRow { weight, log_ratio: ratio, excess } = &contributions[start / WIDTH];
             let mut found = [T::ZERO; WIDTH];
             for i in 0..WIDTH {
                 let (e, d) = (weight[i], ratio[i] + log_total[i]);

@@ -1,6 +1,6 @@
 //! The sums of the contributions over the classes of a lane.
 
-use super::contribution::{ContributionRow, Contributions, EXCESS, NOTHING, PAIRS};
+use super::contribution::{ContributionRow, EXCESS, KeptRow, NOTHING, PAIRS, contributions};
 use super::shift::{Shift, is_exacting};
 use super::{Arrangement, Row, WIDTH, padded};
 use super::{Overlap, Settings};
@@ -140,24 +140,24 @@ pub enum Way {
     Careful,
 }
 
-/// Adds a block of both sides' logits to the sums, at most one tile. Where outputs will be asked for, the contributions then
-/// hold all that they need.
+/// Adds a block of both sides' logits to the sums, at most one tile. Where outputs will be asked for, as many rows as there is
+/// place for are kept.
 pub fn add<N: Number, M: Overlap>(
     way: Way,
     operands: Operands<'_, N>,
     shift: &Shift<N::Real>,
     sums: &mut Sums,
-    contributions: &mut Contributions<N::Real>,
+    kept: &mut [KeptRow<N::Real>],
     overlap: &mut M,
 ) {
     match way {
-        Way::Fast => add_block::<N, M, false>(operands, shift, sums, contributions, overlap),
+        Way::Fast => add_block::<N, M, false>(operands, shift, sums, kept, overlap),
         Way::Careful => {
             // Compiled once, whatever it overlaps with.
             let level = shift.settings.level;
             (0..operands.input.len()).step_by(WIDTH).for_each(|row| overlap.step(level, row));
             let nothing = &mut Prefetch::<N>::NOTHING.clone();
-            add_block::<N, _, true>(operands, shift, sums, contributions, nothing);
+            add_block::<N, _, true>(operands, shift, sums, kept, nothing);
         }
     }
 }
@@ -167,11 +167,11 @@ fn add_block<N: Number, M: Overlap, const CAREFUL: bool>(
     operands: Operands<'_, N>,
     shift: &Shift<N::Real>,
     sums: &mut Sums,
-    contributions: &mut Contributions<N::Real>,
+    kept: &mut [KeptRow<N::Real>],
     overlap: &mut M,
 ) {
     let Settings { level, arrangement, outputs, pairs, .. } = shift.settings;
-    let all = (operands, shift, sums, contributions, overlap);
+    let all = (operands, shift, sums, kept, overlap);
     level.run(
         #[inline(always)]
         || match (arrangement, outputs, pairs) {
@@ -190,13 +190,13 @@ type Whole<'a, N, M> = (
     Operands<'a, N>,
     &'a Shift<<N as Number>::Real>,
     &'a mut Sums,
-    &'a mut Contributions<<N as Number>::Real>,
+    &'a mut [KeptRow<<N as Number>::Real>],
     &'a mut M,
 );
 
 #[inline(always)]
 fn add_rows<N: Number, M: Overlap, const CAREFUL: bool, const KEEP: u8, const SIXTEEN: bool>(
-    (operands, shift, sums, contributions, overlap): Whole<'_, N, M>,
+    (operands, shift, sums, kept, overlap): Whole<'_, N, M>,
 ) {
     let level = shift.settings.level;
     let ((rows_p, tail_p), (rows_q, tail_q)) =
@@ -207,7 +207,7 @@ fn add_rows<N: Number, M: Overlap, const CAREFUL: bool, const KEEP: u8, const SI
     for (index, (z_p, z_q)) in rows_p.iter().zip(rows_q).enumerate() {
         overlap.step(level, index * WIDTH);
         let logits = [z_p, z_q].map(|z| N::widen_all(level, z));
-        let row = contributions.row::<CAREFUL, KEEP>(index, logits, shift);
+        let row = contributions::<_, CAREFUL, KEEP>(logits, shift, kept.get_mut(index));
         if CAREFUL && KEEP != NOTHING {
             all.add_in_q(&row);
         }
@@ -222,7 +222,8 @@ fn add_rows<N: Number, M: Overlap, const CAREFUL: bool, const KEEP: u8, const SI
     }
     if !SIXTEEN && !tail_p.is_empty() {
         let logits = [tail_p, tail_q].map(|tail| N::widen_all(level, &padded(tail)));
-        let row = contributions.row::<CAREFUL, KEEP>(rows_p.len(), logits, shift);
+        let place = kept.get_mut(rows_p.len());
+        let row = contributions::<_, CAREFUL, KEEP>(logits, shift, place);
         let row = row.first(tail_p.len());
         if CAREFUL && KEEP != NOTHING {
             all.add_in_q(&row);

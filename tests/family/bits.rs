@@ -159,6 +159,8 @@ fn threads_change_no_bit() {
     threads_change_nothing::<f64>(&[70, 1001], 1);
     threads_change_nothing::<f32>(&[70, 1001], 0);
     threads_change_nothing::<f32>(&[1, 140_000], 1);
+    // One thread visits the parts of a lane one after the other.
+    threads_change_nothing::<f32>(&[2, 70_000], 1);
 }
 
 fn cuts_change_nothing<A: Number<Wide = A>>(classes: usize) {

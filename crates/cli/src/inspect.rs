@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use clap::Args;
-use kldiv::{KLDivLoss, OperandReport, Sum};
-use ndarray::{ArrayD, Axis, Zip};
+use kldiv::{Diagnosis, KLDivLoss, OperandReport, Sum};
+use ndarray::{ArrayD, Axis};
 use serde_json::{Value, json};
 
 use crate::compare::check_tolerance;
-use crate::compare::input::{Holds, Inputs, each_block, is_constant};
+use crate::compare::input::{Block, Holds, Inputs, each_block, is_constant};
 use crate::compare::measure::position;
 use crate::compare::outputs::print;
 use crate::failure::Failure;
@@ -142,13 +142,18 @@ fn describe(name: String, array: Array, options: &Options) -> Result<(String, Va
 }
 
 impl Sums {
-    fn add(&mut self, report: &OperandReport, place: impl Fn(&[usize]) -> u64) {
-        self.improper += report.improper as u64;
+    fn of(report: &OperandReport, place: impl Fn(&[usize]) -> u64) -> Sums {
+        let worst = report.worst.as_ref().map(|worst| (place(&worst.index), worst.mass));
+        Sums { improper: report.improper as u64, worst }
+    }
+
+    fn merge(&mut self, next: Sums) {
+        self.improper += next.improper;
         let far = |sum: f64| if sum.is_nan() { f64::INFINITY } else { (sum - 1.0).abs() };
-        if let Some(worst) = &report.worst
-            && self.worst.is_none_or(|(_, sum)| far(worst.mass) > far(sum))
+        if let Some((_, sum)) = next.worst
+            && self.worst.is_none_or(|(_, worst)| far(sum) > far(worst))
         {
-            self.worst = Some((place(&worst.index), worst.mass));
+            self.worst = next.worst;
         }
     }
 }
@@ -157,30 +162,68 @@ impl Found {
     fn of<A: Float>(inputs: &mut Inputs, options: &Options) -> Result<Found, Failure> {
         let (axis, slabs) = (Axis(inputs.axis), inputs.blocks.slabs());
         let shape = inputs.shape().to_vec();
-        let of_format = inputs.operands[0].dtype == Type::Log16;
-        let mut found = Found {
-            holds: of_format.then_some(Holds::Logits),
+        let of_format = (inputs.operands[0].dtype == Type::Log16).then_some(Holds::Logits);
+        let mut found = Found { holds: of_format, ..Found::nothing() };
+        let of_block = |block: &mut Block<A>, (): &mut ()| {
+            let place = |index: &[usize]| position(&block.window, &shape, axis.0, index);
+            Found::of_block(&block.operands[0], axis, options.tolerance, place)
+        };
+        each_block(inputs, 0..slabs, of_block, |next, _| {
+            found.merge(next);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn nothing() -> Found {
+        Found {
+            holds: None,
             rows: 0,
             sums: Default::default(),
             not_finite: [0; 3],
             constant_rows: 0,
             range: [f64::INFINITY, f64::NEG_INFINITY],
+        }
+    }
+
+    fn of_block<A: Float>(
+        array: &ArrayD<A>,
+        axis: Axis,
+        tolerance: f64,
+        place: impl Fn(&[usize]) -> u64,
+    ) -> Result<Found, Failure> {
+        // As the input it is asked for log-probabilities, as the target for probabilities.
+        let both = KLDivLoss::new(Sum).axis(axis).validated(tolerance);
+        let Diagnosis { input, target, .. } = both.batch(array, array)?.diagnose();
+        let constant = array.lanes(axis).into_iter().filter(|lane| is_constant(lane.view()));
+        let wider = |[low, high]: [A; 2], x: A| {
+            if x.is_finite() { [low.min(x), high.max(x)] } else { [low, high] }
         };
-        each_block::<A>(inputs, 0..slabs, |block, _| {
-            let array = &block.operands[0];
-            if found.holds.is_none() {
-                found.holds = Holds::of(array, axis, options.tolerance, None)?;
-            }
-            // As the input it is asked for log-probabilities, as the target for probabilities.
-            let both = KLDivLoss::new(Sum).axis(axis).validated(options.tolerance);
-            let diagnosis = both.batch(array, array)?.diagnose();
-            let place = |index: &[usize]| position(&block.window, &shape, axis.0, index);
-            found.sums[0].add(&diagnosis.input, place);
-            found.sums[1].add(&diagnosis.target, place);
-            found.add(array, axis, &diagnosis.input);
-            Ok(())
-        })?;
-        Ok(found)
+        let range =
+            array.iter().fold([A::infinity(), A::neg_infinity()], |ends, &x| wider(ends, x));
+        Ok(Found {
+            holds: Holds::of(array, axis, tolerance, None)?,
+            rows: (array.len() / array.len_of(axis)) as u64,
+            sums: [Sums::of(&input, &place), Sums::of(&target, &place)],
+            not_finite: [input.nan, input.plus_infinity, input.minus_infinity].map(|n| n as u64),
+            constant_rows: constant.count() as u64,
+            range: range.map(Into::into),
+        })
+    }
+
+    /// Adds what was found of the rows behind these.
+    fn merge(&mut self, next: Found) {
+        self.holds = self.holds.or(next.holds);
+        self.rows += next.rows;
+        self.constant_rows += next.constant_rows;
+        for (sums, next) in self.sums.iter_mut().zip(next.sums) {
+            sums.merge(next);
+        }
+        for (all, more) in self.not_finite.iter_mut().zip(next.not_finite) {
+            *all += more;
+        }
+        let ([low, high], [next_low, next_high]) = (self.range, next.range);
+        self.range = [low.min(next_low), high.max(next_high)];
     }
 
     /// What it seems to hold: logits where no row says anything.
@@ -195,22 +238,6 @@ impl Found {
             Holds::LogProbabilities => self.sums[0],
             Holds::Probabilities => self.sums[1],
         }
-    }
-
-    fn add<A: Float>(&mut self, array: &ArrayD<A>, axis: Axis, report: &OperandReport) {
-        self.rows += (array.len() / array.len_of(axis)) as u64;
-        let not_finite = [report.nan, report.plus_infinity, report.minus_infinity];
-        for (all, more) in self.not_finite.iter_mut().zip(not_finite) {
-            *all += more as u64;
-        }
-        let constant = Zip::from(array.lanes(axis)).par_map_collect(is_constant);
-        self.constant_rows += constant.iter().filter(|constant| **constant).count() as u64;
-        let both = |[low, high]: [A; 2], x: A| {
-            if x.is_finite() { [low.min(x), high.max(x)] } else { [low, high] }
-        };
-        let none = [A::infinity(), A::neg_infinity()];
-        let [low, high] = array.iter().fold(none, |ends, &x| both(ends, x));
-        self.range = [self.range[0].min(low.into()), self.range[1].max(high.into())];
     }
 
     fn tell(&self, text: &mut String, inputs: &Inputs, tolerance: f64) {

@@ -153,7 +153,15 @@ impl<A: Number> MatricesWork<'_, '_, '_, A> {
     }
 }
 
-/// One pass over some classes of a lane; parts are visited in parallel.
+/// Lanes of more classes are visited part by part in parallel, and nothing of them is kept: it would not fit a cache.
+const LONG: usize = 4 * PART;
+
+/// Whether the parts of a lane are visited in parallel. Where there are many lanes, those keep all threads busy.
+pub(super) fn is_cut(lanes: usize, classes: usize) -> bool {
+    classes > if lanes == 1 { PART } else { LONG }
+}
+
+/// One pass over some classes of a lane, part by part.
 fn pass<A: Number, S: Solver<A>>(
     matrices: &Matrices<'_, A>,
     readers: &mut [Reader<'_, A>; 2],
@@ -161,7 +169,11 @@ fn pass<A: Number, S: Solver<A>>(
     classes: Range<usize>,
     solver: &mut S,
 ) {
+    let (lanes, all) = matrices.input.dim();
     let parts = classes.len().div_ceil(PART);
+    if parts > 1 && !is_cut(lanes, all) {
+        return steps(classes, PART).for_each(|part| pass(matrices, readers, lane, part, solver));
+    }
     if parts > 1 {
         let middle = classes.start + parts / 2 * PART;
         let mut next = solver.fork();
@@ -174,7 +186,6 @@ fn pass<A: Number, S: Solver<A>>(
         );
         return solver.absorb(next);
     }
-    let (lanes, all) = matrices.input.dim();
     for block in steps(classes, TILE) {
         let tile = Tile::part(lane, block.clone(), all);
         let mut prefetch = Prefetch::NOTHING;

@@ -13,7 +13,7 @@ use ndarray::ArrayView1;
 use super::request::{Form, Request, Softmax, Values};
 use super::results::Results;
 use crate::divergence::Forms;
-use crate::elementwise::{pair_loops, with_loops};
+use crate::elementwise::{TILE, pair_loops, with_loops};
 use crate::layout::{Matrices, Scratch};
 use crate::number::{Float, Number};
 use crate::softmax::{
@@ -30,7 +30,8 @@ pub fn compute_matrices<A: Number>(
     results: &mut Results<'_, A::Real>,
 ) {
     let Request { level, values, scale, .. } = *results.request;
-    let classes = matrices.input.ncols();
+    let (lanes, classes) = matrices.input.dim();
+    let kept = if alone::is_cut(lanes, classes) { TILE } else { classes };
     let arrangement = match classes {
         ..=FEW => Arrangement::Sixteen,
         _ => Arrangement::OneLane,
@@ -56,11 +57,11 @@ pub fn compute_matrices<A: Number>(
     let forms = [Forms::both(generalized), Forms::Generalized, Forms::Far];
     let [Some(asked), Some(near), Some(far)] = forms.map(|forms| pair_loops(divergence, forms))
     else {
-        return work.with_solver(LogitTarget::new(settings, classes));
+        return work.with_solver(LogitTarget::new(settings, kept));
     };
     let formulas = Formulas { asked: &*asked.0, near: &*near.0, far: &*far.0 };
     let wide = Formulas { asked: &*asked.1, near: &*near.1, far: &*far.1 };
-    work.with_solver(GeneralTarget::new(formulas, wide, settings, classes));
+    work.with_solver(GeneralTarget::new(formulas, wide, settings, kept));
 }
 
 /// The computation of matrices.

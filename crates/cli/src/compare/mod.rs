@@ -26,7 +26,7 @@ use options::Options;
 use state::State;
 
 /// What a file holds is found out from so many bytes at a time, whatever blocks are asked for.
-const FIRST: usize = 1 << 20;
+const FIRST: usize = 1 << 18;
 
 /// Compares, reports, and fails where a threshold does.
 pub fn run(mut options: Options, ranks: &Ranks) -> Result<(), Failure> {
@@ -120,7 +120,7 @@ fn compare<A: Float>(
     let state = options.resume.as_ref();
     let mut state = state.map(|path| State::open(path, fingerprint, pause)).transpose()?;
     let mut part = ranks.part(inputs.blocks.slabs(), options.shares())?;
-    let mut tally = None;
+    let mut tally = Tally::new(options.candidates.len(), options.divergences().len());
     if let Some(state) = &state
         && let Some((done, before)) = state.load()?
     {
@@ -129,7 +129,7 @@ fn compare<A: Float>(
                 "is damaged, or was changed: {what} cannot be that of these files"
             ))
         })?;
-        (part.start, tally) = (done, Some(before));
+        (part.start, tally) = (done, before);
     }
     let bar = progress_bar(inputs, &part, options.quiet || ranks.place().1 > 1);
     let bytes = inputs.bytes_per_slab();
@@ -169,13 +169,18 @@ fn check_state(
 fn pass<A: Float>(
     inputs: &mut Inputs,
     options: &Options,
-    slabs: Range<usize>,
-    tally: Option<Tally>,
-    mut after: impl FnMut(Range<usize>, &Tally) -> Result<(), Failure>,
+    mut slabs: Range<usize>,
+    mut tally: Tally,
+    mut after: impl FnMut(Range<usize>, &Tally) -> Result<(), Failure> + Send,
 ) -> Result<(Measure, Tally), Failure> {
     let mut measure = Measure::new(inputs, options);
+    let mut first = None;
     // The first rows decide, for every process and after a restart. Standard input cannot be read twice.
-    if !measure.is_known() && !inputs.has_stdin() {
+    if !measure.is_known() && inputs.has_stdin() {
+        let (block, left) = inputs.read::<A>(slabs, &mut Vec::new())?;
+        measure.find_holds(&block)?;
+        (first, slabs) = (Some(block), left);
+    } else if !measure.is_known() {
         let mut again = Inputs::open(options)?;
         again.cut(FIRST);
         let mut left = 0..again.blocks.slabs();
@@ -184,20 +189,17 @@ fn pass<A: Float>(
             measure.find_holds(&block)?;
             left = rest;
         }
-        measure.take_the_rest_for_logits();
     }
+    measure.take_the_rest_for_logits();
     measure.check_settings()?;
-    let mut tally =
-        tally.unwrap_or_else(|| Tally::new(options.candidates.len(), measure.divergences.len()));
-    each_block::<A>(inputs, slabs, |block, left| {
-        if !measure.is_known() {
-            measure.find_holds(block)?;
-            measure.take_the_rest_for_logits();
-            measure.check_settings()?;
-        }
-        measure.block(block, &mut tally)?;
+    let mut merge = |found: Tally, left| {
+        tally.merge(&found);
         after(left, &tally)
-    })?;
+    };
+    if let Some(mut block) = first {
+        merge(measure.block(&mut block, &mut Default::default())?, slabs.clone())?;
+    }
+    each_block(inputs, slabs, |block, kept| measure.block::<A>(block, kept), merge)?;
     Ok((measure, tally))
 }
 

@@ -108,8 +108,8 @@ pub struct Options {
     /// Seconds between two saves of the state
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, help_heading = "For pipelines")]
     pub save_every: f64,
-    /// Bytes of each file that are read at a time; at least one row
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, help_heading = "For pipelines")]
+    /// Bytes of each file that a thread reads at a time; at least one row
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, help_heading = "For pipelines")]
     pub block_bytes: usize,
     /// The shares of the rows for the processes of MPI, such as 5,1,0,2 [default: evenly]
     #[cfg(feature = "mpi")]

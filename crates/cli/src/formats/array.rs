@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
@@ -30,7 +31,8 @@ impl Header {
     }
 }
 
-/// An array within a file, of which any window can be read.
+/// An array within a file, of which any window can be read. Copies read by themselves, but for those of a stream.
+#[derive(Clone)]
 pub struct Array {
     /// As it was given: `file.npz:name`.
     pub name: String,
@@ -49,7 +51,7 @@ pub struct Array {
     /// Where the numbers start in the source.
     start: u64,
     source: Source,
-    tokens: Option<Vec<i32>>,
+    tokens: Option<Arc<[i32]>>,
     /// Stored numbers that wait for conversion: kept, so that a block allocates nothing. Of u64, so that it is aligned
     /// for all types.
     buffer: Vec<u64>,
@@ -82,12 +84,12 @@ impl Array {
     }
 
     pub(super) fn with_tokens(self, tokens: Vec<i32>) -> Array {
-        Array { tokens: Some(tokens), ..self }
+        Array { tokens: Some(tokens.into()), ..self }
     }
 
     /// Whether windows must come in the order of the file: standard input, or a deflated member.
     pub fn is_stream(&self) -> bool {
-        matches!(self.source, Source::Stream(_))
+        matches!(self.source, Source::Stream(..))
     }
 
     /// Of a file of llama.cpp, the token that each row predicts.
@@ -106,7 +108,7 @@ impl Array {
         let Array { shape, is_fortran, dtype, .. } = &*self;
         let hash = fnv(hash, format!("{shape:?} {is_fortran} {dtype}").as_bytes());
         match &mut self.source {
-            Source::Stream(stream) => Ok(fnv(hash, &stream.checksum.to_le_bytes())),
+            Source::Stream(_, checksum) => Ok(fnv(hash, &checksum.to_le_bytes())),
             Source::File(part) => {
                 let hash = fnv(hash, &part.length.to_le_bytes());
                 sampled(part, hash).map_err(|error| self.failure(cannot_read(&error)))

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::{Float, Problem};
 
 /// The bytes of scale and least.
@@ -32,14 +30,13 @@ pub fn decode<A: Float>(
     if let Some(index) = rows.chunks_exact(row).position(is_damaged) {
         return Err(index);
     }
-    let to = to.par_chunks_mut(classes.len());
-    rows.par_chunks_exact(row).zip(to).for_each(|(row, to)| {
+    for (row, to) in rows.chunks_exact(row).zip(to.chunks_mut(classes.len())) {
         let (scale, least) = scales(row);
         let stored: &[[u8; 2]] = row[SCALES..].as_chunks().0;
         for (to, stored) in to.iter_mut().zip(&stored[classes.clone()]) {
             *to = A::from_single(scale * f32::from(u16::from_le_bytes(*stored)) + least);
         }
-    });
+    }
     Ok(())
 }
 

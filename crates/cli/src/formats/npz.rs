@@ -55,8 +55,8 @@ fn deflated(part: Part, size: u64, crc: u32, bf16: bool) -> Result<Array, Proble
     let header = Header::read(&mut reader, bf16)?;
     let end = header.end()?;
     check_length(end, size)?;
-    let stream = Stream { reader: Box::new(reader), position: header.start, end, checksum: crc };
-    Ok(Array::new(".npz", header, Source::Stream(stream)))
+    let stream = Stream { reader: Box::new(reader), position: header.start, end };
+    Ok(Array::new(".npz", header, Source::stream(stream, crc)))
 }
 
 /// Compares the checksum when the member ends. Only a reader that reads to the end learns of it.

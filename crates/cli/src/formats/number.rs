@@ -5,7 +5,6 @@ use std::fmt;
 use bytemuck::Pod;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
-use rayon::prelude::*;
 
 /// The type of the numbers in a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -89,24 +88,10 @@ pub trait Float:
     fn convert(dtype: Type, from: &[u8], to: &mut [Self]);
 }
 
-/// Numbers that one task converts.
-const TASK: usize = 1 << 15;
-
-/// Converts tasks of numbers in parallel.
-fn in_parallel<S: Pod + Sync, A: Send>(
-    from: &[u8],
-    to: &mut [A],
-    convert: impl Fn(&[S], &mut [A]) + Sync,
-) {
-    let from: &[S] = bytemuck::cast_slice(from);
-    from.par_chunks(TASK).zip(to.par_chunks_mut(TASK)).for_each(|(from, to)| convert(from, to));
-}
-
 /// Converts each number by itself.
-fn each<S: Pod + Sync, A: Send>(from: &[u8], to: &mut [A], convert: impl Fn(S) -> A + Sync) {
-    in_parallel(from, to, |from: &[S], to| {
-        from.iter().zip(to).for_each(|(from, to)| *to = convert(*from));
-    });
+fn each<S: Pod, A>(from: &[u8], to: &mut [A], convert: impl Fn(S) -> A) {
+    let from: &[S] = bytemuck::cast_slice(from);
+    from.iter().zip(to).for_each(|(from, to)| *to = convert(*from));
 }
 
 macro_rules! float {
@@ -128,8 +113,8 @@ macro_rules! float {
                     Type::U16 | Type::Log16 => each(from, to, |n: u16| n as $float),
                     Type::U32 => each(from, to, |n: u32| n as $float),
                     Type::U64 => each(from, to, |n: u64| n as $float),
-                    Type::F16 => in_parallel(from, to, |from: &[f16], to| from.$from_halves(to)),
-                    Type::Bf16 => in_parallel(from, to, |from: &[bf16], to| from.$from_halves(to)),
+                    Type::F16 => bytemuck::cast_slice::<_, f16>(from).$from_halves(to),
+                    Type::Bf16 => bytemuck::cast_slice::<_, bf16>(from).$from_halves(to),
                     Type::F32 => each(from, to, |n: f32| n as $float),
                     Type::F64 => each(from, to, |n: f64| n as $float),
                 }
@@ -161,9 +146,7 @@ pub fn integers(dtype: Type, from: &[u8], to: &mut [i64]) -> Option<()> {
 /// Reverses the bytes of each number of `size` bytes.
 pub fn swap_bytes(bytes: &mut [u8], size: usize) {
     fn swap<const SIZE: usize>(bytes: &mut [u8]) {
-        bytes.par_chunks_mut(SIZE * TASK).for_each(|bytes| {
-            bytes.as_chunks_mut::<SIZE>().0.iter_mut().for_each(|number| number.reverse());
-        });
+        bytes.as_chunks_mut::<SIZE>().0.iter_mut().for_each(|number| number.reverse());
     }
     match size {
         2 => swap::<2>(bytes),

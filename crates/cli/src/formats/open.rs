@@ -173,8 +173,8 @@ fn standard_input(bf16: bool) -> Result<Array, Problem> {
     let mut reader = io::stdin();
     let header = Header::read(&mut reader, bf16)?;
     let (position, end) = (header.start, header.end()?);
-    let stream = Stream { reader: Box::new(reader), position, end, checksum: 0 };
-    Ok(Array::new(".npy", header, Source::Stream(stream)))
+    let stream = Stream { reader: Box::new(reader), position, end };
+    Ok(Array::new(".npy", header, Source::stream(stream, 0)))
 }
 
 /// What to do with a file that begins like none of the formats.

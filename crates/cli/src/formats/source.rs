@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Problem, cannot_read, cut_off};
 
-/// A part of a file. All parts share one handle, so an archive of a thousand arrays needs one.
+/// A part of a file. All parts share one handle, so an archive of a thousand arrays needs one; they read by themselves.
 #[derive(Clone, Debug)]
 pub struct Part {
-    file: Arc<Mutex<File>>,
+    file: Arc<File>,
     start: u64,
     pub length: u64,
     position: u64,
@@ -18,7 +18,7 @@ pub struct Part {
 impl Part {
     pub fn whole(file: File) -> io::Result<Part> {
         let length = file.metadata()?.len();
-        Ok(Part { file: Arc::new(Mutex::new(file)), start: 0, length, position: 0 })
+        Ok(Part { file: Arc::new(file), start: 0, length, position: 0 })
     }
 
     /// A part of this part. `None` if it ends beyond the end.
@@ -42,12 +42,20 @@ impl Read for Part {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let left = self.length.saturating_sub(self.position);
         let len = usize::try_from(left).map_or(to.len(), |left| left.min(to.len()));
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(self.start + self.position))?;
-        let read = file.read(&mut to[..len])?;
+        let read = read_at(&self.file, self.start + self.position, &mut to[..len])?;
         self.position += read as u64;
         Ok(read)
     }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, to: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, to, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, offset: u64, to: &mut [u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, to, offset)
 }
 
 impl Seek for Part {
@@ -71,8 +79,6 @@ pub struct Stream {
     pub position: u64,
     /// How many bytes the header promises.
     pub end: u64,
-    /// The checksum of a deflated member, by which it is known again.
-    pub checksum: u32,
 }
 
 impl Stream {
@@ -113,16 +119,24 @@ impl Stream {
 const OUT_OF_ORDER: &str = "is a stream, which cannot be read backwards or in Fortran order; give a .npy file, \
      or save it with np.savez(…) instead of np.savez_compressed(…) and as np.ascontiguousarray(a)";
 
+#[derive(Clone)]
 pub enum Source {
     File(Part),
-    Stream(Stream),
+    /// With the checksum of a deflated member, by which it is known again.
+    Stream(Arc<Mutex<Stream>>, u32),
 }
 
 impl Source {
+    pub fn stream(stream: Stream, checksum: u32) -> Source {
+        Source::Stream(Arc::new(Mutex::new(stream)), checksum)
+    }
+
     pub fn read_at(&mut self, offset: u64, to: &mut [u8]) -> Result<(), Problem> {
         match self {
             Source::File(part) => part.read_at(offset, to).map_err(|error| cannot_read(&error)),
-            Source::Stream(stream) => stream.read_at(offset, to),
+            Source::Stream(stream, _) => {
+                stream.lock().unwrap_or_else(PoisonError::into_inner).read_at(offset, to)
+            }
         }
     }
 }

@@ -84,6 +84,31 @@ fn the_report_is_what_the_library_gives() {
 }
 
 #[test]
+fn acceptance_of_logits_is_one_minus_total_variation() {
+    let room = Room::new("acceptance");
+    let [log_q, p] = room.write(&[300, 40]);
+    let mut logits = [log_q.mapv(|x| 3.0 * x + 1.0), p.mapv(|p| p.ln() - 2.0)];
+    // The loss is +∞, or there is a class that neither has.
+    logits[0].slice_mut(ndarray::s![..9, 3]).fill(f32::NEG_INFINITY);
+    logits[1].slice_mut(ndarray::s![5..20, 3]).fill(f32::NEG_INFINITY);
+    let [input, target] = &logits;
+    write_npy(room.path("input.npy"), input).unwrap();
+    write_npy(room.path("target.npy"), target).unwrap();
+    for temperature in [1.0, 2.0] {
+        let loss = KLDivWithLogitsLoss::new(PerDistribution).divergence(Divergence::TotalVariation);
+        let variation = loss.temperature(temperature).forward(input, target).unwrap();
+        let expected = 1.0 - variation.iter().map(|&v| f64::from(v)).sum::<f64>() / 300.0;
+        for more in [&["--divergence", "reverse"][..], &["--block-bytes", "1000"]] {
+            let temperature = format!("--temperature={temperature}");
+            let all =
+                [&["target.npy", "input.npy", "--allow-nan", &temperature][..], more].concat();
+            let found = number(&room.json(&all)["candidates"][0]["acceptance"]["mean"]);
+            assert!((found - expected).abs() < 1e-7, "{more:?}: {found}, not {expected}");
+        }
+    }
+}
+
+#[test]
 fn weights_count_and_zero_leaves_out() {
     let room = Room::new("weights");
     let [log_q, p] = room.write(&[200, 12]);

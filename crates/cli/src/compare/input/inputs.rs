@@ -1,6 +1,7 @@
 //! The files of a run, which fit each other.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ndarray::{Array1, ArrayD};
 
@@ -10,6 +11,7 @@ use crate::failure::Failure;
 use crate::formats::{Array, BASIS, Float, Type, fnv};
 
 /// All files, opened and checked.
+#[derive(Clone)]
 pub struct Inputs {
     /// The reference, then the candidates.
     pub operands: Vec<Array>,
@@ -19,7 +21,7 @@ pub struct Inputs {
     /// The true class of each row: a file of integers.
     pub labels: Option<Array>,
     /// The same from a base file of llama.cpp, of this name, in the order of its rows.
-    pub tokens: Option<(String, Vec<i64>)>,
+    pub tokens: Option<(String, Arc<[i32]>)>,
     pub axis: usize,
     pub blocks: Blocks,
 }
@@ -43,6 +45,13 @@ pub struct Block<A> {
     pub classes: Option<ArrayD<i64>>,
     pub weights: Option<ArrayD<f64>>,
     pub labels: Option<ArrayD<i64>>,
+}
+
+impl<A> Block<A> {
+    /// The memory of the operands, for the next block.
+    pub fn into_memory(self) -> Vec<Vec<A>> {
+        self.operands.into_iter().map(|operand| operand.into_raw_vec_and_offset().0).collect()
+    }
 }
 
 impl Inputs {
@@ -126,11 +135,18 @@ impl Inputs {
         &self.operands[self.operands.len() - 1].shape
     }
 
+    fn files(&self) -> impl Iterator<Item = &Array> {
+        self.operands.iter().chain(&self.classes).chain(&self.weights).chain(&self.labels)
+    }
+
     /// Whether one of them is standard input.
     pub fn has_stdin(&self) -> bool {
-        let mut all =
-            self.operands.iter().chain(&self.classes).chain(&self.weights).chain(&self.labels);
-        all.any(|file| file.name == "-")
+        self.files().any(|file| file.name == "-")
+    }
+
+    /// Whether one of them can be read in its order only.
+    pub fn has_stream(&self) -> bool {
+        self.files().any(Array::is_stream)
     }
 
     /// How many rows there are in all.
@@ -171,7 +187,8 @@ impl Inputs {
             (Some(file), _) => Some(file.read_integers(&lanes)?),
             // A base file has one axis of rows.
             (None, Some((_, tokens))) => {
-                Some(Array1::from_vec(tokens[lanes[0].clone()].to_vec()).into_dyn())
+                let tokens = tokens[lanes[0].clone()].iter();
+                Some(tokens.map(|&token| token.into()).collect::<Array1<_>>().into_dyn())
             }
             (None, None) => None,
         };
@@ -203,7 +220,7 @@ impl Inputs {
 
 /// The tokens of the first base file of llama.cpp. An error where others are of another text: their rows have nothing to do with each
 /// other.
-fn tokens(operands: &[Array]) -> Result<Option<(String, Vec<i64>)>, Failure> {
+fn tokens(operands: &[Array]) -> Result<Option<(String, Arc<[i32]>)>, Failure> {
     let mut texts = operands.iter().filter_map(|operand| Some((operand, operand.tokens()?)));
     let Some((first, tokens)) = texts.next() else { return Ok(None) };
     for (other, others) in texts {
@@ -216,7 +233,7 @@ fn tokens(operands: &[Array]) -> Result<Option<(String, Vec<i64>)>, Failure> {
             return Err(Failure::new(line));
         }
     }
-    Ok(Some((first.name.clone(), tokens.iter().map(|&token| token.into()).collect())))
+    Ok(Some((first.name.clone(), tokens.into())))
 }
 
 /// The one that was asked for, or the last; an error where there is none.

@@ -1,6 +1,6 @@
 //! Files that fit each other, cut into blocks of rows, and what they hold.
 //!
-//! [`inputs`] are the files, [`blocks`] says how they are cut, [`reader`] reads ahead, [`holds`] finds out what they hold.
+//! [`inputs`] are the files, [`blocks`] says how they are cut, [`reader`] reads them, [`holds`] finds out what they hold.
 
 mod blocks;
 mod holds;

@@ -11,7 +11,7 @@ const STRETCH: usize = 512;
 
 /// The greatest class of each row, of equal ones the first; of a row of NaN that of the others.
 pub fn top<A: Float>(operand: &ArrayD<A>, axis: Axis) -> ArrayD<usize> {
-    Zip::from(operand.lanes(axis)).par_map_collect(|lane| match lane.to_slice() {
+    Zip::from(operand.lanes(axis)).map_collect(|lane| match lane.to_slice() {
         Some(row) => of_row(row),
         None => of_lane(lane),
     })

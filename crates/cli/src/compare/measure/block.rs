@@ -1,4 +1,4 @@
-//! Adds what is found of a block of rows to the tally.
+//! What is found of a block of rows.
 
 use kldiv::{Divergence, Error, Operand, Tail};
 use ndarray::{ArrayD, Axis, Zip};
@@ -145,8 +145,14 @@ impl Measure {
         self.files[file].holds.unwrap_or(Holds::Logits)
     }
 
-    /// Adds what is found of a block to the tally. Probabilities of candidates become their logarithms.
-    pub fn block<A: Float>(&self, block: &mut Block<A>, tally: &mut Tally) -> Result<(), Failure> {
+    /// What is found of a block. Probabilities of candidates become their logarithms; q − p of each class is written to `difference`,
+    /// which saves memory where it is used again.
+    pub fn block<A: Float>(
+        &self,
+        block: &mut Block<A>,
+        difference: &mut ArrayD<A>,
+    ) -> Result<Tally, Failure> {
+        let mut tally = Tally::new(self.files.len() - 1, self.divergences.len());
         // Before logarithms, which make equal what is nearly so.
         let mut tops: Vec<_> =
             block.operands.iter().map(|operand| top(operand, self.axis)).collect();
@@ -161,16 +167,16 @@ impl Measure {
         let is_any = are_probabilities(0) && (1..self.files.len()).any(are_probabilities);
         let logarithms = is_any.then(|| {
             let mut logarithms = block.operands[0].clone();
-            logarithms.par_mapv_inplace(|p| p.ln());
+            logarithms.mapv_inplace(|p| p.ln());
             logarithms
         });
         for (i, operand) in block.operands.iter_mut().enumerate().skip(1) {
             if are_probabilities(i) {
-                operand.par_mapv_inplace(|p| p.ln());
+                operand.mapv_inplace(|p| p.ln());
             }
         }
         let rows = Rows::new(block, &self.shape, self.axis.0)?;
-        let [reference, candidates @ ..] = &block.operands[..] else { return Ok(()) };
+        let [reference, candidates @ ..] = &block.operands[..] else { return Ok(tally) };
         tally.rows += rows.positions.len() as u64;
         tally.left_out += rows.all - rows.positions.len() as u64;
         tally.constant_rows += self.constant_rows(&block.operands, &rows);
@@ -213,9 +219,9 @@ impl Measure {
                 axis: self.axis,
                 temperatures: self.temperatures,
             };
-            let all = self.divergences(&pair, block, i + 1, tally)?;
+            let (all, variation) = self.divergences(&pair, block, i + 1, &mut tally, difference)?;
             let found = &mut tally.candidates[i];
-            self.add(&pair, &all, &rows, found)?;
+            self.add(&all, &variation, &rows, found)?;
             let same = Zip::from(&tops[0]).and(&tops[i + 1]).and(&all[0]);
             // A row of NaN has no greatest class.
             let same = same.map_collect(|a, b, d| f32::from(u8::from(a == b && !d.is_nan())));
@@ -230,7 +236,7 @@ impl Measure {
                 labels.add([&loss, &base], &mut found.labels, self.is_kept)?;
             }
         }
-        Ok(())
+        Ok(tally)
     }
 
     /// The index of a row, the class axis left out.
@@ -256,30 +262,51 @@ impl Measure {
         }
     }
 
-    /// All divergences of each row of a candidate. The first call checks that both sides are distributions.
+    /// All divergences of each row of a candidate, and the total variation. The first call checks that both sides are distributions.
     fn divergences<A: Float>(
         &self,
         pair: &Pair<'_, A>,
         block: &Block<A>,
         candidate: usize,
         tally: &mut Tally,
-    ) -> Result<Vec<ArrayD<A>>, Failure> {
-        let [first, others @ ..] = &self.divergences[..] else { return Ok(Vec::new()) };
-        let checked = pair.divergence(*first, Some(self.tolerance));
-        let is_proper = checked.as_ref().is_ok_and(|found| !found.iter().any(|d| d.is_nan()));
-        if !is_proper || pair.holds == [Holds::LogProbabilities, Holds::Logits] {
-            self.check(pair, block, candidate, &mut tally.deviations)?;
-        }
-        let first = match checked {
-            Err(Error::NotADistribution { .. }) => pair.divergence(*first, None)?,
-            Err(error) => return Err(self.of_classes(error, block)),
-            Ok(checked) => checked,
+        difference: &mut ArrayD<A>,
+    ) -> Result<(Vec<ArrayD<A>>, ArrayD<f64>), Failure> {
+        let mut variation = None;
+        let mut divergence = |divergence: &Divergence, tolerance| match divergence {
+            Divergence::Forward if pair.tells_variation() => {
+                let (forward, of_rows) = pair.forward_and_variation(tolerance, difference)?;
+                variation = Some(of_rows);
+                Ok(forward)
+            }
+            _ => pair.divergence(*divergence, tolerance),
         };
-        let mut all = vec![first];
-        for divergence in others {
-            all.push(pair.divergence(*divergence, None)?);
+        let mut all = Vec::with_capacity(self.divergences.len());
+        for asked in &self.divergences {
+            if !all.is_empty() {
+                all.push(divergence(asked, None)?);
+                continue;
+            }
+            let checked = divergence(asked, Some(self.tolerance));
+            let is_proper = checked.as_ref().is_ok_and(|found| !found.iter().any(|d| d.is_nan()));
+            if !is_proper || pair.holds == [Holds::LogProbabilities, Holds::Logits] {
+                self.check(pair, block, candidate, &mut tally.deviations)?;
+            }
+            all.push(match checked {
+                Err(Error::NotADistribution { .. }) => divergence(asked, None)?,
+                Err(error) => return Err(self.of_classes(error, block)),
+                Ok(checked) => checked,
+            });
         }
-        Ok(all)
+        let asked = self.divergences.iter().position(|asked| *asked == Divergence::TotalVariation);
+        let variation = match (asked, variation) {
+            (Some(at), _) => all[at].mapv(Into::into),
+            (None, Some(variation)) => variation,
+            (None, None) if pair.tells_variation() => {
+                pair.forward_and_variation(None, difference)?.1
+            }
+            (None, None) => pair.divergence(Divergence::TotalVariation, None)?.mapv(Into::into),
+        };
+        Ok((all, variation))
     }
 
     /// The error of a class, with the index of its row in the files.
@@ -344,8 +371,8 @@ impl Measure {
     /// Adds the divergences of each row, and 1 − total variation.
     fn add<A: Float>(
         &self,
-        pair: &Pair<'_, A>,
         all: &[ArrayD<A>],
+        variation: &ArrayD<f64>,
         rows: &Rows,
         found: &mut CandidateTally,
     ) -> Result<(), Error> {
@@ -353,19 +380,14 @@ impl Measure {
         for (quantity, values) in found.divergences.iter_mut().zip(all) {
             quantity.add(&rows.positions, &rows.pick(values), weights, self.is_kept)?;
         }
-        let is_variation = |divergence: &Divergence| *divergence == Divergence::TotalVariation;
-        let variation = match self.divergences.iter().position(is_variation) {
-            Some(at) => rows.pick(&all[at]),
-            None => rows.pick(&pair.divergence(Divergence::TotalVariation, None)?),
-        };
-        let accepted: Vec<f64> = variation.iter().map(|variation| 1.0 - variation).collect();
-        found.acceptance.add(&accepted, weights)
+        let accepted = variation.mapv(|variation| 1.0 - variation);
+        found.acceptance.add(&rows.pick(&accepted), weights)
     }
 
     /// How many rows hold one number only in every file.
     fn constant_rows<A: Float>(&self, operands: &[ArrayD<A>], rows: &Rows) -> u64 {
         let [reference, candidates @ ..] = operands else { return 0 };
-        let mut constant = Zip::from(reference.lanes(self.axis)).par_map_collect(is_constant);
+        let mut constant = Zip::from(reference.lanes(self.axis)).map_collect(is_constant);
         for candidate in candidates {
             Zip::from(&mut constant)
                 .and(candidate.lanes(self.axis))

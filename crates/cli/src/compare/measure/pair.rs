@@ -4,7 +4,7 @@ use kldiv::{
     Batch, Diagnosis, Divergence, Error, KLDivLoss, KLDivWithLogitsLoss, PerDistribution, Tail,
     Target,
 };
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, ArrayView1, Axis, IxDyn, ShapeBuilder};
 
 use crate::compare::input::Holds;
 use crate::formats::Float;
@@ -38,6 +38,29 @@ impl<A: Float> Pair<'_, A> {
             Some((classes, tail)) => self.of_named(divergence, tolerance, classes, tail),
             None => self.with_batch(divergence, tolerance, |batch| batch.forward()),
         }
+    }
+
+    /// Whether [`forward_and_variation`](Self::forward_and_variation) is right.
+    pub fn tells_variation(&self) -> bool {
+        self.classes.is_none() && self.holds == [Holds::Logits; 2] && self.temperatures[0] == 1.0
+    }
+
+    /// KL(p ‖ q) of each row, and the total variation in the same pass: the derivative of the former with respect to the candidate's
+    /// logits is the difference q − p.
+    pub fn forward_and_variation(
+        &self,
+        tolerance: Option<f64>,
+        difference: &mut ArrayD<A>,
+    ) -> Result<(ArrayD<A>, ArrayD<f64>), Error> {
+        if difference.shape() != self.input.shape() || difference.strides() != self.input.strides()
+        {
+            let order = self.input.raw_dim().set_f(!self.input.is_standard_layout());
+            *difference = ArrayD::zeros(order);
+        }
+        self.with_batch(Divergence::Forward, tolerance, |batch| {
+            let forward = batch.value_and_grad_into(difference)?;
+            Ok((forward, difference.map_axis(self.axis, |lane| 0.5 * size(lane))))
+        })
     }
 
     /// The same beside a reference that names some classes.
@@ -103,5 +126,20 @@ impl<A: Float> Pair<'_, A> {
     fn of_logarithms(&self) -> KLDivLoss<PerDistribution> {
         let is_log = self.holds[1] == Holds::LogProbabilities;
         KLDivLoss::new(PerDistribution).axis(self.axis).log_target(is_log)
+    }
+}
+
+/// Σ|x|: sixteen sums of eight numbers each, and the sum of those in `f64`.
+fn size<A: Float>(lane: ArrayView1<'_, A>) -> f64 {
+    let sum = |numbers: &[A]| {
+        let mut sums = [A::zero(); 16];
+        for row in numbers.chunks(16) {
+            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.abs());
+        }
+        sums.iter().map(|&sum| Into::<f64>::into(sum)).sum::<f64>()
+    };
+    match lane.to_slice() {
+        Some(lane) => lane.chunks(128).map(sum).sum(),
+        None => lane.axis_chunks_iter(Axis(0), 128).map(|part| sum(&part.to_vec())).sum(),
     }
 }
