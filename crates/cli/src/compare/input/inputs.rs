@@ -20,11 +20,14 @@ pub struct Inputs {
     pub weights: Option<Array>,
     /// The true class of each row: a file of integers.
     pub labels: Option<Array>,
-    /// The same from a base file of llama.cpp, of this name, in the order of its rows.
-    pub tokens: Option<(String, Arc<[i32]>)>,
+    /// The same from a base file of llama.cpp.
+    pub tokens: Option<Tokens>,
     pub axis: usize,
     pub blocks: Blocks,
 }
+
+/// The name of a base file of llama.cpp, and the token that each of its rows predicts.
+type Tokens = (String, Arc<[i32]>);
 
 /// By which a run is known again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -220,7 +223,7 @@ impl Inputs {
 
 /// The tokens of the first base file of llama.cpp. An error where others are of another text: their rows have nothing to do with each
 /// other.
-fn tokens(operands: &[Array]) -> Result<Option<(String, Arc<[i32]>)>, Failure> {
+fn tokens(operands: &[Array]) -> Result<Option<Tokens>, Failure> {
     let mut texts = operands.iter().filter_map(|operand| Some((operand, operand.tokens()?)));
     let Some((first, tokens)) = texts.next() else { return Ok(None) };
     for (other, others) in texts {
