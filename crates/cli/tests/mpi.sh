@@ -14,9 +14,10 @@ fi
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
-cargo build --locked -p kldiv-cli
+# Without MPI: as the tests build it, so that after them there is nothing to do.
+cargo test --locked --no-run
 one=$target/kldiv-one
-cp "$target/debug/kldiv" "$one" # without MPI
+cp "$target/debug/kldiv" "$one"
 cargo build --locked -p kldiv-cli --features mpi --bin kldiv --example data_parallel
 kldiv=$target/debug/kldiv
 fixtures=$PWD/crates/cli/tests/fixtures/kld
