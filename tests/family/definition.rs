@@ -184,6 +184,11 @@ pub fn limits(
     [p, q]: [f64; 2],
     [without_p, without_q]: [bool; 2],
 ) -> [f64; 4] {
+    let divergence = match divergence {
+        Divergence::Symmetric(0.0) => Divergence::Reverse,
+        Divergence::Symmetric(1.0) => Divergence::Forward,
+        other => other,
+    };
     let plain = match (without_p, without_q) {
         (false, true) => without_model(divergence, p),
         (true, false) => without_target(divergence, q),
