@@ -46,24 +46,18 @@ static COUNTING: Counting = Counting;
 /// Runs `call` on `n` elements of 4 bytes, which may keep `output` bytes. The rest is scratch, that
 /// comes and goes with every piece of work and does not grow.
 fn check<T>(what: &str, n: usize, output: usize, call: impl FnOnce() -> T) {
-    check_pieces(what, n / 4, output, n, call);
+    check_pieces(what, n, output, n, call);
 }
 
-/// The same with so many bytes of scratch at once, and so many one after the other for pieces of work, which grow with `n` in number.
-fn check_pieces<T>(
-    what: &str,
-    scratch: usize,
-    output: usize,
-    pieces: usize,
-    call: impl FnOnce() -> T,
-) {
+/// The same where the pieces of work, which grow with `n` in number, take so many bytes one after the other.
+fn check_pieces<T>(what: &str, n: usize, output: usize, pieces: usize, call: impl FnOnce() -> T) {
     let before = LIVE.load(SeqCst);
     PEAK.store(before, SeqCst);
     TOTAL.store(0, SeqCst);
     let returned = call();
     let (peak, total) = (PEAK.load(SeqCst) - before, TOTAL.load(SeqCst));
     drop(returned);
-    assert!((output..output + scratch).contains(&peak), "{what}: {peak} bytes at once");
+    assert!((output..output + n / 4).contains(&peak), "{what}: {peak} bytes at once");
     // The allocator may be asked for an output twice: first whether it can.
     assert!((output..2 * output + pieces).contains(&total), "{what}: {total} bytes in all");
 }
@@ -119,27 +113,21 @@ fn check_logits(n: usize, classes: usize, axis: usize) {
     let [student, teacher] = operands(n, classes, axis);
     let at = |what: &str| format!("{what} from logits of {:?} along {axis}", student.dim());
     let mut gradient = student.clone();
-    // What a thread keeps of one lane for its gradient: three numbers a class, and two more of other divergences than KL(p ‖ q).
-    let is_kept = (1025..=1 << 18).contains(&classes);
-    let kept = if is_kept { rayon::current_num_threads() * 5 * 4 * classes } else { 0 };
-    let scratch = n / 4 + kept;
-    // Each piece of work, here four lanes, takes that for itself.
-    let pieces = if is_kept { 3 * n + 5 * 4 * n / 3 } else { 3 * n };
     for target in [Target::Logits, Target::Probabilities] {
         let sum = KLDivWithLogitsLoss::new(Sum).axis(Axis(axis)).target(target);
         let sum = sum.batch(&student, &teacher).unwrap();
-        check_pieces(&at("sum"), scratch, 0, pieces, || sum.forward().unwrap());
-        check_pieces(&at("gradient"), scratch, 0, pieces, || {
+        check_pieces(&at("sum"), n, 0, 3 * n, || sum.forward().unwrap());
+        check_pieces(&at("gradient"), n, 0, 3 * n, || {
             sum.value_and_grad_into(&mut gradient).unwrap()
         });
         let jensen_shannon = KLDivWithLogitsLoss::new(Sum).axis(Axis(axis)).target(target);
         let jensen_shannon = jensen_shannon.divergence(Divergence::JensenShannon(0.5));
         let jensen_shannon = jensen_shannon.batch(&student, &teacher).unwrap();
-        check_pieces(&at("Jensen–Shannon"), scratch, 0, pieces, || {
+        check_pieces(&at("Jensen–Shannon"), n, 0, 3 * n, || {
             jensen_shannon.value_and_grad_into(&mut gradient).unwrap()
         });
         let lanes = KLDivWithLogitsLoss::new(PerDistribution).axis(Axis(axis)).target(target);
-        check_pieces(&at("divergences"), scratch, 4 * n / classes, pieces, || {
+        check_pieces(&at("divergences"), n, 4 * n / classes, 3 * n, || {
             lanes.forward(&student, &teacher)
         });
     }
@@ -159,19 +147,19 @@ fn check_sparse(n: usize, classes: usize, axis: usize) {
         let sum = KLDivWithLogitsLoss::new(Sum).axis(Axis(axis)).tail(tail);
         let sum = sum.target(Target::LogProbabilities);
         let sum = sum.sparse_batch(&logits, &named, &log_p).unwrap();
-        check_pieces(&at("sparse sum"), n / 4, 0, 8 * n, || sum.forward().unwrap());
-        check_pieces(&at("sparse gradient"), n / 4, 0, 8 * n, || {
+        check_pieces(&at("sparse sum"), n, 0, 8 * n, || sum.forward().unwrap());
+        check_pieces(&at("sparse gradient"), n, 0, 8 * n, || {
             sum.value_and_grad_into(&mut gradient).unwrap()
         });
-        check_pieces(&at("sparse gradient"), n / 4, 0, 8 * n, || {
+        check_pieces(&at("sparse gradient"), n, 0, 8 * n, || {
             sum.backward_into(&2.0, &mut gradient).unwrap()
         });
     }
     let lanes = KLDivWithLogitsLoss::new(PerDistribution).axis(Axis(axis));
     let lanes = lanes.labels_batch(&logits, &labels).unwrap();
-    check_pieces(&at("labels"), n / 4, 4 * n / classes, 8 * n, || lanes.forward().unwrap());
+    check_pieces(&at("labels"), n, 4 * n / classes, 8 * n, || lanes.forward().unwrap());
     let mut losses = Array1::zeros(n / classes);
-    check_pieces(&at("labels"), n / 4, 0, 8 * n, || lanes.forward_into(&mut losses).unwrap());
+    check_pieces(&at("labels"), n, 0, 8 * n, || lanes.forward_into(&mut losses).unwrap());
 }
 
 /// Half as many bytes, and no copy in single precision.

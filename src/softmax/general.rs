@@ -107,7 +107,11 @@ impl<'l, T: Real + Number<Real = T>> GeneralTarget<'l, T> {
             formulas,
             wide,
             settings,
-            lanes: LogitTarget::new(of_lanes, kept),
+            // Where slopes are kept, what they are made of is not.
+            lanes: LogitTarget::new(
+                of_lanes,
+                if settings.sides == [false; 2] { kept } else { TILE },
+            ),
             is_normalised: false,
             blocks: 0,
             kept: if settings.each { Kept::nothing() } else { Kept::new(kept) },
